@@ -1,0 +1,17 @@
+//! PURE: the words of the design. Ids, time, changes, runs, verdicts. Uses nobody; everybody uses it.
+
+mod change;
+mod event;
+mod ids;
+mod link;
+mod run;
+mod time;
+mod verdict;
+
+pub use change::{Account, BookingKey, ChangeKind, View};
+pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
+pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
+pub use link::{LinkKey, RecordKey};
+pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
+pub use time::{Millis, parse_datetime};
+pub use verdict::{Verdict, VerdictCode};

@@ -1,0 +1,59 @@
+//! Why something was not sent, as a stored, readable reason.
+
+use serde::{Deserialize, Serialize};
+
+/// The machine-readable half of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictCode {
+    /// `when:` was not true.
+    When,
+    /// A step's `if:` was not true.
+    If,
+    /// The CRM holds these fields already.
+    Unchanged,
+    /// Something newer was sent to that record.
+    Stale,
+    /// A newer change of the booking took over.
+    Superseded,
+    /// A required or mixed text reads the outputs of a step that was left out.
+    LeftOut,
+    /// All steps were left out or had nothing to send.
+    NothingToSend,
+    /// The rule was disabled, or its file vanished.
+    RuleOff,
+    /// The connection was deleted.
+    ConnectionGone,
+    /// An expression failed, or a required field was missing.
+    Mapping,
+    /// The CRM refused it.
+    Refused,
+    /// `give_up_after` passed.
+    GaveUp,
+    /// A create whose answer was lost and that cannot be looked up.
+    OutcomeUnknown,
+    /// The record is gone from the CRM, and the step cannot make it again by itself.
+    Gone,
+    /// An item left the booking and the rule does not ask for `…removed`.
+    ItemRemoved,
+    /// A person did it.
+    ByHand,
+    /// An answer lacked an output that a later step reads.
+    OutputMissing,
+}
+
+/// Why something was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The machine-readable half.
+    pub code: VerdictCode,
+    /// The sentence for people.
+    pub text: String,
+}
+
+impl Verdict {
+    /// A verdict with its sentence.
+    pub fn new(code: VerdictCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}

@@ -1,0 +1,14 @@
+//! PURE: the language of rules and manifests. `{{ rhai }}` templates, rhai under limits, functions, and which payload
+//! paths an expression reads. Data is never code: a raw engine with chosen packages, no file, network, `eval`, `sleep`,
+//! `timestamp`; imports only from the folder's `lib/`.
+
+mod engine;
+mod functions;
+mod paths;
+mod template;
+mod value;
+
+pub use engine::{Engine, EvalError, Expression, Limits, Scripts, SyntaxError, with_deadline};
+pub use paths::{Path, Read, Segment};
+pub use template::{Part, Template};
+pub use value::{Missing, Outcome, Scope};

@@ -1,0 +1,4 @@
+//! Waypost (skeleton)
+pub mod domain;
+pub mod document;
+pub mod expr;
