@@ -208,7 +208,10 @@ mod tests {
         for state in RunState::ALL.into_iter().filter(|s| s.is_end()) {
             for event in EVENTS {
                 if let Some(next) = transition(state, event) {
-                    assert!(matches!(event, RunEvent::TryAgain | RunEvent::Supersede), "{state} {event:?} {next}");
+                    assert!(
+                        matches!(event, RunEvent::TryAgain | RunEvent::Supersede),
+                        "{state} {event:?} {next}"
+                    );
                 }
             }
         }

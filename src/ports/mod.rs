@@ -1,0 +1,14 @@
+//! What the engine may ask of the world: time, chance, HTTP, the store, secrets. Nothing else. Adapters implement these
+//! and the simulator replaces them.
+
+mod clock;
+mod outbound;
+mod secrets;
+mod store;
+mod store_rows;
+
+pub use clock::{Clock, Entropy};
+pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};
+pub use secrets::Secrets;
+pub use store::{Store, StoreError};
+pub use store_rows::*;

@@ -1,0 +1,194 @@
+//! The store: what the stages and the faces may ask of the database. Each method owns its transaction; on the hot path
+//! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
+
+use super::store_rows::{
+    AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
+    DueRun, EventView, LinkRow, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
+    SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,
+};
+use crate::domain::{
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId,
+};
+use async_trait::async_trait;
+use std::path::Path;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not take or give it: full disk, lost connection, a lock that lasted.
+    #[error("the database did not {doing}")]
+    Database {
+        /// What was tried, as a verb: "store the event".
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What stands there can't be read back.
+    #[error("the stored {what} can't be read: {why}")]
+    Corrupt {
+        /// Which row.
+        what: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The database is not as needed: newer schema, a second node, `synchronous_commit=off`.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// The store.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // --- ingest ---
+
+    /// Appends events, durably (fsynced) when it returns, in one commit. Gives their positions in the same order.
+    async fn append_events(&self, events: &[NewEvent]) -> Result<Vec<Position>, StoreError>;
+
+    // --- apply and plan ---
+
+    /// Events not applied yet, oldest position first, at most `limit` and (but for the first) `body_bytes_max` in all.
+    async fn unapplied_events(&self, limit: i64, body_bytes_max: i64)
+    -> Result<Vec<StoredEvent>, StoreError>;
+    /// Counts a crash with this event alone in hand, durably, before it is tried alone. Gives the new count.
+    async fn count_crash(&self, position: Position) -> Result<i64, StoreError>;
+    /// Present states, for the keys that are known.
+    async fn bookings_by_key(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError>;
+    /// Which of these (booking, hash) pairs some earlier version of that booking had.
+    async fn known_hashes(
+        &self,
+        pairs: &[(BookingId, String)],
+    ) -> Result<Vec<(BookingId, String)>, StoreError>;
+    /// Applies events: changes, bookings, runs, and the events' flags, in one transaction. A new run with `supersedes`
+    /// ends the older `waiting`/`paused` runs of its lane (not those `uncertain`, which become due now instead) as
+    /// `superseded`; a new waiting run is due only where nothing before it blocks its lane. An event already applied
+    /// is left alone.
+    async fn apply_events(&self, events: &[AppliedEvent]) -> Result<(), StoreError>;
+    /// Plans runs outside any event (replay, apply), by the same lane rules.
+    async fn plan_runs(&self, runs: &[NewRun]) -> Result<(), StoreError>;
+
+    // --- deliver ---
+
+    /// Connections that have runs waiting, each with when the first is due. Runs behind others don't count.
+    async fn due_connections(&self) -> Result<Vec<(String, Millis)>, StoreError>;
+    /// Due runs of a connection with what they need.
+    async fn due_runs(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError>;
+    /// One run with what it needs, in any state (explain, rehearsal).
+    async fn run_with_context(&self, id: &RunId) -> Result<Option<DueRun>, StoreError>;
+    /// Links of these records, all rules and steps, with pointers.
+    async fn links_of_records(&self, records: &[RecordKey]) -> Result<Vec<LinkRow>, StoreError>;
+    /// Links that this booking (+ item) points to, in one connection and account.
+    async fn links_of_booking(
+        &self,
+        booking: &BookingId,
+        item: &str,
+        connection: &str,
+    ) -> Result<Vec<LinkRow>, StoreError>;
+    /// Writes runs, attempts and links, all in one transaction, in the order given; each single write takes effect whole
+    /// or (overtaken: its run has another revision) not at all. Where a run stops blocking its lane, the lane's next
+    /// waiting run becomes due at that write's `at`.
+    async fn write_delivery(&self, writes: &[DeliveryWrite]) -> Result<Vec<Written>, StoreError>;
+    /// Attempts of this node still `sending` (`None`: of nodes whose lease ended before `before`).
+    async fn lost_attempts(&self, node: Option<&str>, before: Millis)
+    -> Result<Vec<LostAttempt>, StoreError>;
+    /// Makes waiting runs of a connection due now that are due later, at most `limit`; gives how many.
+    async fn hurry_connection(&self, connection: &str, now: Millis, limit: i64) -> Result<i64, StoreError>;
+    /// Pauses the waiting runs of a connection (`true`) or sets its paused ones waiting (`false`), at most `limit`.
+    async fn pause_runs(
+        &self,
+        connection: &str,
+        pause: bool,
+        now: Millis,
+        limit: i64,
+    ) -> Result<i64, StoreError>;
+    /// Mends lanes: the first blocking run of a lane that is waiting without a time becomes due. Part of the start.
+    async fn mend_lanes(&self, now: Millis) -> Result<i64, StoreError>;
+    /// All remembered connections.
+    async fn connections(&self) -> Result<Vec<ConnectionState>, StoreError>;
+    /// Remembers a connection's state. The `paused` column is left alone (it belongs to people).
+    async fn remember_connection(&self, state: &ConnectionState) -> Result<(), StoreError>;
+    /// A person pauses or resumes a connection. Resuming clears `needs_auth` too.
+    async fn set_paused(&self, connection: &str, paused: bool, now: Millis) -> Result<(), StoreError>;
+
+    // --- what people ask for ---
+
+    /// A person tries runs again: `failed`, `held`, `cancelled` become waiting; waiting ones due now. Gives those taken.
+    async fn retry_runs(
+        &self,
+        runs: &[RunId],
+        as_it_was: bool,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError>;
+    /// Cancels unbegun waiting runs of a rule with a verdict, at most `limit`; gives how many.
+    async fn cancel_runs_of_rule(
+        &self,
+        rule: &str,
+        verdict: &crate::domain::Verdict,
+        now: Millis,
+        limit: i64,
+    ) -> Result<i64, StoreError>;
+
+    // --- rulesets, sources, secrets, small facts ---
+
+    /// Keeps a ruleset and makes it the active one.
+    async fn activate_ruleset(&self, hash: &str, files: &str, now: Millis) -> Result<(), StoreError>;
+    /// The active ruleset.
+    async fn active_ruleset(&self) -> Result<Option<StoredRuleset>, StoreError>;
+    /// A ruleset by its hash.
+    async fn ruleset(&self, hash: &str) -> Result<Option<StoredRuleset>, StoreError>;
+    /// Carries links over from one rule (or rule + step) name to another (`was:`). Gives how many.
+    async fn rename_links(
+        &self,
+        from: (&str, Option<&str>),
+        to: (&str, Option<&str>),
+    ) -> Result<i64, StoreError>;
+    /// Sources as last seen.
+    async fn sources(&self) -> Result<Vec<SourceMemory>, StoreError>;
+    /// Remembers sources: inserts or replaces.
+    async fn remember_sources(&self, sources: &[SourceMemory]) -> Result<(), StoreError>;
+    /// All sealed secrets.
+    async fn secrets(&self) -> Result<Vec<SealedSecret>, StoreError>;
+    /// Sets a sealed secret.
+    async fn set_secret(&self, secret: &SealedSecret) -> Result<(), StoreError>;
+    /// Removes a secret; false where there was none.
+    async fn remove_secret(&self, name: &str) -> Result<bool, StoreError>;
+    /// A small fact by name (`key.fingerprint`, `node.id`).
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// Sets a small fact.
+    async fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    // --- what people look at ---
+
+    /// Events, newest first.
+    async fn list_events(&self, filter: &ListFilter) -> Result<Vec<EventView>, StoreError>;
+    /// One event with its body.
+    async fn event(&self, id: &EventId) -> Result<Option<(EventView, StoredEvent)>, StoreError>;
+    /// Bookings, last changed first.
+    async fn list_bookings(&self, filter: &ListFilter) -> Result<Vec<BookingView>, StoreError>;
+    /// One booking by its id, with its present JSON.
+    async fn booking(&self, id: &BookingId) -> Result<Option<(BookingView, String)>, StoreError>;
+    /// A booking's changes, newest first.
+    async fn changes_of_booking(&self, id: &BookingId, limit: i64) -> Result<Vec<ChangeView>, StoreError>;
+    /// One change with the JSON before and after.
+    async fn change(
+        &self,
+        reference: ChangeRef,
+    ) -> Result<Option<(ChangeView, Option<String>, Option<String>)>, StoreError>;
+    /// Runs, newest first.
+    async fn list_runs(&self, filter: &ListFilter) -> Result<Vec<RunRow>, StoreError>;
+    /// Attempts of a run, oldest first.
+    async fn attempts(&self, run: &RunId) -> Result<Vec<AttemptView>, StoreError>;
+    /// One attempt.
+    async fn attempt(&self, id: &AttemptId) -> Result<Option<AttemptView>, StoreError>;
+    /// How much there is.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    // --- house-keeping ---
+
+    /// Writes a whole, consistent copy to a file (SQLite; elsewhere `Unfit` says what to use).
+    async fn backup(&self, file: &Path) -> Result<(), StoreError>;
+    /// Whether the database answers, and what it is ("SQLite 3.50.4, 1.2 GB").
+    async fn describe(&self) -> Result<String, StoreError>;
+    /// Lets go of the database.
+    async fn close(&self);
+}
