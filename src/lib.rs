@@ -1,4 +1,5 @@
 //! Waypost (skeleton)
+pub mod connectors;
 pub mod document;
 pub mod domain;
 pub mod expr;

@@ -1,0 +1,107 @@
+//! Actions: what a connection can be asked to do.
+
+use super::answer::AnswerRule;
+use crate::expr::Template;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One action of a connector or of an `http` connection.
+pub struct Action {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// What kind of record it writes.
+    pub object: String,
+    /// Inputs that name the record; empty: rule + step + booking + item.
+    pub key: Vec<String>,
+    /// An upsert: repeating is safe.
+    pub repeatable: bool,
+    /// Its inputs.
+    pub inputs: BTreeMap<String, Input>,
+    /// Whether further fields pass (`http`).
+    pub open: bool,
+    /// The call.
+    pub call: Call,
+    /// The call for a record whose key changed, with `{{ link.id }}`.
+    pub update: Option<Call>,
+    /// How to look up whether it was done.
+    pub find: Option<Find>,
+    /// What its answers mean, before the connector's and the common classes.
+    pub answers: Vec<AnswerRule>,
+    /// Outputs: JSON pointers into the answer, or `header:Name`.
+    pub outputs: BTreeMap<String, String>,
+    /// Which output is the remote id (`id` where there is one).
+    pub id_output: Option<String>,
+}
+
+/// One input.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// What kind of value.
+    pub kind: InputKind,
+    /// Must be there.
+    pub required: bool,
+    /// For people.
+    pub label: Option<String>,
+    /// One line of help.
+    pub help: Option<String>,
+    /// Sent where the rule maps nothing.
+    pub default: Option<Value>,
+    /// Fixed choices, where there are any.
+    pub choices: Vec<String>,
+}
+
+/// What kind of value an input takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputKind {
+    /// Anything.
+    #[default]
+    Any,
+    /// A text; numbers and booleans become text.
+    String,
+    /// A number, or a text that is one.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A map.
+    Map,
+    /// A list.
+    List,
+}
+
+/// One HTTP call, as templates.
+pub struct Call {
+    /// Method.
+    pub method: String,
+    /// Path below the base URL: literal parts and parts that become one percent-encoded segment each.
+    pub path: Template,
+    /// Query parameters. One whose value is missing is left out.
+    pub query: Vec<(String, Template)>,
+    /// Headers.
+    pub headers: Vec<(String, Template)>,
+    /// Body; `None`: all mapped fields as JSON (for `GET` and `DELETE`: none).
+    pub body: Option<BodyTemplate>,
+}
+
+/// A JSON body as templates. A field whose lone `{{ }}` is missing is left out.
+pub enum BodyTemplate {
+    /// A literal.
+    Literal(Value),
+    /// A text with `{{ }}`.
+    Template(Template),
+    /// A list.
+    List(Vec<BodyTemplate>),
+    /// A map.
+    Map(Vec<(String, BodyTemplate)>),
+}
+
+/// How to look up whether a create was done.
+pub struct Find {
+    /// The call.
+    pub call: Call,
+    /// JSON pointer to the id; nothing there (or a 404) = not done.
+    pub id: String,
+    /// Further outputs.
+    pub outputs: BTreeMap<String, String>,
+}

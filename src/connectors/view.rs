@@ -1,0 +1,1 @@
+//! The common view: person and trip, the same names for every source.
