@@ -1,7 +1,7 @@
 //! One YAML document as a tree in which every key and value knows its place.
 
-use super::{Diagnostic, Place};
-use serde_json::{Number, Value};
+use super::{Place, within};
+use serde_json::{Map, Number, Value};
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,21 +41,26 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// Parses one document. `file` is only named in diagnostics. An empty document is an error.
-pub fn parse(_file: &str, _text: &str) -> Result<Node, Diagnostic> {
-    todo!()
-}
-
 impl Node {
     /// The same as JSON.
     pub fn to_json(&self) -> Value {
-        todo!()
+        match &self.yaml {
+            Yaml::Null => Value::Null,
+            Yaml::Bool(truth) => Value::Bool(*truth),
+            Yaml::Number(number) => Value::Number(number.clone()),
+            Yaml::Text(text) => Value::String(text.clone()),
+            Yaml::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
+            Yaml::Map(entries) => Value::Object(
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect::<Map<_, _>>(),
+            ),
+        }
     }
 
     /// The place of the `offset`-th byte of a text value within its file (`source` is the whole file's text): exact for
     /// plain scalars and block scalars, near for quoted ones with escapes.
-    pub fn place_within(&self, _source: &str, _offset: usize, _length: usize) -> Place {
-        todo!()
+    pub fn place_within(&self, source: &str, offset: usize, length: usize) -> Place {
+        let Some(text) = self.as_text() else { return self.place };
+        within::place(self.place, source, text, offset, length)
     }
 
     /// The text, where it is one.
