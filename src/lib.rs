@@ -4,3 +4,4 @@ pub mod document;
 pub mod domain;
 pub mod expr;
 pub mod ports;
+pub mod rules;
