@@ -25,6 +25,8 @@ pub struct Action {
     pub call: Call,
     /// The call for a record whose key changed, with `{{ link.id }}`.
     pub update: Option<Call>,
+    /// Calls made after the main one (or its update) as part of the same step, in order; each is repeat-safe.
+    pub after: Vec<After>,
     /// How to look up whether it was done.
     pub find: Option<Find>,
     /// What its answers mean, before the connector's and the common classes.
@@ -82,10 +84,24 @@ pub struct Call {
     pub headers: Vec<(String, Template)>,
     /// Body; `None`: all mapped fields as JSON (for `GET` and `DELETE`: none).
     pub body: Option<BodyTemplate>,
+    /// Outputs of this call, where they differ from the action's.
+    pub outputs: Option<BTreeMap<String, String>>,
+}
+
+/// A further call of a step, made after the main one with the outputs so far in scope (`{{ output.id }}`).
+pub struct After {
+    /// For people: "the link to the contact".
+    pub title: String,
+    /// Inputs without which it is not made.
+    pub needs: Vec<String>,
+    /// The call.
+    pub call: Call,
 }
 
 /// A JSON body as templates. A field whose lone `{{ }}` is missing is left out.
 pub enum BodyTemplate {
+    /// No body at all (`body: none`).
+    Nothing,
     /// A literal.
     Literal(Value),
     /// A text with `{{ }}`.

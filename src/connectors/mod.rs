@@ -11,7 +11,7 @@ mod schema;
 mod source;
 mod view;
 
-pub use action::{Action, Call, Find, Input, InputKind};
+pub use action::{Action, After, BodyTemplate, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, AnswerRule, Classified, classify, classify_failure};
 pub use connection::{
     Auth, Connection, ConnectionSpec, RateLimits, RetrySchedule, SecretRef, Setup, read_connection,

@@ -17,10 +17,12 @@ pub enum Which {
     Update,
     /// The look-up.
     Find,
+    /// One of the calls after the main one (index into `Action::after`).
+    After(usize),
 }
 
 /// What templates of an action see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CallContext {
     /// Mapped fields, checked and coerced (see `Action::accept`).
     pub input: Map<String, Value>,
@@ -30,6 +32,8 @@ pub struct CallContext {
     pub step: Value,
     /// `link.id`, or null.
     pub link: Value,
+    /// Outputs of the step's calls so far, for `after` calls; null before the main one.
+    pub output: Value,
 }
 
 /// A request without its credential: may be stored.

@@ -4,25 +4,26 @@ use super::{Diagnostic, Entry, Node, Place, Yaml};
 use std::time::Duration;
 
 /// A mapping under reading. Every getter takes a key out and reports a value of the wrong kind;
-/// `finish` reports the keys that are left, with did-you-mean among all keys asked for.
-pub struct Fields<'a> {
+/// `finish` reports the keys that are left, with did-you-mean among all keys asked for. What it gives out lives as long
+/// as the document (`'a`), so that nodes can be read on after `finish` has given the diagnostics (`'d`) back.
+pub struct Fields<'a, 'd> {
     file: &'a str,
     what: &'static str,
     place: Place,
     left: Vec<&'a Entry>,
     asked: Vec<&'static str>,
-    diagnostics: &'a mut Vec<Diagnostic>,
+    diagnostics: &'d mut Vec<Diagnostic>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a, 'd> Fields<'a, 'd> {
     /// Starts reading. `what` names the thing in messages ("a rule", "a step"). A node that is no map is reported and
     /// reads as an empty one.
     pub fn new(
         file: &'a str,
         what: &'static str,
         node: &'a Node,
-        diagnostics: &'a mut Vec<Diagnostic>,
-    ) -> Fields<'a> {
+        diagnostics: &'d mut Vec<Diagnostic>,
+    ) -> Fields<'a, 'd> {
         let left = if let Yaml::Map(entries) = &node.yaml {
             entries.iter().collect()
         } else {
@@ -97,6 +98,18 @@ impl<'a> Fields<'a> {
     /// Takes a duration: `500ms`, `5s`, `2min` (or `2m`), `1h`, `30d`.
     pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let node = self.node(key)?;
+        self.duration_of(key, node)
+    }
+
+    /// Takes a duration or a list of durations.
+    pub fn durations(&mut self, key: &'static str) -> Vec<Duration> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let items =
+            if let Yaml::List(items) = &node.yaml { items.as_slice() } else { std::slice::from_ref(node) };
+        items.iter().filter_map(|item| self.duration_of(key, item)).collect()
+    }
+
+    fn duration_of(&mut self, key: &str, node: &Node) -> Option<Duration> {
         if let Some(duration) = node.as_text().and_then(read_duration) {
             return Some(duration);
         }
