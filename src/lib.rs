@@ -1,7 +1,9 @@
 //! Waypost (skeleton)
+pub mod clock;
 pub mod connectors;
 pub mod document;
 pub mod domain;
 pub mod expr;
+pub mod outbound;
 pub mod ports;
 pub mod rules;
