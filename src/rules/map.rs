@@ -1,10 +1,17 @@
-//! Mapping with traces: what a run's steps send.
+//! Mapping: what a run's steps send, and why. One body of code maps for delivery, rehearsal and explanation.
+//! It promises: what does not read `steps` is evaluated for all steps before anything is sent; a field is sent, left
+//! out, or the reason is a sentence that names field, place and event. Called when a run is claimed, and by `explain`.
 
-use super::{ChangeContext, Rule, Ruleset};
-use crate::domain::Verdict;
-use crate::expr::Read;
+use super::fields::{Mapper, Stop};
+use super::plan::{self, ChangeContext, REMOVED};
+use super::rule::{Each, Rule, Ruleset, Step};
+use super::{items, scope};
+use crate::connectors::{Action, Connection};
+use crate::domain::{Verdict, VerdictCode};
+use crate::expr::{Read, Scope};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a run's expressions see.
 #[derive(Clone, Debug)]
@@ -31,6 +38,13 @@ pub struct MapError {
     pub line: Option<u32>,
 }
 
+impl MapError {
+    /// A sentence about a line of a rule's file.
+    pub(super) fn at(file: &str, line: u32, sentence: &str) -> Self {
+        Self { message: plan::told(file, line, sentence), line: Some(line) }
+    }
+}
+
 /// What one step comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepMapping {
@@ -51,7 +65,7 @@ pub struct FieldTrace {
     pub file: String,
     /// Line in it.
     pub line: u32,
-    /// The text of the expression or literal.
+    /// The text of the expression or literal; of a default, where it comes from.
     pub text: String,
     /// Payload paths that it read, with their values.
     pub reads: Vec<Read>,
@@ -68,28 +82,156 @@ pub enum Mapped {
 
 impl Ruleset {
     /// Evaluates `when` and everything that does not read `steps`, of all steps: what fails here fails the run before
-    /// anything is sent.
-    pub fn begin(&self, _rule: &Rule, _context: &RunContext) -> Result<Mapped, MapError> {
-        todo!()
+    /// anything is sent. A step whose `if` (not reading `steps`) is not true is left out of it, and so is one that is
+    /// done.
+    pub fn begin(&self, rule: &Rule, context: &RunContext) -> Result<Mapped, MapError> {
+        let Some(scope) = self.run_scope(rule, context)? else {
+            return Ok(Mapped::Skip(item_gone(rule, context)));
+        };
+        if let Some(when) = &rule.when {
+            match plan::holds(&self.engine, when, &scope) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Mapped::Skip(plan::when_verdict(rule, when))),
+                Err(error) => {
+                    let message = plan::when_failed(rule, when, &context.change.event, &error);
+                    return Err(MapError { message, line: Some(when.line) });
+                }
+            }
+        }
+        for step in &rule.steps {
+            if context.outputs.contains_key(&step.id) || context.left_out.contains(&step.id) {
+                continue;
+            }
+            let (connection, action) = self.known_action(rule, step)?;
+            let mut mapper = Mapper::new(self, rule, step, context, &scope);
+            if let Some(condition) = &step.condition
+                && !condition.expression.reads(scope::STEPS)
+                && !mapper.condition(condition)?
+            {
+                continue;
+            }
+            mapper.early(connection, action)?;
+        }
+        Ok(Mapped::Go)
     }
 
     /// Maps one step with the outputs of those before it.
-    pub fn map_step(
-        &self,
-        _rule: &Rule,
-        _step: usize,
-        _context: &RunContext,
-    ) -> Result<StepMapping, MapError> {
-        todo!()
+    pub fn map_step(&self, rule: &Rule, step: usize, context: &RunContext) -> Result<StepMapping, MapError> {
+        self.map(rule, step, context, None)
     }
 
-    /// Why each field of a step has its value (the same production code, with the trace kept).
+    /// Why each field of a step has its value (the same production code, with the trace kept). A step left out has no
+    /// fields.
     pub fn trace_step(
         &self,
-        _rule: &Rule,
-        _step: usize,
-        _context: &RunContext,
+        rule: &Rule,
+        step: usize,
+        context: &RunContext,
     ) -> Result<Vec<FieldTrace>, MapError> {
-        todo!()
+        let mut traces = Vec::new();
+        match self.map(rule, step, context, Some(&mut traces))? {
+            StepMapping::LeftOut(_) => Ok(Vec::new()),
+            StepMapping::Send(accepted) => {
+                let step = &rule.steps[step];
+                // What is sent is what the action accepted: a number as a text, say.
+                for trace in &mut traces {
+                    if let Some(value) = accepted.get(&trace.field) {
+                        trace.value = value.clone();
+                    }
+                }
+                let mapped = |name: &str| step.with.iter().any(|field| field.name == name);
+                let defaults = accepted.into_iter().filter(|(name, _)| !mapped(name));
+                traces.extend(defaults.map(|(field, value)| FieldTrace {
+                    field,
+                    value,
+                    file: rule.file.clone(),
+                    line: step.line,
+                    text: format!("default of {}.{}", step.connection, step.action),
+                    reads: Vec::new(),
+                }));
+                Ok(traces)
+            }
+        }
     }
+
+    fn map(
+        &self,
+        rule: &Rule,
+        step: usize,
+        context: &RunContext,
+        traces: Option<&mut Vec<FieldTrace>>,
+    ) -> Result<StepMapping, MapError> {
+        let Some(step) = rule.steps.get(step) else {
+            let message = format!("The rule {} has no step number {}.", rule.name, step + 1);
+            return Err(MapError { message, line: None });
+        };
+        let (connection, action) = self.known_action(rule, step)?;
+        let Some(mut scope) = self.run_scope(rule, context)? else {
+            let verdict = item_gone(rule, context);
+            return Err(MapError { message: verdict.text, line: rule.each.as_ref().map(|each| each.line) });
+        };
+        scope.set(scope::STEPS, Arc::new(outputs(context)));
+        let mut mapper = Mapper::new(self, rule, step, context, &scope);
+        match mapper.step(connection, action, traces) {
+            Ok(mapping) => Ok(mapping),
+            Err(Stop::LeftOut(verdict)) => Ok(StepMapping::LeftOut(verdict)),
+            Err(Stop::Fail(error)) => Err(error),
+        }
+    }
+
+    fn known_action(&self, rule: &Rule, step: &Step) -> Result<(&Connection, &Action), MapError> {
+        self.action_of(step).map(|(connection, action)| (&**connection, &**action)).ok_or_else(|| {
+            let sentence = format!("there is no {}.{} any more", step.connection, step.action);
+            MapError::at(&rule.file, step.line, &sentence)
+        })
+    }
+
+    /// The scope of a run, with its item and without steps; `None` where the item is not there.
+    fn run_scope(&self, rule: &Rule, context: &RunContext) -> Result<Option<Scope>, MapError> {
+        let mut scope = scope::of_change(self, &context.change, &context.asked);
+        let Some(each) = &rule.each else { return Ok(Some(scope)) };
+        let found = if context.asked == REMOVED {
+            let Some(previous) = &context.change.previous else { return Ok(None) };
+            self.item(rule, each, context, &items::former_scope(&scope, previous))?
+        } else {
+            self.item(rule, each, context, &scope)?
+        };
+        Ok(found.map(|item| {
+            scope.set(&each.name, Arc::new(item));
+            scope
+        }))
+    }
+
+    fn item(
+        &self,
+        rule: &Rule,
+        each: &Each,
+        context: &RunContext,
+        scope: &Scope,
+    ) -> Result<Option<Value>, MapError> {
+        match items::read(&self.engine, each, scope) {
+            Ok(items) => Ok(items.find(&context.item).cloned()),
+            Err(sentence) => {
+                let sentence = format!("{sentence}{}", plan::in_event(&context.change.event));
+                Err(MapError::at(&rule.file, each.line, &sentence))
+            }
+        }
+    }
+}
+
+fn item_gone(rule: &Rule, context: &RunContext) -> Verdict {
+    let name = rule.each.as_ref().map_or(scope::ITEM, |each| each.name.as_str());
+    let text = match context.item.as_str() {
+        "" => format!("This booking has no {name}."),
+        item => format!("The {name} {item} is not in the booking any more."),
+    };
+    Verdict::new(VerdictCode::ItemRemoved, text)
+}
+
+/// The value of `steps`.
+fn outputs(context: &RunContext) -> Value {
+    let of = |outputs: &BTreeMap<String, Value>| {
+        Value::Object(outputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    };
+    Value::Object(context.outputs.iter().map(|(id, outputs)| (id.clone(), of(outputs))).collect())
 }

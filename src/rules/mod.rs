@@ -1,13 +1,16 @@
 //! PURE: files → ruleset or diagnostics; (change, ruleset) → plan; mapping with traces.
 
 mod compile;
+mod fields;
 mod files;
+mod items;
 mod map;
 mod plan;
 mod rule;
+mod scope;
 
 pub use compile::{Compiled, compile};
 pub use files::Files;
 pub use map::{FieldTrace, MapError, Mapped, RunContext, StepMapping};
 pub use plan::{ChangeContext, Planned, PlannedState};
-pub use rule::{Each, FieldTemplate, FieldValue, Rule, Ruleset, Step};
+pub use rule::{Condition, Each, FieldTemplate, FieldValue, Lane, Rule, Ruleset, Step};

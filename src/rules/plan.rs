@@ -1,7 +1,11 @@
-//! (change, ruleset) → plan. Evaluates `each:` and `when:` only; mapping happens when a run is claimed.
+//! (change, ruleset) → plan. Evaluates `each:`, `when:` and `lane:` only; mapping happens when a run is claimed.
+//! It promises: same in, same out; a rule that fails gives a failed run and the other rules are planned all the same.
+//! Called by the stage that applies events, by replay and by rehearsals.
 
-use super::{Rule, Ruleset};
-use crate::domain::{ChangeKind, Verdict, View};
+use super::rule::{Condition, Rule, Ruleset};
+use super::{items, scope};
+use crate::domain::{ChangeKind, Verdict, VerdictCode, View};
+use crate::expr::{Engine, EvalError, Scope};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -10,7 +14,10 @@ use std::sync::Arc;
 pub struct ChangeContext {
     /// Name of the source.
     pub source: String,
-    /// The source's account (`source.account`).
+    /// Other doors that bodies of this account came in by, where the store knows some: a rule `from:` any door of an
+    /// account sees its changes.
+    pub doors: Vec<String>,
+    /// The account that the booking belongs to (`source.account`).
     pub account: String,
     /// What it was.
     pub kind: ChangeKind,
@@ -58,15 +65,243 @@ pub enum PlannedState {
     Fail(Verdict),
 }
 
+/// What became of an item: the words of `on:` and of `change.kind`.
+pub(super) const ADDED: &str = "added";
+pub(super) const CHANGED: &str = "changed";
+pub(super) const REMOVED: &str = "removed";
+
 impl Ruleset {
     /// All runs that a change leads to, rules in the order of their names, items in their order. Rules that don't ask
     /// for this kind of change give nothing.
-    pub fn plan(&self, _change: &ChangeContext) -> Vec<Planned> {
-        todo!()
+    pub fn plan(&self, change: &ChangeContext) -> Vec<Planned> {
+        let mut runs = Vec::new();
+        for rule in self.rules.values().filter(|rule| rule.enabled && self.sees(rule, change)) {
+            self.plan_into(rule, change, rule.asks_for(change.kind), &mut runs);
+        }
+        runs
     }
 
     /// The same for one rule, whatever its `on:` says (apply, replay of a kind: see `asked`).
-    pub fn plan_rule(&self, _rule: &Arc<Rule>, _change: &ChangeContext) -> Vec<Planned> {
-        todo!()
+    pub fn plan_rule(&self, rule: &Arc<Rule>, change: &ChangeContext) -> Vec<Planned> {
+        let mut runs = Vec::new();
+        let asked = rule.asks_for(change.kind).unwrap_or(change.kind.as_str());
+        self.plan_into(rule, change, Some(asked), &mut runs);
+        runs
     }
+
+    /// Whether a rule hears of changes that came in by this door: its own, or another of the same account of the same
+    /// connector, be it that the source's file says so or that the store saw it.
+    fn sees(&self, rule: &Rule, change: &ChangeContext) -> bool {
+        if rule.from.iter().any(|name| *name == change.source || change.doors.contains(name)) {
+            return true;
+        }
+        let Some(door) = self.sources.get(&change.source) else { return false };
+        rule.from.iter().filter_map(|name| self.sources.get(name)).any(|source| {
+            source.connector.name == door.connector.name
+                && source.account.as_ref().is_some_and(|account| *account == change.account)
+        })
+    }
+
+    fn plan_into(
+        &self,
+        rule: &Arc<Rule>,
+        change: &ChangeContext,
+        asked: Option<&'static str>,
+        runs: &mut Vec<Planned>,
+    ) {
+        let asks_for_items = [ADDED, CHANGED, REMOVED]
+            .into_iter()
+            .any(|what| change.kind.has_effect() && rule.asks_for_items(what));
+        if asked.is_none() && !asks_for_items {
+            return;
+        }
+        let planner = Planner {
+            ruleset: self,
+            rule,
+            change,
+            base: scope::of_change(self, change, asked.unwrap_or(change.kind.as_str())),
+        };
+        match (&rule.each, asked) {
+            (Some(_), _) => planner.each(asked, runs),
+            (None, Some(asked)) => runs.push(planner.one("", asked, &planner.base)),
+            (None, None) => {}
+        }
+    }
+}
+
+struct Planner<'p> {
+    ruleset: &'p Ruleset,
+    rule: &'p Rule,
+    change: &'p ChangeContext,
+    base: Scope,
+}
+
+impl Planner<'_> {
+    fn each(&self, asked: Option<&'static str>, runs: &mut Vec<Planned>) {
+        let Some(each) = &self.rule.each else { return };
+        let engine = &self.ruleset.engine;
+        let present = match items::read(engine, each, &self.base) {
+            Ok(items) => items,
+            Err(sentence) => {
+                let text =
+                    told(&self.rule.file, each.line, &format!("{sentence}{}", in_event(&self.change.event)));
+                let verdict = Verdict::new(VerdictCode::Mapping, text);
+                let asked = asked.unwrap_or(self.change.kind.as_str());
+                runs.push(self.planned("", asked, None, PlannedState::Fail(verdict)));
+                return;
+            }
+        };
+        let former_scope =
+            self.change.previous.as_ref().map(|previous| items::former_scope(&self.base, previous));
+        // A former state that the expression can't read has no items: what is there now is new.
+        let former = former_scope
+            .as_ref()
+            .and_then(|scope| items::read(engine, each, scope).ok())
+            .unwrap_or_else(items::Items::none);
+        let before = runs.len();
+        for (key, item) in present.iter() {
+            let what = asked.or_else(|| self.what_became_of(former.find(key), item));
+            if let Some(what) = what {
+                runs.push(self.of_item(key, what, item));
+            }
+        }
+        for (key, item) in items::gone(&present, &former) {
+            if self.rule.asks_for_items(REMOVED) {
+                runs.push(self.of_item(key, REMOVED, item));
+            } else if asked.is_some() {
+                let text = format!(
+                    "The {} {key} is not in the booking any more, and the rule does not ask for \
+                     `{}.removed`.",
+                    each.name, each.name
+                );
+                let verdict = Verdict::new(VerdictCode::ItemRemoved, text);
+                runs.push(self.planned(key, REMOVED, None, PlannedState::Skip(verdict)));
+            }
+        }
+        if let Some(asked) = asked
+            && runs.len() == before
+        {
+            let text = format!("`each: {}` has no items in this booking.", each.list.text().trim());
+            let verdict = Verdict::new(VerdictCode::NothingToSend, text);
+            runs.push(self.planned("", asked, None, PlannedState::Skip(verdict)));
+        }
+    }
+
+    /// What became of a present item, where the rule asks for that.
+    fn what_became_of(&self, former: Option<&Value>, item: &Value) -> Option<&'static str> {
+        let what = match former {
+            None => ADDED,
+            Some(former) if former != item => CHANGED,
+            Some(_) => return None,
+        };
+        self.rule.asks_for_items(what).then_some(what)
+    }
+
+    fn of_item(&self, key: &str, asked: &str, item: &Value) -> Planned {
+        let mut scope = self.base.clone();
+        if let Some(each) = &self.rule.each {
+            scope.set(&each.name, Arc::new(item.clone()));
+        }
+        scope.set("change", scope::of_kind(self.change, asked));
+        self.one(key, asked, &scope)
+    }
+
+    fn one(&self, item: &str, asked: &str, scope: &Scope) -> Planned {
+        let engine = &self.ruleset.engine;
+        if let Some(when) = &self.rule.when {
+            match holds(engine, when, scope) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let verdict = when_verdict(self.rule, when);
+                    return self.planned(item, asked, None, PlannedState::Skip(verdict));
+                }
+                Err(error) => {
+                    let verdict = Verdict::new(
+                        VerdictCode::Mapping,
+                        when_failed(self.rule, when, &self.change.event, &error),
+                    );
+                    return self.planned(item, asked, None, PlannedState::Fail(verdict));
+                }
+            }
+        }
+        match self.lane(scope) {
+            Ok(lane) => self.planned(item, asked, lane, PlannedState::Wait),
+            Err(text) => {
+                let verdict = Verdict::new(VerdictCode::Mapping, text);
+                self.planned(item, asked, None, PlannedState::Fail(verdict))
+            }
+        }
+    }
+
+    fn lane(&self, scope: &Scope) -> Result<Option<String>, String> {
+        let Some(lane) = &self.rule.lane else { return Ok(None) };
+        let why = match lane.template.evaluate(&self.ruleset.engine, scope) {
+            Ok(Ok(Value::String(text))) if !text.trim().is_empty() => return Ok(Some(text)),
+            Ok(Ok(value @ (Value::Number(_) | Value::Bool(_)))) => return Ok(Some(value.to_string())),
+            Ok(_) => "it came to nothing".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let event = in_event(&self.change.event);
+        Err(told(&self.rule.file, lane.line, &format!("`lane` failed{event}: {why}")))
+    }
+
+    fn planned(&self, item: &str, asked: &str, lane: Option<String>, state: PlannedState) -> Planned {
+        Planned {
+            rule: self.rule.name.clone(),
+            item: item.to_owned(),
+            asked: asked.to_owned(),
+            lane,
+            connection: self.rule.steps.first().map(|step| step.connection.clone()).unwrap_or_default(),
+            supersedes: self.rule.supersedes,
+            state,
+        }
+    }
+}
+
+/// Whether a condition is true. A lone path that is missing or null is not.
+pub(super) fn holds(engine: &Engine, condition: &Condition, scope: &Scope) -> Result<bool, EvalError> {
+    if let Some(path) = condition.expression.lone_path()
+        && path.find(scope).is_none_or(Value::is_null)
+    {
+        return Ok(false);
+    }
+    engine.condition(&condition.expression, scope)
+}
+
+/// Why a run is skipped whose `when` is not true.
+pub(super) fn when_verdict(rule: &Rule, when: &Condition) -> Verdict {
+    let text = format!(
+        "The rule's condition is not true: `{}` ({}, line {}).",
+        shown(when.expression.text()),
+        rule.file,
+        when.line
+    );
+    Verdict::new(VerdictCode::When, text)
+}
+
+/// Why a run fails whose `when` can't be read.
+pub(super) fn when_failed(rule: &Rule, when: &Condition, event: &str, error: &EvalError) -> String {
+    told(&rule.file, when.line, &format!("the condition `when` failed{}: {error}", in_event(event)))
+}
+
+/// A sentence with its place in front: `guests.yaml:4: …`.
+pub(super) fn told(file: &str, line: u32, sentence: &str) -> String {
+    let end = if sentence.ends_with(['.', '?']) { "" } else { "." };
+    format!("{file}:{line}: {sentence}{end}")
+}
+
+/// ` in evt_…`, or nothing where there is no event (rule tests).
+pub(super) fn in_event(event: &str) -> String {
+    if event.is_empty() { " in this booking".to_owned() } else { format!(" in {event}") }
+}
+
+/// An expression's text on one line, cut where it is long.
+pub(super) fn shown(text: &str) -> String {
+    /// Characters of an expression in a sentence.
+    const CHARS_MAX: usize = 160;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= CHARS_MAX {
+        return line;
+    }
+    line.chars().take(CHARS_MAX).chain(['…']).collect()
 }

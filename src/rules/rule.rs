@@ -1,6 +1,6 @@
-//! A ruleset, compiled.
+//! A ruleset, compiled: what the files came to, ready to plan and to map. Made by `compile` only, never changed after.
 
-use crate::connectors::{Catalogue, Connection, Source};
+use crate::connectors::{Action, Catalogue, Connection, RetrySchedule, Source};
 use crate::domain::ChangeKind;
 use crate::expr::{Engine, Expression, Template};
 use std::collections::BTreeMap;
@@ -39,20 +39,36 @@ pub struct Rule {
     /// What it asks for: kinds of change, and `customer.added|changed|removed`.
     pub on: Vec<String>,
     /// Condition.
-    pub when: Option<Expression>,
+    pub when: Option<Condition>,
     /// One run per item.
     pub each: Option<Each>,
     /// Lane template; absent: rule + booking (+ item).
-    pub lane: Option<Template>,
+    pub lane: Option<Lane>,
     /// `latest_only:`, where given.
     pub latest_only: Option<bool>,
     /// Its own retry schedule, where given; else the connection's.
-    pub retry: Option<crate::connectors::RetrySchedule>,
+    pub retry: Option<RetrySchedule>,
     /// Steps in order.
     pub steps: Vec<Step>,
     /// All steps are upserts and nothing reads `change`, `previous` or `now` (or `latest_only: true`): a newer change
     /// supersedes older runs.
     pub supersedes: bool,
+}
+
+/// `when:` or `if:`.
+pub struct Condition {
+    /// The expression.
+    pub expression: Expression,
+    /// Line in the rule's file.
+    pub line: u32,
+}
+
+/// `lane:`.
+pub struct Lane {
+    /// The template.
+    pub template: Template,
+    /// Line in the rule's file.
+    pub line: u32,
 }
 
 /// `each:`.
@@ -63,6 +79,8 @@ pub struct Each {
     pub name: String,
     /// Dotted path of the key within an item (`pk`); where the connector knows no children there, the index is the key.
     pub key: Option<String>,
+    /// Line in the rule's file.
+    pub line: u32,
 }
 
 /// One step.
@@ -76,7 +94,7 @@ pub struct Step {
     /// Action.
     pub action: String,
     /// Condition.
-    pub condition: Option<Expression>,
+    pub condition: Option<Condition>,
     /// Fields.
     pub with: Vec<FieldTemplate>,
     /// Line of `use:` in the file.
@@ -91,6 +109,10 @@ pub struct FieldTemplate {
     pub line: u32,
     /// What fills it.
     pub value: FieldValue,
+    /// The text of the literal or template, as written (empty for maps and lists).
+    pub text: String,
+    /// Whether anything in it reads `steps`: then it waits for the steps before it.
+    pub reads_steps: bool,
 }
 
 /// What fills a field.
@@ -108,7 +130,34 @@ pub enum FieldValue {
 impl Rule {
     /// How this rule asks for a kind of change: `rebooked` counts as `cancelled` and `deleted` as `cancelled` unless
     /// named. `None`: it does not.
-    pub fn asks_for(&self, _kind: ChangeKind) -> Option<&'static str> {
-        todo!()
+    pub fn asks_for(&self, kind: ChangeKind) -> Option<&'static str> {
+        let named = |word: &str| self.on.iter().any(|asked| asked == word);
+        if kind.has_effect() && named(kind.as_str()) {
+            return Some(kind.as_str());
+        }
+        match kind {
+            ChangeKind::Rebooked | ChangeKind::Deleted => {
+                let word = ChangeKind::Cancelled.as_str();
+                named(word).then_some(word)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it asks for a change of its items (`added`, `changed`, `removed`).
+    pub fn asks_for_items(&self, what: &str) -> bool {
+        self.each.as_ref().is_some_and(|each| {
+            self.on.iter().any(|asked| {
+                asked.split_once('.').is_some_and(|(name, kind)| name == each.name && kind == what)
+            })
+        })
+    }
+}
+
+impl Ruleset {
+    /// The connection and the action of a step; `None` where the step is not of this ruleset.
+    pub fn action_of(&self, step: &Step) -> Option<(&Arc<Connection>, &Arc<Action>)> {
+        let connection = self.connections.get(&step.connection)?;
+        Some((connection, connection.actions.get(&step.action)?))
     }
 }
