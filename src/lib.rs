@@ -1,9 +1,10 @@
 //! Waypost (skeleton)
-pub mod clock;
+pub mod bookings;
 pub mod connectors;
+pub mod delivery;
 pub mod document;
 pub mod domain;
 pub mod expr;
-pub mod outbound;
+pub mod ingest;
 pub mod ports;
 pub mod rules;

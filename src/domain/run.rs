@@ -165,12 +165,19 @@ pub struct StepProgress {
     pub state: StepState,
     /// Calls made so far.
     pub attempts: i64,
+    /// How many of its calls are done, where an action has further calls `after:` the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calls_done: usize,
     /// What the answer gave, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
     /// Why nothing was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

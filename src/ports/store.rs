@@ -7,7 +7,7 @@ use super::store_rows::{
     SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,
 };
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId,
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -73,6 +73,8 @@ pub trait Store: Send + Sync {
     async fn due_connections(&self) -> Result<Vec<(String, Millis)>, StoreError>;
     /// Due runs of a connection with what they need.
     async fn due_runs(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError>;
+    /// The newest run of a lane that waits behind `after`, with what it needs.
+    async fn newest_in_lane(&self, lane: &str, after: Seq) -> Result<Option<DueRun>, StoreError>;
     /// One run with what it needs, in any state (explain, rehearsal).
     async fn run_with_context(&self, id: &RunId) -> Result<Option<DueRun>, StoreError>;
     /// Links of these records, all rules and steps, with pointers.

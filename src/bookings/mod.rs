@@ -1,0 +1,449 @@
+//! Stage 3: an unapplied event becomes changes, bookings' new states, and planned runs, all in one transaction.
+//!
+//! One call of [`Applier::step`] takes one bounded batch and says what it did; `runner` calls it again. Promises 3, 5, 7
+//! and 9 rest on it: each event ends with a change per thing that it told of; one that fails, panics or even kills the
+//! process ends as `unreadable` and the others go on.
+
+mod doors;
+mod read;
+
+use crate::connectors::{Present, Told};
+use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState};
+use crate::ports::{
+    AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, Store, StoreError, StoredBooking, StoredEvent,
+};
+use crate::rules::{ChangeContext, PlannedState, Ruleset};
+use doors::AccountDoors;
+use read::{Reading, read_event};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction.
+pub const BATCH_EVENTS_MAX: i64 = 128;
+/// Bytes of bodies in one batch, so that a few huge bodies don't hold memory.
+const BATCH_BODY_BYTES_MAX: i64 = 8 << 20;
+/// How often an event may be in hand alone at a death of the process before it is put aside.
+const CRASHES_MAX: i64 = 3;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AppliedStep {
+    /// Events applied; 0 = nothing to do.
+    pub events: usize,
+    /// Runs planned that wait.
+    pub runs: usize,
+}
+
+/// The stage.
+pub struct Applier {
+    store: Arc<dyn Store>,
+    entropy: Arc<dyn Entropy>,
+    /// Events up to this position may have been in hand when the process died: they are applied one by one.
+    suspect_until: AtomicI64,
+    /// Through which sources bodies of an account came in so far.
+    doors: AccountDoors,
+}
+
+/// A booking's state while a batch is under way.
+struct State {
+    id: BookingId,
+    change: Option<ChangeRef>,
+    present: Option<Present>,
+}
+
+impl Applier {
+    /// The stage over a store.
+    pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { store, entropy, suspect_until: AtomicI64::new(0), doors: AccountDoors::default() }
+    }
+
+    /// Part of the start: what a batch may have held when the process died is applied one by one.
+    pub async fn recover(&self) -> Result<(), StoreError> {
+        let first = self.store.unapplied_events(BATCH_EVENTS_MAX, BATCH_BODY_BYTES_MAX).await?;
+        let until = first.last().map_or(0, |event| event.position);
+        self.suspect_until.store(until, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Applies one batch. `think` runs what computes (and may take long) off the async threads.
+    pub async fn step(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        now: Millis,
+        think: &(dyn Fn(&mut dyn FnMut()) + Sync),
+    ) -> Result<AppliedStep, StoreError> {
+        let suspect_until = self.suspect_until.load(Ordering::SeqCst);
+        let alone = suspect_until > 0;
+        let limit = if alone { 1 } else { BATCH_EVENTS_MAX };
+        let events = self.store.unapplied_events(limit, BATCH_BODY_BYTES_MAX).await?;
+        let Some(last) = events.last().map(|event| event.position) else {
+            self.suspect_until.store(0, Ordering::SeqCst);
+            return Ok(AppliedStep::default());
+        };
+        if alone && last > suspect_until {
+            self.suspect_until.store(0, Ordering::SeqCst);
+            return Box::pin(self.step(ruleset, now, think)).await;
+        }
+        if alone {
+            return self.step_alone(ruleset, &events[0], now, think).await;
+        }
+        let applied = self.compute(ruleset, &events, now, think).await?;
+        match self.store.apply_events(&applied).await {
+            Ok(()) => Ok(did(&applied)),
+            // The database is away, or one row of the batch is not to its taste: one by one shows which.
+            Err(error) if events.len() == 1 => self.put_aside_or(error, &events[0], now).await,
+            Err(_) => {
+                self.suspect_until.store(last, Ordering::SeqCst);
+                self.step_alone(ruleset, &events[0], now, think).await
+            }
+        }
+    }
+
+    /// One event that may have killed the process before.
+    async fn step_alone(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        event: &StoredEvent,
+        now: Millis,
+        think: &(dyn Fn(&mut dyn FnMut()) + Sync),
+    ) -> Result<AppliedStep, StoreError> {
+        let crashes = self.store.count_crash(event.position).await?;
+        if crashes > CRASHES_MAX {
+            return self
+                .quarantine(event, now, "quarantined: Waypost stopped three times while reading it")
+                .await;
+        }
+        let applied = self.compute(ruleset, std::slice::from_ref(event), now, think).await?;
+        match self.store.apply_events(&applied).await {
+            Ok(()) => Ok(did(&applied)),
+            Err(error) => self.put_aside_or(error, event, now).await,
+        }
+    }
+
+    /// A single event could not be written. While the database answers otherwise, it is the event.
+    async fn put_aside_or(
+        &self,
+        error: StoreError,
+        event: &StoredEvent,
+        now: Millis,
+    ) -> Result<AppliedStep, StoreError> {
+        if self.store.describe().await.is_err() {
+            return Err(error);
+        }
+        if self.store.count_crash(event.position).await? > CRASHES_MAX {
+            return self
+                .quarantine(event, now, "quarantined: the database does not take what it tells")
+                .await;
+        }
+        Err(error)
+    }
+
+    async fn quarantine(
+        &self,
+        event: &StoredEvent,
+        now: Millis,
+        note: &str,
+    ) -> Result<AppliedStep, StoreError> {
+        let applied =
+            [without_effect(event, now, vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))])];
+        self.store.apply_events(&applied).await?;
+        Ok(did(&applied))
+    }
+
+    /// Reads, compares and plans, in the order of the events.
+    async fn compute(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
+        now: Millis,
+        think: &(dyn Fn(&mut dyn FnMut()) + Sync),
+    ) -> Result<Vec<AppliedEvent>, StoreError> {
+        let mut readings: Vec<Reading> = Vec::new();
+        think(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
+        let mut states = self.load_states(&readings, now).await?;
+        let doors = self.doors.learn(&*self.store, events, &readings).await?;
+        let mut applied = Vec::with_capacity(events.len());
+        let mut to_look_up = Vec::new();
+        think(&mut || {
+            for (event, reading) in events.iter().zip(&readings) {
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
+                }));
+                let (one, pairs) = result.unwrap_or_else(|_| {
+                    let note = "quarantined: a mistake of Waypost came up while reading it";
+                    let changes = vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))];
+                    (without_effect(event, now, changes), Vec::new())
+                });
+                to_look_up.extend(pairs.into_iter().map(|(ordinal, pair)| (applied.len(), ordinal, pair)));
+                applied.push(one);
+            }
+        });
+        self.flag_late_copies(&mut applied, &to_look_up).await?;
+        Ok(applied)
+    }
+
+    async fn load_states(
+        &self,
+        readings: &[Reading],
+        now: Millis,
+    ) -> Result<HashMap<BookingKey, State>, StoreError> {
+        let mut keys: Vec<BookingKey> = readings
+            .iter()
+            .flat_map(|reading| reading.told.iter().filter_map(|(key, _)| key.as_ref().ok().cloned()))
+            .collect();
+        keys.sort();
+        keys.dedup();
+        let mut states = HashMap::new();
+        if !keys.is_empty() {
+            for stored in self.store.bookings_by_key(&keys).await? {
+                let key = stored.key.clone();
+                states.insert(key, state_of(stored)?);
+            }
+        }
+        for key in keys {
+            states.entry(key).or_insert_with(|| State {
+                id: self.entropy.booking_id(now),
+                change: None,
+                present: None,
+            });
+        }
+        Ok(states)
+    }
+
+    /// One event against the states so far. Also gives the (ordinal, booking, hash) that are to be looked up among
+    /// earlier versions.
+    fn apply_one(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        event: &StoredEvent,
+        reading: &Reading,
+        (states, doors): (&mut HashMap<BookingKey, State>, &doors::Known),
+        now: Millis,
+    ) -> (AppliedEvent, Vec<(i64, (BookingId, String))>) {
+        let mut one =
+            AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![] };
+        let mut pairs = Vec::new();
+        if let Some((kind, note)) = &reading.without_effect {
+            one.changes.push(plain_change(0, None, *kind, Some(note.clone()), now));
+            return (one, pairs);
+        }
+        for (ordinal, (key, told)) in reading.told.iter().enumerate() {
+            let ordinal = ordinal as i64;
+            let key = match key {
+                Ok(key) => key,
+                Err(refused) => {
+                    one.changes.push(plain_change(
+                        ordinal,
+                        None,
+                        ChangeKind::Refused,
+                        Some(refused.clone()),
+                        now,
+                    ));
+                    continue;
+                }
+            };
+            let (Some(state), Some(source)) = (states.get_mut(key), ruleset.sources.get(&event.source))
+            else {
+                continue;
+            };
+            let spec = source.connector.source.as_ref().and_then(|spec| spec.record(&told.kind));
+            let Some(spec) = spec else { continue };
+            let compared = spec.compare(state.present.as_ref(), told);
+            if !compared.kind.has_effect() {
+                let id = state.change.is_some().then(|| state.id.clone());
+                one.changes.push(plain_change(ordinal, id, compared.kind, compared.note, now));
+                continue;
+            }
+            let reference = ChangeRef { position: event.position, ordinal };
+            if compared.flag_if_known && state.change.is_some() {
+                pairs.push((ordinal, (state.id.clone(), compared.hash.clone())));
+            }
+            let view = spec.view(&compared.entity);
+            one.changes.push(NewChange {
+                ordinal,
+                booking: Some(state.id.clone()),
+                kind: compared.kind,
+                paths: compared.paths.clone(),
+                note: compared.note,
+                previous: state.change,
+                body: Some(compared.entity.to_string()),
+                hash: Some(compared.hash.clone()),
+                at: now,
+            });
+            one.bookings.push(BookingWrite {
+                id: state.id.clone(),
+                key: key.clone(),
+                source: event.source.clone(),
+                change: reference,
+                status: told.status.clone(),
+                view: view.clone(),
+                hash: compared.hash.clone(),
+                at: now,
+            });
+            let booking = Arc::new(compared.entity);
+            let context = ChangeContext {
+                source: event.source.clone(),
+                doors: doors.of(key, &event.source),
+                account: key.account.clone(),
+                kind: compared.kind,
+                paths: compared.paths,
+                booking: booking.clone(),
+                previous: state.present.take().map(|present| Arc::new(present.entity)),
+                view,
+                at: now,
+                event: event.id.to_string(),
+            };
+            if told.kind == "booking" {
+                let id = state.id.clone();
+                one.runs.extend(self.plan(ruleset, &context, &id, reference, now));
+            }
+            state.change = Some(reference);
+            drop(context);
+            let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
+            state.present = Some(Present { entity, hash: compared.hash, status: told.status.clone() });
+        }
+        if one.changes.is_empty() {
+            let note = "the body tells of nothing that its connector keeps".to_owned();
+            one.changes.push(plain_change(0, None, ChangeKind::Ignored, Some(note), now));
+        }
+        (one, pairs)
+    }
+
+    fn plan(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        context: &ChangeContext,
+        booking: &BookingId,
+        change: ChangeRef,
+        now: Millis,
+    ) -> Vec<NewRun> {
+        let place = RunPlace { booking, change, position: change.position, trigger: "change" };
+        planned_runs(&*self.entropy, ruleset.plan(context), &place, now)
+    }
+
+    /// Adds the note to changes whose content an earlier version of the booking had.
+    async fn flag_late_copies(
+        &self,
+        applied: &mut [AppliedEvent],
+        to_look_up: &[(usize, i64, (BookingId, String))],
+    ) -> Result<(), StoreError> {
+        if to_look_up.is_empty() {
+            return Ok(());
+        }
+        let pairs: Vec<_> = to_look_up.iter().map(|(_, _, pair)| pair.clone()).collect();
+        let mut known: HashSet<(BookingId, String)> =
+            self.store.known_hashes(&pairs).await?.into_iter().collect();
+        for index in 0..applied.len() {
+            for (_, ordinal, pair) in to_look_up.iter().filter(|(at, _, _)| *at == index) {
+                if !known.contains(pair) {
+                    continue;
+                }
+                if let Some(change) = applied[index].changes.iter_mut().find(|c| c.ordinal == *ordinal)
+                    && change.note.is_none()
+                {
+                    change.note =
+                        Some("possible late copy: the booking looked exactly like this before".into());
+                }
+            }
+            let hashes = applied[index]
+                .changes
+                .iter()
+                .filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));
+            known.extend(hashes);
+        }
+        Ok(())
+    }
+}
+
+/// Where planned runs belong.
+pub struct RunPlace<'a> {
+    /// The booking.
+    pub booking: &'a BookingId,
+    /// The change that they are about.
+    pub change: ChangeRef,
+    /// The position that decides what is newer.
+    pub position: Position,
+    /// `change`, `replay`, `apply`.
+    pub trigger: &'a str,
+}
+
+/// Plans as rows: ids, lanes, first states.
+pub fn planned_runs(
+    entropy: &dyn Entropy,
+    planned: Vec<crate::rules::Planned>,
+    place: &RunPlace<'_>,
+    now: Millis,
+) -> Vec<NewRun> {
+    planned
+        .into_iter()
+        .map(|planned| {
+            let lane = match &planned.lane {
+                Some(lane) => format!("{}|={lane}", planned.rule),
+                None => format!("{}|{}|{}", planned.rule, place.booking, planned.item),
+            };
+            let (state, verdict) = match planned.state {
+                PlannedState::Wait => (RunState::Waiting, None),
+                PlannedState::Skip(verdict) => (RunState::Skipped, Some(verdict)),
+                PlannedState::Fail(verdict) => (RunState::Failed, Some(verdict)),
+            };
+            NewRun {
+                id: entropy.run_id(now),
+                rule: planned.rule,
+                booking: place.booking.clone(),
+                item: planned.item,
+                lane,
+                change: place.change,
+                position: place.position,
+                asked: planned.asked,
+                trigger: place.trigger.to_owned(),
+                state,
+                verdict,
+                connection: planned.connection,
+                supersedes: planned.supersedes,
+                at: now,
+            }
+        })
+        .collect()
+}
+
+fn state_of(stored: StoredBooking) -> Result<State, StoreError> {
+    let entity: Value = serde_json::from_str(&stored.body).map_err(|error| StoreError::Corrupt {
+        what: format!("booking {}", stored.id),
+        why: error.to_string(),
+    })?;
+    Ok(State {
+        id: stored.id,
+        change: Some(stored.change),
+        present: Some(Present { entity, hash: stored.hash, status: stored.status }),
+    })
+}
+
+fn plain_change(
+    ordinal: i64,
+    booking: Option<BookingId>,
+    kind: ChangeKind,
+    note: Option<String>,
+    at: Millis,
+) -> NewChange {
+    NewChange { ordinal, booking, kind, paths: vec![], note, previous: None, body: None, hash: None, at }
+}
+
+fn without_effect(
+    event: &StoredEvent,
+    now: Millis,
+    changes: Vec<(Option<BookingId>, ChangeKind, Option<String>)>,
+) -> AppliedEvent {
+    let changes = changes
+        .into_iter()
+        .enumerate()
+        .map(|(ordinal, (booking, kind, note))| plain_change(ordinal as i64, booking, kind, note, now))
+        .collect();
+    AppliedEvent { position: event.position, changes, bookings: vec![], runs: vec![] }
+}
+
+fn did(applied: &[AppliedEvent]) -> AppliedStep {
+    let runs = applied.iter().flat_map(|one| &one.runs).filter(|run| run.state == RunState::Waiting).count();
+    AppliedStep { events: applied.len(), runs }
+}

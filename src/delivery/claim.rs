@@ -1,0 +1,564 @@
+//! Takes due runs, works out what each sends, writes the attempts as `sending`, and gives the calls to make.
+
+use super::gate::Pass;
+use super::links::{Decision, Known, decide, former_records, link_key};
+use super::work::{Next, Sending, Work};
+use super::{CHUNK, CLAIM_RUNS_MAX, Claimed, Delivery, Inner, ReadyCall, Ticket};
+use crate::connectors::Which;
+use crate::domain::{Millis, RecordKey, RunEvent, RunState, StepState, Verdict, VerdictCode, transition};
+use crate::ports::{
+    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkBooking, LinkRow, LinkWrite, OutboundRequest,
+    RunWrite, StoreError, Written,
+};
+use crate::rules::Ruleset;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Bytes of a request's body that an attempt keeps.
+const REQUEST_BYTES_KEPT: usize = 16 << 10;
+/// Rounds that runs of one claim may go on without a call (steps that had nothing to send).
+const ROUNDS_MAX: usize = 32;
+
+/// Runs `work` off the async threads.
+pub type Think<'a> = &'a (dyn Fn(&mut dyn FnMut()) + Sync);
+
+/// A run with the step that it is about to send.
+struct Candidate {
+    work: Work,
+    sending: Sending,
+    record: RecordKey,
+}
+
+impl Delivery {
+    /// Takes due runs of all connections that let calls through.
+    pub async fn claim(
+        &self,
+        active: &Arc<Ruleset>,
+        now: Millis,
+        monotonic: Millis,
+        think: Think<'_>,
+    ) -> Result<Claimed, StoreError> {
+        let mut claimed = Claimed::default();
+        let mut inner = self.inner.lock().await;
+        self.load_gates(&mut inner, now).await?;
+        let due = self.store.due_connections().await?;
+        for (name, first_due) in due {
+            let connection = active.connections.get(&name);
+            let limits = connection.map(|c| c.limits).unwrap_or_default();
+            let pass = inner.gate(&name, now).pass(&limits, now);
+            let (room, due_by) = match pass {
+                Pass::Calls(_) if first_due > now => {
+                    claimed.again_by(first_due);
+                    continue;
+                }
+                Pass::Calls(room) => (room.min(CLAIM_RUNS_MAX), Some(now)),
+                Pass::Probe => (1, None),
+                Pass::Not(at) => {
+                    claimed.again_by(at);
+                    continue;
+                }
+                Pass::Closed => {
+                    if inner.gate(&name, now).stopped_by_people() {
+                        self.store.pause_runs(&name, true, now, CHUNK).await?;
+                        claimed.more = true;
+                    }
+                    continue;
+                }
+            };
+            let taken = self.take_due(&mut inner, &name, room, due_by).await?;
+            if taken.is_empty() {
+                continue;
+            }
+            claimed.more |= taken.len() >= room && due_by.is_some();
+            let result =
+                self.claim_runs(&mut inner, active, taken, (now, monotonic), think, &mut claimed).await;
+            if let Err(error) = result {
+                inner.forget_unwritten();
+                if claimed.calls.is_empty() {
+                    return Err(error);
+                }
+                // Calls of other connections are written as `sending` already: they go out.
+                break;
+            }
+        }
+        self.remember(&mut inner).await?;
+        Ok(claimed)
+    }
+
+    /// Due runs of one connection that are not in hand yet.
+    async fn take_due(
+        &self,
+        inner: &mut Inner,
+        connection: &str,
+        room: usize,
+        due_by: Option<Millis>,
+    ) -> Result<Vec<DueRun>, StoreError> {
+        let limit = room + inner.parked_of(connection) + inner.in_hand.len();
+        let query = DueQuery { connection: connection.to_owned(), due_by, limit: limit as i64 };
+        let mut runs = self.store.due_runs(&query).await?;
+        runs.retain(|due| !inner.in_hand.contains(&due.run.id) && !inner.parked_runs.contains(&due.run.id));
+        runs.truncate(room);
+        Ok(runs)
+    }
+
+    async fn claim_runs(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        runs: Vec<DueRun>,
+        (now, monotonic): (Millis, Millis),
+        think: Think<'_>,
+        claimed: &mut Claimed,
+    ) -> Result<(), StoreError> {
+        let mut writes = Vec::new();
+        let mut ready = Vec::new();
+        let mut works = Vec::new();
+        for due in runs {
+            let pinned = match &due.run.ruleset {
+                Some(hash) if *hash != active.hash => self.rulesets.by_hash(hash).await,
+                Some(_) => Some(active.clone()),
+                None => None,
+            };
+            works.push((due, pinned));
+        }
+        let mut taken: Vec<Result<Work, (DueRun, Next)>> = Vec::new();
+        think(&mut || {
+            taken = std::mem::take(&mut works)
+                .into_iter()
+                .map(|(due, pinned)| Work::take(due, active, pinned))
+                .collect();
+        });
+        let mut going = Vec::new();
+        for taken in taken {
+            match taken {
+                Ok(work) => going.push(work),
+                Err((due, Next::End(event, verdict))) => writes.push(end_of_row(&due, event, verdict, now)),
+                Err((_, Next::Send(_))) => {}
+            }
+        }
+        for _ in 0..ROUNDS_MAX {
+            if going.is_empty() {
+                break;
+            }
+            let round = self.round(inner, active, going, now, think, &mut writes).await?;
+            going = round.go_on;
+            for (candidate, decision) in round.calls {
+                self.prepare(inner, active, candidate, decision, (now, monotonic), (&mut writes, &mut ready));
+            }
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let written = match self.store.write_delivery(&writes).await {
+            Ok(written) => written,
+            Err(error) => {
+                for call in ready {
+                    give_back(inner, &call.ticket);
+                }
+                return Err(error);
+            }
+        };
+        let overtaken: Vec<_> = writes
+            .iter()
+            .zip(&written)
+            .filter(|(_, written)| **written == Written::Overtaken)
+            .map(|(write, _)| write.run.id.clone())
+            .collect();
+        claimed.moved += writes.len() - ready.len();
+        for call in ready {
+            if overtaken.contains(&call.ticket.work.due.run.id) {
+                give_back(inner, &call.ticket);
+            } else {
+                inner.in_flight.insert(call.ticket.work.due.run.id.clone());
+                claimed.calls.push(call);
+            }
+        }
+        Ok(())
+    }
+
+    /// One round: each run's next step against the links of its record.
+    async fn round(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        mut going: Vec<Work>,
+        now: Millis,
+        think: Think<'_>,
+        writes: &mut Vec<DeliveryWrite>,
+    ) -> Result<Round, StoreError> {
+        let mut nexts = Vec::new();
+        think(&mut || nexts = going.iter_mut().map(Work::next).collect());
+        let mut candidates = Vec::new();
+        for (mut work, next) in going.into_iter().zip(nexts) {
+            let sending = match next {
+                Next::End(event, verdict) => {
+                    writes.push(end_of(&mut work, event, verdict, now));
+                    continue;
+                }
+                Next::Send(sending) => sending,
+            };
+            let Some(connection) = work.connection_now(sending.step, active) else {
+                let name = &work.rule.steps[sending.step].connection;
+                let text = format!("the connection \"{name}\" was deleted; make it again, or cancel the run");
+                let verdict = Some(Verdict::new(VerdictCode::ConnectionGone, text));
+                writes.push(end_of(&mut work, RunEvent::Hold, verdict, now));
+                continue;
+            };
+            if connection.name != work.due.run.connection {
+                // The next step is another connection's business: it is taken up under that one's limits.
+                let name = connection.name.clone();
+                let mut write = end_of(&mut work, RunEvent::Later, None, now);
+                write.run.connection = name;
+                write.run.next_at = Some(now);
+                writes.push(write);
+                continue;
+            }
+            let record = sending.action.record(connection, &sending.fields, &work.own_key(sending.step));
+            if let Err(taken) = inner.take_records(std::slice::from_ref(&record), &work.due.run.id) {
+                inner.park(&work.due.run.connection, taken, &work.due.run.id);
+                continue;
+            }
+            inner.in_hand.insert(work.due.run.id.clone());
+            candidates.push(Candidate { work, sending, record });
+        }
+        self.decide_all(inner, active, candidates, now, writes).await
+    }
+
+    async fn decide_all(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        candidates: Vec<Candidate>,
+        now: Millis,
+        writes: &mut Vec<DeliveryWrite>,
+    ) -> Result<Round, StoreError> {
+        let mut round = Round::default();
+        let records: Vec<RecordKey> = candidates.iter().map(|c| c.record.clone()).collect();
+        let mut of_records: HashMap<RecordKey, Vec<LinkRow>> = HashMap::new();
+        if !records.is_empty() {
+            for link in self.store.links_of_records(&records).await? {
+                of_records.entry(link.key.record.clone()).or_default().push(link);
+            }
+        }
+        for candidate in candidates {
+            let Candidate { mut work, sending, record } = candidate;
+            if work.due.run.uncertain && self.superseded_by_newer(active, &work, &sending, &record).await? {
+                let text = "a newer change of this booking took over";
+                let verdict = Some(Verdict::new(VerdictCode::Superseded, text));
+                writes.push(end_of(&mut work, RunEvent::Supersede, verdict, now));
+                inner.free(std::slice::from_ref(&record), &work.due.run.id);
+                continue;
+            }
+            let of_record = of_records.get(&record).map_or(&[][..], Vec::as_slice);
+            let own_key = link_key(&work, sending.step, &record);
+            let run = &work.due.run;
+            let points_here = of_record
+                .iter()
+                .filter(|link| link.key == own_key)
+                .any(|link| link.bookings.iter().any(|b| b.booking == run.booking && b.item == run.item));
+            // A booking that points here has not changed its key; one without key inputs never does.
+            let of_booking = if points_here || sending.action.key.is_empty() {
+                Vec::new()
+            } else {
+                self.store.links_of_booking(&run.booking, &run.item, &run.connection).await?
+            };
+            let former = former_records(&work, sending.step, &record, &of_booking);
+            let others: Vec<RecordKey> =
+                of_booking.iter().map(|link| link.key.record.clone()).filter(|key| *key != record).collect();
+            let of_former = if others.is_empty() || sending.action.update.is_none() {
+                Vec::new()
+            } else {
+                self.store.links_of_records(&others).await?
+            };
+            let known = Known { of_record, of_booking: &of_booking, of_former: &of_former };
+            match decide(&work, &sending, &record, &known, now) {
+                Decision::Have { outputs, verdict, links } => {
+                    work.step_done(sending.step, outputs, Some(verdict));
+                    inner.free(std::slice::from_ref(&record), &work.due.run.id);
+                    work.pending_links.extend(links);
+                    round.go_on.push(work);
+                }
+                Decision::Call { which, remote_id, moved_from } => {
+                    let own_link = of_record.iter().find(|link| link.key == own_key).cloned();
+                    let plan = CallPlan { which, remote_id, moved_from, former, own_link };
+                    round.calls.push((Candidate { work, sending, record }, plan));
+                }
+            }
+        }
+        Ok(round)
+    }
+
+    /// A run whose last call has an unknown outcome gives way to a newer one that writes the same record.
+    async fn superseded_by_newer(
+        &self,
+        active: &Arc<Ruleset>,
+        work: &Work,
+        sending: &Sending,
+        record: &RecordKey,
+    ) -> Result<bool, StoreError> {
+        if !(work.due.newer_waits && work.due.run.supersedes) {
+            return Ok(false);
+        }
+        let run = &work.due.run;
+        let Some(newer) = self.store.newest_in_lane(&run.lane, run.seq).await? else { return Ok(false) };
+        if !newer.run.supersedes {
+            return Ok(false);
+        }
+        let Ok(mut newer) = Work::take(newer, active, None) else { return Ok(false) };
+        let Next::Send(next) = newer.next() else { return Ok(false) };
+        let Some(connection) = newer.connection_now(next.step, active) else { return Ok(false) };
+        let key = next.action.record(connection, &next.fields, &newer.own_key(next.step));
+        Ok(key == *record && newer.steps[next.step].id == work.steps[sending.step].id)
+    }
+
+    /// Renders the call and writes its attempt down as `sending`.
+    fn prepare(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        candidate: Candidate,
+        plan: CallPlan,
+        (now, monotonic): (Millis, Millis),
+        (writes, ready): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>),
+    ) {
+        let Candidate { mut work, sending, record } = candidate;
+        let CallPlan { which, remote_id, moved_from, former, own_link } = plan;
+        let run_id = work.due.run.id.clone();
+        let mut records = vec![record.clone()];
+        if let Some(moved) = &moved_from {
+            records.push(moved.record.clone());
+            if let Err(taken) = inner.take_records(&records, &run_id) {
+                inner.free(std::slice::from_ref(&record), &run_id);
+                inner.park(&work.due.run.connection, taken, &run_id);
+                return;
+            }
+        }
+        let Some(connection) = work.connection_now(sending.step, active).cloned() else { return };
+        let uncertain_create = work.due.run.uncertain && !sending.action.repeatable;
+        let progress = &work.steps[sending.step];
+        let which = match (uncertain_create, progress.calls_done) {
+            (false, 0) => which,
+            (false, done) => match next_after(&sending, done) {
+                Some(index) => Which::After(index),
+                None => which,
+            },
+            (true, _) if sending.action.find.is_some() => Which::Find,
+            (true, _) => {
+                let text = "the answer to the last call was lost, and it can't be looked up whether it was done. \
+                            Look in the CRM, then mark it as done or try it again";
+                let verdict = Some(Verdict::new(VerdictCode::OutcomeUnknown, text));
+                writes.push(end_of(&mut work, RunEvent::Hold, verdict, now));
+                inner.free(&records, &run_id);
+                return;
+            }
+        };
+        let context = work.call_context(&sending, remote_id.as_deref());
+        let rendered = match sending.action.render(&work.ruleset.engine, &connection, which, &context) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                let step = &work.rule.steps[sending.step];
+                let text = format!("{}:{}: {}", work.rule.file, step.line, error.message);
+                work.steps[sending.step].state = StepState::Failed;
+                let verdict = Some(Verdict::new(VerdictCode::Mapping, text));
+                writes.push(end_of(&mut work, RunEvent::Fail, verdict, now));
+                inner.free(&records, &run_id);
+                return;
+            }
+        };
+        let stored = request_text(&rendered);
+        let step_id = work.steps[sending.step].id.clone();
+        let about = (work.steps[sending.step].uses.clone(), step_id.clone());
+        let request = match connection.authorise(&work.ruleset.engine, rendered, &*self.secrets, about) {
+            Ok(request) => request,
+            Err(secret) => {
+                let text = format!("the secret {} has no value", secret_name(&secret));
+                inner.gate(&connection.name, now).needs_auth(&text, None, now);
+                inner.free(&records, &run_id);
+                return;
+            }
+        };
+        work.steps[sending.step].attempts += 1;
+        let attempt = AttemptBegin {
+            id: self.entropy.attempt_id(now),
+            run: run_id.clone(),
+            step: step_id,
+            kind: kind_of(which).to_owned(),
+            number: work.steps[sending.step].attempts,
+            connection: connection.name.clone(),
+            node: self.node.clone(),
+            request: stored,
+            at: now,
+        };
+        let id = attempt.id.clone();
+        let mut write = end_of(&mut work, RunEvent::Begin, None, now);
+        write.run.ruleset = Some(work.ruleset.hash.clone());
+        write.begin = Some(attempt);
+        if let Some(link) = own_link.filter(|_| which != Which::Find) {
+            write.links.push(emptied(&work, link, now));
+        }
+        work.due.run.ruleset = Some(work.ruleset.hash.clone());
+        writes.push(write);
+        inner.gate(&connection.name, now).begin();
+        ready.push(ready_call(
+            request,
+            Ticket {
+                step: sending.step,
+                hash: sending.hash,
+                fields: sending.fields,
+                action: sending.action,
+                which,
+                attempt: id,
+                connection: connection.name.clone(),
+                limits: connection.limits,
+                records,
+                moved_from,
+                former,
+                remote_id,
+                began_at: now,
+                began_monotonic: monotonic,
+                work,
+            },
+        ));
+    }
+}
+
+/// What a round gave.
+#[derive(Default)]
+struct Round {
+    /// Runs whose step had nothing to send: their next step is for the next round.
+    go_on: Vec<Work>,
+    /// Calls.
+    calls: Vec<(Candidate, CallPlan)>,
+}
+
+/// How a step is called.
+struct CallPlan {
+    which: Which,
+    remote_id: Option<String>,
+    moved_from: Option<super::links::MovedFrom>,
+    former: Vec<RecordKey>,
+    own_link: Option<LinkRow>,
+}
+
+fn ready_call(request: OutboundRequest, ticket: Ticket) -> ReadyCall {
+    ReadyCall { request, ticket: Box::new(ticket) }
+}
+
+impl Claimed {
+    fn again_by(&mut self, at: Millis) {
+        self.again_at = Some(self.again_at.map_or(at, |known| known.min(at)));
+    }
+}
+
+/// A run that ends, moves on, or begins a call: its row as it will be.
+pub(super) fn end_of(
+    work: &mut Work,
+    event: RunEvent,
+    verdict: Option<Verdict>,
+    now: Millis,
+) -> DeliveryWrite {
+    let mut write = end_of_row(&work.due, event, verdict, now);
+    write.run.steps.clone_from(&work.steps);
+    write.links = std::mem::take(&mut work.pending_links);
+    write
+}
+
+/// The same for a run that was never taken apart.
+fn end_of_row(due: &DueRun, event: RunEvent, verdict: Option<Verdict>, now: Millis) -> DeliveryWrite {
+    let row = &due.run;
+    let from = if event == RunEvent::Begin || row.state != RunState::Working {
+        row.state
+    } else {
+        RunState::Working
+    };
+    let state = transition(from, event);
+    assert!(state.is_some(), "a run that is {from} can't {event:?}");
+    DeliveryWrite {
+        run: RunWrite {
+            id: row.id.clone(),
+            revision: row.revision,
+            lane: row.lane.clone(),
+            state: state.unwrap_or(from),
+            verdict,
+            next_at: None,
+            connection: row.connection.clone(),
+            ruleset: row.ruleset.clone(),
+            steps: row.steps.clone(),
+            failures: row.failures,
+            failing_since: row.failing_since,
+            failing_stopped_ms: row.failing_stopped_ms,
+            uncertain: row.uncertain,
+            at: now,
+        },
+        begin: None,
+        end: None,
+        links: Vec::new(),
+    }
+}
+
+/// The link while a call is in flight: it says nothing of what the CRM holds.
+fn emptied(work: &Work, link: LinkRow, now: Millis) -> LinkWrite {
+    let run = &work.due.run;
+    let pointer = LinkBooking { booking: run.booking.clone(), item: run.item.clone(), hash: None };
+    LinkWrite::Put {
+        key: link.key,
+        remote_id: None,
+        position: link.position,
+        hash: None,
+        outputs: None,
+        booking: Some(pointer),
+        at: now,
+    }
+}
+
+/// The next of the calls after the main one whose inputs are there (`calls_done` counts the main one as 1).
+pub(super) fn next_after(sending: &Sending, calls_done: usize) -> Option<usize> {
+    next_after_of(&sending.action, &sending.fields, calls_done)
+}
+
+pub(super) fn next_after_of(
+    action: &crate::connectors::Action,
+    fields: &serde_json::Map<String, serde_json::Value>,
+    calls_done: usize,
+) -> Option<usize> {
+    (calls_done.saturating_sub(1)..action.after.len()).find(|index| {
+        let needs = &action.after[*index].needs;
+        needs.iter().all(|name| fields.get(name).is_some_and(|value| !value.is_null()))
+    })
+}
+
+fn kind_of(which: Which) -> &'static str {
+    match which {
+        Which::Call => "call",
+        Which::Update => "update",
+        Which::Find => "find",
+        Which::After(_) => "after",
+    }
+}
+
+/// The request as an attempt keeps it: without credential, body capped.
+fn request_text(request: &crate::connectors::RenderedRequest) -> String {
+    let body = request.body.as_ref().map(|body| {
+        let kept = &body[..body.len().min(REQUEST_BYTES_KEPT)];
+        String::from_utf8_lossy(kept).into_owned()
+    });
+    json!({ "method": request.method, "url": request.url, "headers": request.headers, "body": body })
+        .to_string()
+}
+
+fn secret_name(secret: &crate::connectors::SecretRef) -> String {
+    match secret {
+        crate::connectors::SecretRef::Vault(name) => {
+            format!("\"{name}\" (set it: waypost secret set {name})")
+        }
+        crate::connectors::SecretRef::Env(name) => format!("\"{name}\" of the environment"),
+    }
+}
+
+fn give_back(inner: &mut Inner, ticket: &Ticket) {
+    if let Some(gate) = inner.gates.get_mut(&ticket.connection) {
+        gate.not_sent();
+    }
+    inner.free(&ticket.records, &ticket.work.due.run.id);
+}

@@ -1,0 +1,161 @@
+//! What the links of a record say about a step that is about to be sent.
+
+use super::work::{Sending, Work};
+use crate::connectors::Which;
+use crate::domain::{LinkKey, Millis, RecordKey, Verdict, VerdictCode};
+use crate::ports::{LinkBooking, LinkRow, LinkWrite};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The record that a booking pointed to before its key changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MovedFrom {
+    /// The former record.
+    pub record: RecordKey,
+    /// Its id in the CRM.
+    pub remote_id: String,
+}
+
+/// What to do with a step.
+pub(super) enum Decision {
+    /// The CRM holds it already, or something newer.
+    Have {
+        /// Outputs of the link.
+        outputs: BTreeMap<String, Value>,
+        /// Why nothing is sent.
+        verdict: Verdict,
+        /// What to write.
+        links: Vec<LinkWrite>,
+    },
+    /// Send it.
+    Call {
+        /// Which call.
+        which: Which,
+        /// The CRM's id of the record, where known.
+        remote_id: Option<String>,
+        /// The former record, where its key changed.
+        moved_from: Option<MovedFrom>,
+    },
+}
+
+/// Everything known of a record and of a booking's other records.
+pub(super) struct Known<'a> {
+    /// Links of the record, all rules and steps.
+    pub of_record: &'a [LinkRow],
+    /// Links that the booking points to in this connection.
+    pub of_booking: &'a [LinkRow],
+    /// Links of those other records, with all pointers.
+    pub of_former: &'a [LinkRow],
+}
+
+/// Decides. The record is taken, so nothing changes meanwhile.
+pub(super) fn decide(
+    work: &Work,
+    sending: &Sending,
+    record: &RecordKey,
+    known: &Known<'_>,
+    now: Millis,
+) -> Decision {
+    let run = &work.due.run;
+    let key = link_key(work, sending.step, record);
+    let own_link = known.of_record.iter().find(|link| link.key == key);
+    let remote_id = own_link
+        .and_then(|link| link.remote_id.clone())
+        .or_else(|| known.of_record.iter().find_map(|link| link.remote_id.clone()));
+    if sending.action.repeatable
+        && let Some(link) = own_link
+        && work.steps[sending.step].calls_done == 0
+    {
+        if run.position < link.position && !run.as_it_was {
+            let text = "something newer was sent to this record already";
+            return have(link, Verdict::new(VerdictCode::Stale, text), Vec::new());
+        }
+        let own = link.bookings.iter().find(|b| b.booking == run.booking && b.item == run.item);
+        let pointer = LinkBooking {
+            booking: run.booking.clone(),
+            item: run.item.clone(),
+            hash: Some(sending.hash.clone()),
+        };
+        if link.hash.as_ref() == Some(&sending.hash) {
+            let put = LinkWrite::Put {
+                key,
+                remote_id: None,
+                position: run.position.max(link.position),
+                hash: Some(sending.hash.clone()),
+                outputs: None,
+                booking: Some(pointer),
+                at: now,
+            };
+            let verdict =
+                Verdict::new(VerdictCode::Unchanged, "nothing to send: it holds the same fields already");
+            return have(link, verdict, vec![put]);
+        }
+        let shared = link.bookings.iter().any(|b| b.booking != run.booking || b.item != run.item);
+        if shared && own.is_some_and(|own| own.hash.as_ref() == Some(&sending.hash)) {
+            let text = "nothing to send: this booking's own fields are as it sent them; \
+                        another booking wrote to the record since";
+            return have(link, Verdict::new(VerdictCode::Unchanged, text), Vec::new());
+        }
+    }
+    let moved_from = (remote_id.is_none() && sending.action.update.is_some())
+        .then(|| former_record(work, record, known))
+        .flatten();
+    match moved_from {
+        Some(moved) => Decision::Call {
+            which: Which::Update,
+            remote_id: Some(moved.remote_id.clone()),
+            moved_from: Some(moved),
+        },
+        None => Decision::Call { which: Which::Call, remote_id, moved_from: None },
+    }
+}
+
+/// The record of the same kind that the booking had before, if no other booking points to it.
+fn former_record(work: &Work, record: &RecordKey, known: &Known<'_>) -> Option<MovedFrom> {
+    let run = &work.due.run;
+    known
+        .of_booking
+        .iter()
+        .filter(|link| same_kind(&link.key.record, record) && link.key.record != *record)
+        .filter(|link| {
+            known
+                .of_former
+                .iter()
+                .filter(|other| other.key.record == link.key.record)
+                .flat_map(|other| &other.bookings)
+                .all(|pointer| pointer.booking == run.booking && pointer.item == run.item)
+        })
+        .max_by_key(|link| link.position)
+        .and_then(|link| {
+            Some(MovedFrom { record: link.key.record.clone(), remote_id: link.remote_id.clone()? })
+        })
+}
+
+/// Records of the same kind that the booking points to by this rule and step, but for this one.
+pub(super) fn former_records(
+    work: &Work,
+    step: usize,
+    record: &RecordKey,
+    of_booking: &[LinkRow],
+) -> Vec<RecordKey> {
+    of_booking
+        .iter()
+        .map(|link| &link.key)
+        .filter(|key| key.rule == work.due.run.rule && key.step == work.steps[step].id)
+        .filter(|key| same_kind(&key.record, record) && key.record != *record)
+        .map(|key| key.record.clone())
+        .collect()
+}
+
+fn same_kind(one: &RecordKey, other: &RecordKey) -> bool {
+    one.connection == other.connection && one.account == other.account && one.object == other.object
+}
+
+/// The link of a run's step to a record.
+pub(super) fn link_key(work: &Work, step: usize, record: &RecordKey) -> LinkKey {
+    LinkKey { record: record.clone(), rule: work.due.run.rule.clone(), step: work.steps[step].id.clone() }
+}
+
+fn have(link: &LinkRow, verdict: Verdict, links: Vec<LinkWrite>) -> Decision {
+    Decision::Have { outputs: link.outputs.clone(), verdict, links }
+}

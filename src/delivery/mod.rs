@@ -1,0 +1,267 @@
+//! Stage 4: due runs become calls, and answers become outcomes.
+//!
+//! Nothing here loops for ever, sleeps, spawns or asks the time. [`Delivery::claim`] takes due runs, maps them, writes the
+//! attempts as `sending` and gives the calls to make; [`Delivery::settle`] takes what came back and writes outcome,
+//! outputs, link and next state in one transaction. `runner` calls both, makes the calls in between, and calls
+//! [`Delivery::recover`] once at the start; the simulator does the same with a clock and a CRM of its own.
+//!
+//! Invariant: a record (connection + object + key) is taken for one call and freed with its answer, never across tries or
+//! steps; so the hash and position of its link are compared while nobody else writes it.
+
+mod claim;
+mod explain;
+mod gate;
+mod links;
+mod schedule;
+mod settle;
+mod work;
+
+pub use explain::{Explained, explain};
+
+use crate::connectors::{RateLimits, Which};
+use crate::domain::{AttemptId, Millis, RecordKey, RunId};
+use crate::ports::{
+    Answer, ConnectionState, Entropy, OutboundFailure, OutboundRequest, Secrets, Store, StoreError,
+};
+use crate::rules::Ruleset;
+use async_trait::async_trait;
+use gate::Gate;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Runs that one claim takes at most.
+const CLAIM_RUNS_MAX: usize = 128;
+/// Runs set aside because their record is taken, per connection.
+const PARKED_MAX: usize = 1_024;
+/// Runs paused, resumed or hurried by one step.
+const CHUNK: i64 = 500;
+
+/// Gives rulesets by their hash: pinned runs go by former ones.
+#[async_trait]
+pub trait Rulesets: Send + Sync {
+    /// The ruleset, compiled; `None` where it is not kept (any more) or can't be compiled.
+    async fn by_hash(&self, hash: &str) -> Option<Arc<Ruleset>>;
+}
+
+/// A call to make.
+pub struct ReadyCall {
+    /// The request, credential included.
+    pub request: OutboundRequest,
+    /// What belongs to it; goes back with the answer.
+    pub ticket: Box<Ticket>,
+}
+
+/// What belongs to a call in flight.
+#[derive(Clone)]
+pub struct Ticket {
+    work: work::Work,
+    step: usize,
+    hash: String,
+    fields: serde_json::Map<String, serde_json::Value>,
+    action: Arc<crate::connectors::Action>,
+    which: Which,
+    attempt: AttemptId,
+    connection: String,
+    limits: RateLimits,
+    /// The records taken for it.
+    records: Vec<RecordKey>,
+    /// The link of the record before its key changed.
+    moved_from: Option<links::MovedFrom>,
+    /// Links of this booking to other records of the same kind, rule and step.
+    former: Vec<RecordKey>,
+    remote_id: Option<String>,
+    began_at: Millis,
+    began_monotonic: Millis,
+}
+
+/// An answer, or why there is none.
+pub struct Answered {
+    /// The ticket of the call.
+    pub ticket: Box<Ticket>,
+    /// What came back.
+    pub result: Result<Answer, OutboundFailure>,
+    /// How long it took.
+    pub duration_ms: i64,
+}
+
+/// What a claim did.
+#[derive(Default)]
+pub struct Claimed {
+    /// Calls to make now.
+    pub calls: Vec<ReadyCall>,
+    /// Runs that went on without a call.
+    pub moved: usize,
+    /// When to claim again at the latest, where something is known to become due.
+    pub again_at: Option<Millis>,
+    /// There was more than one claim takes: claim again at once.
+    pub more: bool,
+}
+
+/// What a settle did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Calls done.
+    pub done: usize,
+    /// Calls that failed in some way.
+    pub failed: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    gates: BTreeMap<String, Gate>,
+    in_hand: HashSet<RunId>,
+    /// Those of them whose call is written as `sending`.
+    in_flight: HashSet<RunId>,
+    records: HashMap<RecordKey, RunId>,
+    /// Runs set aside until a record is free, per connection.
+    parked: HashMap<RecordKey, Vec<(String, RunId)>>,
+    parked_runs: HashSet<RunId>,
+    loaded: bool,
+}
+
+/// The stage.
+pub struct Delivery {
+    store: Arc<dyn Store>,
+    entropy: Arc<dyn Entropy>,
+    secrets: Arc<dyn Secrets>,
+    rulesets: Arc<dyn Rulesets>,
+    node: String,
+    inner: Mutex<Inner>,
+}
+
+impl Delivery {
+    /// The stage over its ports. `node` is the id of this node (it lives in `--data`).
+    pub fn new(
+        store: Arc<dyn Store>,
+        entropy: Arc<dyn Entropy>,
+        secrets: Arc<dyn Secrets>,
+        rulesets: Arc<dyn Rulesets>,
+        node: String,
+    ) -> Self {
+        Self { store, entropy, secrets, rulesets, node, inner: Mutex::new(Inner::default()) }
+    }
+
+    /// The call goes out now: what the rate limit counts by.
+    pub async fn sent(&self, ticket: &Ticket, now: Millis) {
+        let mut inner = self.inner.lock().await;
+        if let Some(gate) = inner.gates.get_mut(&ticket.connection) {
+            gate.sent(&ticket.limits, now);
+        }
+    }
+
+    /// Takes over what people did to connections meanwhile, and notices changed credentials. Called about once a second.
+    pub async fn refresh(&self, active: &Arc<Ruleset>, now: Millis) -> Result<bool, StoreError> {
+        let stored = self.store.connections().await?;
+        let mut inner = self.inner.lock().await;
+        let mut resumed = Vec::new();
+        for state in &stored {
+            let gate = inner.gates.entry(state.name.clone()).or_insert_with(|| Gate::new(state.clone(), now));
+            if gate.take_over(state, now) {
+                resumed.push(state.name.clone());
+            }
+        }
+        for (name, connection) in &active.connections {
+            let Some(gate) = inner.gates.get_mut(name) else { continue };
+            if gate.state.needs_auth.is_none() {
+                continue;
+            }
+            let present = connection.credential_fingerprint(&*self.secrets);
+            if present.is_some() && present != gate.state.refused_credential {
+                gate.signed_in(now);
+                resumed.push(name.clone());
+            }
+        }
+        self.remember(&mut inner).await?;
+        drop(inner);
+        let mut any = false;
+        for name in resumed {
+            while self.store.pause_runs(&name, false, now, CHUNK).await? == CHUNK {}
+            self.hurry(&name, now).await?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// All waiting runs of a connection become due under its limit.
+    async fn hurry(&self, connection: &str, now: Millis) -> Result<(), StoreError> {
+        while self.store.hurry_connection(connection, now, CHUNK).await? == CHUNK {}
+        Ok(())
+    }
+
+    /// Writes down the gates that changed.
+    async fn remember(&self, inner: &mut Inner) -> Result<(), StoreError> {
+        for gate in inner.gates.values_mut().filter(|gate| gate.dirty) {
+            self.store.remember_connection(&gate.state).await?;
+            gate.dirty = false;
+        }
+        Ok(())
+    }
+
+    async fn load_gates(&self, inner: &mut Inner, now: Millis) -> Result<(), StoreError> {
+        if inner.loaded {
+            return Ok(());
+        }
+        for state in self.store.connections().await? {
+            let mut gate = Gate::new(state.clone(), now);
+            gate.probe_at_once(now);
+            inner.gates.insert(state.name, gate);
+        }
+        inner.loaded = true;
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn gate(&mut self, connection: &str, now: Millis) -> &mut Gate {
+        self.gates.entry(connection.to_owned()).or_insert_with(|| {
+            let state = ConnectionState { name: connection.to_owned(), ..ConnectionState::default() };
+            Gate::new(state, now)
+        })
+    }
+
+    /// Takes records for a run, all or none.
+    fn take_records(&mut self, records: &[RecordKey], run: &RunId) -> Result<(), RecordKey> {
+        if let Some(taken) =
+            records.iter().find(|record| self.records.get(*record).is_some_and(|by| by != run))
+        {
+            return Err(taken.clone());
+        }
+        for record in records {
+            self.records.insert(record.clone(), run.clone());
+        }
+        Ok(())
+    }
+
+    /// Frees the records of a run, and the run; runs set aside for them are due again.
+    fn free(&mut self, records: &[RecordKey], run: &RunId) {
+        self.in_hand.remove(run);
+        self.in_flight.remove(run);
+        for record in records {
+            if self.records.get(record) == Some(run) {
+                self.records.remove(record);
+            }
+            for (_, parked) in self.parked.remove(record).unwrap_or_default() {
+                self.parked_runs.remove(&parked);
+            }
+        }
+    }
+
+    /// A claim failed half-way: whatever has no call in flight is free again.
+    fn forget_unwritten(&mut self) {
+        let Self { in_hand, in_flight, records, .. } = self;
+        in_hand.retain(|run| in_flight.contains(run));
+        records.retain(|_, run| in_flight.contains(run));
+    }
+
+    fn park(&mut self, connection: &str, record: RecordKey, run: &RunId) {
+        self.in_hand.remove(run);
+        if self.parked_runs.len() < PARKED_MAX && self.parked_runs.insert(run.clone()) {
+            self.parked.entry(record).or_default().push((connection.to_owned(), run.clone()));
+        }
+    }
+
+    fn parked_of(&self, connection: &str) -> usize {
+        self.parked.values().flatten().filter(|(name, _)| name == connection).count()
+    }
+}

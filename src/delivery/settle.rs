@@ -1,0 +1,433 @@
+//! What came back becomes outcome, outputs, link and the run's next state, in one transaction.
+
+use super::claim::{end_of, next_after_of};
+use super::links::link_key;
+use super::schedule::{Failed, Next, look_up_after, next_try};
+use super::{Answered, Delivery, Inner, Settled, Ticket};
+use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
+use crate::domain::{AttemptId, Millis, RunEvent, StepState, Verdict, VerdictCode};
+use crate::ports::{
+    Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Written,
+};
+use crate::rules::Ruleset;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Bytes of an answer's body that an attempt keeps.
+const ANSWER_BYTES_KEPT: usize = 16 << 10;
+
+/// One answer, understood, with the write that comes of it.
+struct Outcome {
+    write: DeliveryWrite,
+    class: AnswerClass,
+    wait_ms: Option<i64>,
+    message: String,
+    ticket: Box<Ticket>,
+}
+
+impl Delivery {
+    /// Settles answers. Where the store does not take it, the error comes back with the answers, to be settled again.
+    pub async fn settle(
+        &self,
+        active: &Arc<Ruleset>,
+        answers: Vec<Answered>,
+        now: Millis,
+    ) -> Result<Settled, (StoreError, Vec<Answered>)> {
+        if answers.is_empty() {
+            return Ok(Settled::default());
+        }
+        let mut inner = self.inner.lock().await;
+        let mut settled = Settled::default();
+        let outcomes: Vec<Outcome> =
+            answers.iter().map(|answered| self.outcome(&inner, active, answered, now)).collect();
+        let writes: Vec<DeliveryWrite> = outcomes.iter().map(|outcome| outcome.write.clone()).collect();
+        let written = match self.store.write_delivery(&writes).await {
+            Ok(written) => written,
+            Err(error) => return Err((error, answers)),
+        };
+        let mut closed = Vec::new();
+        for (outcome, written) in outcomes.into_iter().zip(written) {
+            if written == Written::Overtaken {
+                tracing::warn!(run = %outcome.ticket.work.due.run.id, "a run was changed while its call was in flight");
+            }
+            let Outcome { class, wait_ms, message, ticket, .. } = outcome;
+            let gate = inner.gate(&ticket.connection, now);
+            match class {
+                AnswerClass::Retry | AnswerClass::MaybeDone => {
+                    if gate.bad(now) {
+                        tracing::warn!(
+                            connection = ticket.connection,
+                            "calls are stopped after 5 failures in a row"
+                        );
+                    }
+                    settled.failed += 1;
+                }
+                AnswerClass::Throttle => {
+                    gate.throttled(wait_ms, now);
+                    settled.failed += 1;
+                }
+                AnswerClass::NeedsAuth => {
+                    let credential = active
+                        .connections
+                        .get(&ticket.connection)
+                        .and_then(|connection| connection.credential_fingerprint(&*self.secrets));
+                    gate.refused(&message, credential, now);
+                    settled.failed += 1;
+                }
+                AnswerClass::Done | AnswerClass::Conflict | AnswerClass::Refused | AnswerClass::Gone => {
+                    if gate.good(now) {
+                        closed.push(ticket.connection.clone());
+                    }
+                    if class == AnswerClass::Done {
+                        settled.done += 1;
+                    } else {
+                        settled.failed += 1;
+                    }
+                }
+            }
+            inner.free(&ticket.records, &ticket.work.due.run.id);
+        }
+        if let Err(error) = self.remember(&mut inner).await {
+            tracing::warn!(error = %error, "the state of a connection could not be written down");
+        }
+        drop(inner);
+        for connection in closed {
+            tracing::info!(connection, "it answers again: what waited goes out");
+            if let Err(error) = self.hurry(&connection, now).await {
+                tracing::warn!(error = %error, "waiting runs could not be hurried");
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Pure but for chance: the answer and the run's state so far give the write.
+    fn outcome(&self, inner: &Inner, active: &Arc<Ruleset>, answered: &Answered, now: Millis) -> Outcome {
+        let ticket = answered.ticket.clone();
+        let connection = active
+            .connections
+            .get(&ticket.connection)
+            .or_else(|| ticket.work.ruleset.connections.get(&ticket.connection));
+        let classified = match (&answered.result, connection) {
+            (Ok(answer), Some(connection)) => classify(connection, &ticket.action, ticket.which, answer, now),
+            (Ok(answer), None) => Classified {
+                class: AnswerClass::Refused,
+                wait_ms: None,
+                outputs: std::collections::BTreeMap::new(),
+                message: format!("it answered {} while its connection was deleted", answer.status),
+            },
+            (Err(failure), _) => classify_failure(failure),
+        };
+        let stopped_ms = inner.gates.get(&ticket.connection).map_or(0, |gate| gate.stopped_ms(now));
+        let schedule = ticket
+            .work
+            .rule
+            .retry
+            .clone()
+            .or_else(|| connection.map(|connection| connection.retry.clone()))
+            .unwrap_or_default();
+        let settling = Settling {
+            ticket: &ticket,
+            classified: &classified,
+            schedule: &schedule,
+            stopped_ms,
+            chance: self.entropy.fraction(),
+            rests_until: inner.gates.get(&ticket.connection).and_then(|gate| gate.state.rests_until),
+            now,
+        };
+        let (mut write, word) = settling.write();
+        write.end = Some(AttemptEnd {
+            id: ticket.attempt.clone(),
+            outcome: word.to_owned(),
+            status: answered.result.as_ref().ok().map(|answer| i64::from(answer.status)),
+            answer: answered.result.as_ref().ok().map(answer_text),
+            message: Some(classified.message.clone()),
+            duration_ms: answered.duration_ms,
+            at: now,
+        });
+        Outcome {
+            write,
+            class: classified.class,
+            wait_ms: classified.wait_ms,
+            message: classified.message,
+            ticket,
+        }
+    }
+
+    /// Part of the start: attempts that were in flight when this node stopped have an unknown outcome.
+    pub async fn recover(&self, now: Millis) -> Result<usize, StoreError> {
+        self.store.mend_lanes(now).await?;
+        let lost = self.store.lost_attempts(Some(&self.node), now).await?;
+        let writes: Vec<DeliveryWrite> = lost.iter().map(|lost| lost_write(lost, now)).collect();
+        for chunk in writes.chunks(256) {
+            self.store.write_delivery(chunk).await?;
+        }
+        Ok(lost.len())
+    }
+}
+
+/// What a write is made from.
+struct Settling<'a> {
+    ticket: &'a Ticket,
+    classified: &'a Classified,
+    schedule: &'a crate::connectors::RetrySchedule,
+    stopped_ms: i64,
+    chance: f64,
+    rests_until: Option<Millis>,
+    now: Millis,
+}
+
+impl Settling<'_> {
+    fn write(&self) -> (DeliveryWrite, &'static str) {
+        match (self.classified.class, self.ticket.which) {
+            (AnswerClass::Done, Which::Find) if self.classified.outputs.contains_key("id") => {
+                (self.step_done(), "done")
+            }
+            (AnswerClass::Done | AnswerClass::Gone, Which::Find) => (self.not_found(), "not_found"),
+            (AnswerClass::Done, _) => (self.call_done(), "done"),
+            (AnswerClass::Conflict, Which::Update) => (self.start_over(false), "conflict"),
+            (AnswerClass::Gone, Which::Update | Which::After(_)) if self.ticket.action.repeatable => {
+                (self.start_over(true), "gone")
+            }
+            (AnswerClass::Gone, _) => (self.stopped(RunEvent::Hold, VerdictCode::Gone), "gone"),
+            (AnswerClass::Conflict, _) => (self.stopped(RunEvent::Fail, VerdictCode::Refused), "conflict"),
+            (AnswerClass::Refused, _) => (self.stopped(RunEvent::Fail, VerdictCode::Refused), "refused"),
+            (AnswerClass::Retry, _) => (self.again(false), "retry"),
+            (AnswerClass::MaybeDone, which) => {
+                (self.again(matches!(which, Which::Call | Which::Update)), "maybe_done")
+            }
+            (AnswerClass::Throttle, _) => (self.rest(), "throttled"),
+            (AnswerClass::NeedsAuth, _) => (self.paused(), "needs_auth"),
+        }
+    }
+
+    /// The run's row after `event`, counted from the state that its begin wrote.
+    fn row(&self, event: RunEvent, verdict: Option<Verdict>) -> DeliveryWrite {
+        let mut work = self.ticket.work.begun();
+        end_of(&mut work, event, verdict, self.now)
+    }
+
+    fn later(&self, at: Millis) -> DeliveryWrite {
+        let mut write = self.row(RunEvent::Later, None);
+        write.run.next_at = Some(at);
+        write
+    }
+
+    /// One of the step's calls is done: the step is, or its next call is due.
+    fn call_done(&self) -> DeliveryWrite {
+        let ticket = self.ticket;
+        let calls_done = match ticket.which {
+            Which::After(index) => index + 2,
+            _ => 1,
+        };
+        if next_after_of(&ticket.action, &ticket.fields, calls_done).is_none() {
+            return self.step_done();
+        }
+        let mut write = self.later(self.now);
+        let step = &mut write.run.steps[ticket.step];
+        step.calls_done = calls_done;
+        step.outputs.extend(self.classified.outputs.clone());
+        forgive(&mut write.run);
+        write.links = self.links(None, &write.run.steps[ticket.step].outputs.clone());
+        write
+    }
+
+    /// The step is done; the run goes on with the next one, or is done.
+    fn step_done(&self) -> DeliveryWrite {
+        let ticket = self.ticket;
+        let mut work = ticket.work.begun();
+        let mut outputs = work.steps[ticket.step].outputs.clone();
+        outputs.extend(self.classified.outputs.clone());
+        work.steps[ticket.step].calls_done = 0;
+        work.step_done(ticket.step, outputs.clone(), None);
+        let more = work.steps.iter().any(|step| step.state == StepState::Waiting);
+        let event = if more { RunEvent::Later } else { RunEvent::Finish };
+        let mut write = end_of(&mut work, event, None, self.now);
+        write.run.next_at = more.then_some(self.now);
+        forgive(&mut write.run);
+        if let Some(next) = work.steps.iter().position(|step| step.state == StepState::Waiting) {
+            write.run.connection.clone_from(&work.rule.steps[next].connection);
+        }
+        write.links = self.links(Some(&ticket.hash), &outputs);
+        write
+    }
+
+    /// The link after a call that is done; `hash` once the whole step is.
+    fn links(
+        &self,
+        hash: Option<&String>,
+        outputs: &std::collections::BTreeMap<String, serde_json::Value>,
+    ) -> Vec<LinkWrite> {
+        let ticket = self.ticket;
+        let run = &ticket.work.due.run;
+        let Some(record) = ticket.records.first() else { return Vec::new() };
+        let id = ticket.action.id_output.as_ref().and_then(|name| outputs.get(name)).map(|id| match id {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        let moved = ticket.moved_from.as_ref().map(|moved| moved.remote_id.clone());
+        let mut links = vec![LinkWrite::Put {
+            key: link_key(&ticket.work, ticket.step, record),
+            remote_id: id.or(moved),
+            position: run.position,
+            hash: hash.cloned(),
+            outputs: Some(outputs.clone()),
+            booking: Some(LinkBooking {
+                booking: run.booking.clone(),
+                item: run.item.clone(),
+                hash: hash.cloned(),
+            }),
+            at: self.now,
+        }];
+        let left = ticket.former.iter().chain(ticket.moved_from.as_ref().map(|moved| &moved.record));
+        for record in left {
+            links.push(LinkWrite::Unpoint {
+                record: record.clone(),
+                booking: run.booking.clone(),
+                item: run.item.clone(),
+            });
+        }
+        links
+    }
+
+    /// The look-up shows that the lost create was not done: it is made now.
+    fn not_found(&self) -> DeliveryWrite {
+        let mut write = self.later(self.now);
+        write.run.uncertain = false;
+        write
+    }
+
+    /// The record that the link named can't be updated: from the beginning, by its key.
+    fn start_over(&self, gone: bool) -> DeliveryWrite {
+        let ticket = self.ticket;
+        let run = &ticket.work.due.run;
+        let mut write = self.later(self.now);
+        write.run.steps[ticket.step].calls_done = 0;
+        write.run.uncertain = false;
+        for record in
+            ticket.moved_from.iter().map(|moved| &moved.record).chain(gone.then(|| &ticket.records[0]))
+        {
+            write.links.push(if gone {
+                LinkWrite::Clear { record: record.clone(), at: self.now }
+            } else {
+                LinkWrite::Unpoint {
+                    record: record.clone(),
+                    booking: run.booking.clone(),
+                    item: run.item.clone(),
+                }
+            });
+        }
+        write
+    }
+
+    /// Refused for ever, or a person is needed.
+    fn stopped(&self, event: RunEvent, code: VerdictCode) -> DeliveryWrite {
+        let mut write = self.row(event, Some(Verdict::new(code, self.classified.message.clone())));
+        if event == RunEvent::Fail {
+            write.run.steps[self.ticket.step].state = StepState::Failed;
+        }
+        write.run.uncertain = false;
+        if code == VerdictCode::Gone
+            && let Some(record) = self.ticket.records.first()
+        {
+            write.links.push(LinkWrite::Clear { record: record.clone(), at: self.now });
+        }
+        write
+    }
+
+    /// A failed try: again by the schedule, or given up.
+    fn again(&self, maybe_done: bool) -> DeliveryWrite {
+        let run = &self.ticket.work.due.run;
+        let since = run.failing_since.unwrap_or(self.now);
+        let stopped_then = if run.failing_since.is_some() { run.failing_stopped_ms } else { self.stopped_ms };
+        let failed = Failed {
+            failures: run.failures + 1,
+            trying_ms: (self.now - since) - (self.stopped_ms - stopped_then),
+            wait_ms: self.classified.wait_ms,
+            chance: self.chance,
+        };
+        let uncertain = maybe_done || run.uncertain;
+        let mut write = match next_try(self.schedule, &failed, self.now) {
+            Next::GiveUp => {
+                let text = format!("given up after {} tries: {}", failed.failures, self.classified.message);
+                self.row(RunEvent::Fail, Some(Verdict::new(VerdictCode::GaveUp, text)))
+            }
+            Next::At(at) => {
+                let look_up = uncertain && !self.ticket.action.repeatable;
+                let earliest = if look_up { self.now + look_up_after(self.schedule) } else { at };
+                self.later(at.max(earliest))
+            }
+        };
+        write.run.failures = failed.failures;
+        write.run.failing_since = Some(since);
+        write.run.failing_stopped_ms = stopped_then;
+        write.run.uncertain = uncertain;
+        write
+    }
+
+    /// 429: the connection rests, the run waits with it, and nothing is counted.
+    fn rest(&self) -> DeliveryWrite {
+        let wait = self.classified.wait_ms.unwrap_or(1_000).min(super::schedule::RETRY_AFTER_MS_MAX);
+        self.later(self.rests_until.unwrap_or(0).max(self.now + wait))
+    }
+
+    fn paused(&self) -> DeliveryWrite {
+        let verdict = Verdict::new(VerdictCode::Refused, self.classified.message.clone());
+        self.row(RunEvent::Pause, Some(verdict))
+    }
+}
+
+/// A good answer ends the row of failures.
+fn forgive(run: &mut RunWrite) {
+    run.failures = 0;
+    run.failing_since = None;
+    run.failing_stopped_ms = 0;
+    run.uncertain = false;
+}
+
+fn lost_write(lost: &LostAttempt, now: Millis) -> DeliveryWrite {
+    let run = &lost.run;
+    // A look-up changes nothing, and further calls are repeat-safe; the main one may have been done.
+    let uncertain = run.uncertain || matches!(lost.kind.as_str(), "call" | "update");
+    let look_up_at = lost.at + super::schedule::LOOK_UP_MS_MIN;
+    DeliveryWrite {
+        run: RunWrite {
+            id: run.id.clone(),
+            revision: run.revision,
+            lane: run.lane.clone(),
+            state: crate::domain::RunState::Waiting,
+            verdict: None,
+            next_at: Some(now.max(look_up_at)),
+            connection: run.connection.clone(),
+            ruleset: run.ruleset.clone(),
+            steps: run.steps.clone(),
+            failures: run.failures,
+            failing_since: run.failing_since,
+            failing_stopped_ms: run.failing_stopped_ms,
+            uncertain,
+            at: now,
+        },
+        begin: None,
+        end: Some(AttemptEnd {
+            id: AttemptId::new(lost.id.as_str()),
+            outcome: "maybe_done".into(),
+            status: None,
+            answer: None,
+            message: Some("Waypost stopped while the call was in flight".into()),
+            duration_ms: (now - lost.at).max(0),
+            at: now,
+        }),
+        links: Vec::new(),
+    }
+}
+
+fn answer_text(answer: &Answer) -> String {
+    let kept = &answer.body[..answer.body.len().min(ANSWER_BYTES_KEPT)];
+    let headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "set-cookie" | "authorization"))
+        .take(40)
+        .collect();
+    json!({ "headers": headers, "body": String::from_utf8_lossy(kept), "cut": answer.cut || kept.len() < answer.body.len() })
+        .to_string()
+}

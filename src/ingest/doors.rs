@@ -1,0 +1,91 @@
+//! Which sources there are and which tokens open them. Read on every webhook, replaced whole when the ruleset or a secret
+//! changes.
+
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use subtle::ConstantTimeEq;
+
+/// SHA-256 of a token: tokens are compared by it, so that the comparison takes the same time for any of them.
+pub fn hash_token(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// One source, as ingest sees it.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Hashes of its tokens; several while one is rotated.
+    pub tokens: Vec<[u8; 32]>,
+    /// False while a token's value is missing altogether: 503, never 404.
+    pub ready: bool,
+    /// Header names (lower case) that are kept.
+    pub headers: Vec<String>,
+}
+
+/// All doors.
+#[derive(Clone, Debug, Default)]
+pub struct Doors {
+    doors: HashMap<String, Door>,
+}
+
+/// What a request finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entrance<'d> {
+    /// Come in; these headers are kept.
+    Open(&'d [String]),
+    /// The source is known, and can't check any token now.
+    NotReady,
+    /// Unknown source or wrong token: nothing is learned.
+    Unknown,
+}
+
+impl Doors {
+    /// All doors by source name.
+    pub fn new(doors: HashMap<String, Door>) -> Self {
+        Self { doors }
+    }
+
+    /// Checks a token. Takes the same time for an unknown source and for a wrong token.
+    pub fn enter(&self, source: &str, token: &str) -> Entrance<'_> {
+        let presented = hash_token(token);
+        let Some(door) = self.doors.get(source) else {
+            let _ = presented.ct_eq(&[0; 32]);
+            return Entrance::Unknown;
+        };
+        let mut open = subtle::Choice::from(0);
+        for known in &door.tokens {
+            open |= presented.ct_eq(known);
+        }
+        match (bool::from(open), door.ready) {
+            (true, _) => Entrance::Open(&door.headers),
+            (false, false) => Entrance::NotReady,
+            (false, true) => Entrance::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_tokens_open_a_door_while_one_is_rotated() {
+        let door = Door {
+            tokens: vec![hash_token("old"), hash_token("new")],
+            ready: true,
+            headers: vec!["content-type".into()],
+        };
+        let doors = Doors::new(HashMap::from([("tours".to_owned(), door)]));
+        for (source, token, open) in
+            [("tours", "old", true), ("tours", "new", true), ("tours", "", false), ("rooms", "old", false)]
+        {
+            assert_eq!(matches!(doors.enter(source, token), Entrance::Open(_)), open, "{source} {token}");
+        }
+    }
+
+    #[test]
+    fn a_door_without_a_token_is_not_ready_rather_than_unknown() {
+        let door = Door { tokens: vec![], ready: false, headers: vec![] };
+        let doors = Doors::new(HashMap::from([("tours".to_owned(), door)]));
+        assert_eq!(doors.enter("tours", "anything"), Entrance::NotReady);
+    }
+}

@@ -1,0 +1,187 @@
+//! `POST /hooks/{source}/{token}` and `POST /hooks/{source}?key={token}`, with or without a trailing slash.
+//!
+//! Answers: 200 stored; 404 unknown source or wrong token; 405 anything but POST; 408 body too slow; 413 body too large;
+//! 503 with `Retry-After` can't store, flooded, or the source has no token's value. Nothing else on an open door.
+
+use super::{Delivered, Doors, Entrance, Intake, NotStored};
+use crate::domain::ORIGIN_WEBHOOK;
+use crate::ports::{Clock, Entropy};
+use actix_web::http::{Method, header};
+use actix_web::web::{self, Bytes, BytesMut, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use futures::StreamExt;
+use percent_encoding::percent_decode_str;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+/// Limits of one webhook.
+#[derive(Clone, Copy, Debug)]
+pub struct HookLimits {
+    /// Bytes of a body (5 MiB): the largest real ones have some 30 KB.
+    pub body_bytes_max: usize,
+    /// Time for a body (30 s).
+    pub body_ms_max: u64,
+}
+
+impl Default for HookLimits {
+    fn default() -> Self {
+        Self { body_bytes_max: 5 << 20, body_ms_max: 30_000 }
+    }
+}
+
+/// Bytes of one kept header value.
+const HEADER_BYTES_MAX: usize = 1_024;
+/// Memory that a body of unknown length starts with.
+const BODY_BYTES_FIRST: usize = 8 << 10;
+
+/// What the handlers of hooks need.
+#[derive(Clone)]
+pub struct Hooks {
+    /// The doors, replaced whole.
+    pub doors: Arc<RwLock<Arc<Doors>>>,
+    /// Where to hand in.
+    pub intake: Intake,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Limits.
+    pub limits: HookLimits,
+}
+
+/// The routes below `/hooks/`.
+pub fn hooks(
+    doors: Arc<RwLock<Arc<Doors>>>,
+    intake: Intake,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+    limits: HookLimits,
+) -> impl FnOnce(&mut web::ServiceConfig) {
+    let hooks = Hooks { doors, intake, clock, entropy, limits };
+    move |config: &mut web::ServiceConfig| {
+        config.service(
+            web::resource(["/hooks", "/hooks/{tail:.*}"]).app_data(web::Data::new(hooks)).to(receive),
+        );
+    }
+}
+
+async fn receive(request: HttpRequest, hooks: web::Data<Hooks>, payload: Payload) -> HttpResponse {
+    if request.method() != Method::POST {
+        return HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, "POST"))
+            .content_type("text/plain; charset=utf-8")
+            .body("This address takes webhooks: booking systems POST to it. There is nothing to look at here.\n");
+    }
+    let Some((source, token)) = source_and_token(&request) else { return not_found() };
+    let doors = match hooks.doors.read() {
+        Ok(doors) => doors.clone(),
+        Err(poisoned) => poisoned.into_inner().clone(),
+    };
+    let kept = match doors.enter(&source, &token) {
+        Entrance::Open(kept) => kept_headers(&request, kept),
+        Entrance::NotReady => return unavailable(&NotStored::Failed),
+        Entrance::Unknown => return not_found(),
+    };
+    let body = match read_body(&request, &hooks, payload).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let now = hooks.clock.now();
+    let delivered = Delivered {
+        id: hooks.entropy.event_id(now),
+        source,
+        received_at: now,
+        origin: ORIGIN_WEBHOOK,
+        headers: kept,
+        body: body.0,
+    };
+    match hooks.intake.store(delivered).await {
+        Ok(_) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("stored\n"),
+        Err(why) => unavailable(&why),
+    }
+}
+
+/// Reads the body within its limits, holding memory for it.
+async fn read_body(
+    request: &HttpRequest,
+    hooks: &Hooks,
+    mut payload: Payload,
+) -> Result<(Bytes, super::Reserved), HttpResponse> {
+    let most = hooks.limits.body_bytes_max;
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > most) {
+        return Err(too_large(most));
+    }
+    let expected = length.unwrap_or(most);
+    let reserved = hooks.intake.reserve(expected).map_err(|why| unavailable(&why))?;
+    let reading = async {
+        let mut body = BytesMut::with_capacity(length.unwrap_or(BODY_BYTES_FIRST));
+        while let Some(chunk) = payload.next().await {
+            // A sender that hung up half-way gets no answer: it was no webhook yet.
+            let chunk = chunk.map_err(|_| HttpResponse::BadRequest().finish())?;
+            if body.len() + chunk.len() > most {
+                return Err(too_large(most));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    let time = Duration::from_millis(hooks.limits.body_ms_max);
+    match tokio::time::timeout(time, reading).await {
+        Ok(body) => Ok((body?, reserved)),
+        Err(_) => Err(HttpResponse::RequestTimeout()
+            .insert_header((header::CONNECTION, "close"))
+            .content_type("text/plain; charset=utf-8")
+            .body("The body took too long to arrive.\n")),
+    }
+}
+
+/// `/hooks/{source}/{token}` or `/hooks/{source}?key={token}`, a trailing slash or not.
+fn source_and_token(request: &HttpRequest) -> Option<(String, String)> {
+    let path = request.uri().path().strip_prefix("/hooks/")?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
+    match path.split_once('/') {
+        Some((source, token)) if !token.contains('/') => Some((decode(source)?, decode(token)?)),
+        Some(_) => None,
+        None => {
+            let query = request.uri().query()?;
+            let key = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
+            Some((decode(path)?, decode(&key.replace('+', " "))?))
+        }
+    }
+}
+
+/// The allowed headers as a JSON object text; the credential never is among them.
+fn kept_headers(request: &HttpRequest, kept: &[String]) -> String {
+    let map: serde_json::Map<String, serde_json::Value> = kept
+        .iter()
+        .filter_map(|name| {
+            let value = request.headers().get(name.as_str())?.to_str().ok()?;
+            let cut = value.char_indices().nth(HEADER_BYTES_MAX).map_or(value, |(at, _)| &value[..at]);
+            Some((name.clone(), cut.into()))
+        })
+        .collect();
+    serde_json::Value::Object(map).to_string()
+}
+
+fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Nothing is here.\n")
+}
+
+fn too_large(most: usize) -> HttpResponse {
+    HttpResponse::PayloadTooLarge()
+        .insert_header((header::CONNECTION, "close"))
+        .content_type("text/plain; charset=utf-8")
+        .body(format!("The body is larger than {most} bytes.\n"))
+}
+
+fn unavailable(why: &NotStored) -> HttpResponse {
+    let seconds = if *why == NotStored::Flooded { "5" } else { "30" };
+    HttpResponse::ServiceUnavailable()
+        .insert_header((header::RETRY_AFTER, seconds))
+        .content_type("text/plain; charset=utf-8")
+        .body("It can't be stored right now; please send it again.\n")
+}
