@@ -8,3 +8,4 @@ pub mod expr;
 pub mod ingest;
 pub mod ports;
 pub mod rules;
+pub mod store;

@@ -1,0 +1,342 @@
+//! Applying events and planning runs: changes, bookings, runs and the events' flags in one transaction. Promises that an
+//! event already applied is left alone, and that new runs find their place in their lane (superseding what they may).
+
+use super::SqlStore;
+use super::lanes::{self, Touched};
+use super::rows::{to_json, verdict_code};
+use super::session::{Session, Value, values};
+use super::sql;
+use crate::domain::{BookingId, BookingKey, Millis, Position, RunState, Verdict, VerdictCode};
+use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// The sentence of a superseded run.
+const SUPERSEDED: &str = "A newer change of the booking took over.";
+
+impl SqlStore {
+    pub(super) async fn find_bookings(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
+        let mut session = self.read("give the bookings").await?;
+        let mut found = Vec::with_capacity(keys.len());
+        for piece in sql::pieces(keys) {
+            let text = format!(
+                "WITH wanted (connector, account, kind, key) AS (VALUES {})
+                 SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body
+                 FROM   wanted AS w
+                 JOIN   bookings AS b ON b.connector = w.connector AND b.account = w.account
+                                     AND b.kind = w.kind AND b.key = w.key
+                 LEFT JOIN changes AS c ON c.position = b.position AND c.ordinal = b.ordinal",
+                sql::rows(piece.len(), 4, 1)
+            );
+            let bound =
+                piece.iter().flat_map(|key| values![&key.connector, &key.account, &key.kind, &key.key]);
+            for row in session.rows(text, bound.collect()).await? {
+                found.push(StoredBooking {
+                    id: BookingId::new(row.text("id")?),
+                    key: super::rows::booking_key(&row)?,
+                    change: crate::domain::ChangeRef {
+                        position: row.int("position")?,
+                        ordinal: row.int("ordinal")?,
+                    },
+                    status: row.text("status")?,
+                    body: row.text("body")?,
+                    hash: row.text("hash")?,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn find_hashes(
+        &self,
+        pairs: &[(BookingId, String)],
+    ) -> Result<Vec<(BookingId, String)>, StoreError> {
+        let mut session = self.read("compare earlier versions").await?;
+        let mut known = Vec::new();
+        for piece in sql::pieces(pairs) {
+            let text = format!(
+                "WITH wanted (booking, hash) AS (VALUES {})
+                 SELECT w.booking, w.hash
+                 FROM   wanted AS w
+                 WHERE  EXISTS (SELECT 1 FROM changes AS c
+                                WHERE  c.booking = w.booking AND c.hash = w.hash AND c.hash IS NOT NULL)",
+                sql::rows(piece.len(), 2, 1)
+            );
+            let bound = piece.iter().flat_map(|(booking, hash)| values![booking.as_str(), hash]);
+            for row in session.rows(text, bound.collect()).await? {
+                known.push((BookingId::new(row.text("booking")?), row.text("hash")?));
+            }
+        }
+        Ok(known)
+    }
+
+    pub(super) async fn apply(&self, events: &[AppliedEvent]) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut session = self.write("apply the events").await?;
+        let open = mark_applied(&mut session, events).await?;
+        let mut left = open;
+        // An event given twice in one batch is applied once.
+        let events: Vec<&AppliedEvent> = events.iter().filter(|event| left.remove(&event.position)).collect();
+        let changes: Vec<(Position, &NewChange)> = events
+            .iter()
+            .flat_map(|event| event.changes.iter().map(|change| (event.position, change)))
+            .collect();
+        insert_changes(&mut session, &changes).await?;
+        write_bookings(&mut session, events.iter().flat_map(|event| &event.bookings)).await?;
+        let runs: Vec<&NewRun> = events.iter().flat_map(|event| &event.runs).collect();
+        plan(&mut session, &runs).await?;
+        session.commit().await
+    }
+
+    pub(super) async fn plan(&self, runs: &[NewRun]) -> Result<(), StoreError> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let mut session = self.write("plan the runs").await?;
+        plan(&mut session, &runs.iter().collect::<Vec<_>>()).await?;
+        session.commit().await
+    }
+}
+
+/// Marks those that are not applied yet, and gives their positions.
+async fn mark_applied(
+    session: &mut Session,
+    events: &[AppliedEvent],
+) -> Result<HashSet<Position>, StoreError> {
+    let mut open = HashSet::new();
+    for piece in sql::pieces(events) {
+        let text = format!(
+            "UPDATE events SET applied = 1 WHERE applied = 0 AND position IN (VALUES {}) RETURNING position",
+            sql::rows(piece.len(), 1, 1)
+        );
+        let bound = piece.iter().map(|event| Value::from(event.position)).collect();
+        for row in session.rows(text, bound).await? {
+            open.insert(row.int("position")?);
+        }
+    }
+    Ok(open)
+}
+
+async fn insert_changes(session: &mut Session, changes: &[(Position, &NewChange)]) -> Result<(), StoreError> {
+    for piece in sql::pieces(changes) {
+        let text = format!(
+            "INSERT INTO changes (position, ordinal, booking, kind, at, previous_position, previous_ordinal, hash,
+                                  paths, note, body)
+             VALUES {}",
+            sql::rows(piece.len(), 11, 1)
+        );
+        let mut bound = Vec::with_capacity(piece.len() * 11);
+        for (position, change) in piece {
+            bound.extend(values![
+                *position,
+                change.ordinal,
+                change.booking.as_ref().map(BookingId::as_str),
+                change.kind.as_str(),
+                change.at,
+                change.previous.map(|previous| previous.position),
+                change.previous.map(|previous| previous.ordinal),
+                change.hash.clone(),
+                to_json("paths of a change", &change.paths)?,
+                change.note.clone(),
+                change.body.clone(),
+            ]);
+        }
+        session.execute(text, bound).await?;
+    }
+    Ok(())
+}
+
+/// Writes each booking once, as its last write says.
+async fn write_bookings<'a>(
+    session: &mut Session,
+    writes: impl Iterator<Item = &'a BookingWrite>,
+) -> Result<(), StoreError> {
+    let mut last: BTreeMap<&str, (&BookingWrite, Millis)> = BTreeMap::new();
+    for write in writes {
+        let first_at = last.get(write.id.as_str()).map_or(write.at, |(_, at)| *at);
+        last.insert(write.id.as_str(), (write, first_at));
+    }
+    let last: Vec<(&BookingWrite, Millis)> = last.into_values().collect();
+    for piece in sql::pieces(&last) {
+        let text = format!(
+            "INSERT INTO bookings (id, connector, account, kind, key, source, position, ordinal, status, hash,
+                                   created_at, updated_at, person, trip)
+             VALUES {}
+             ON CONFLICT (id) DO UPDATE
+             SET source = excluded.source, position = excluded.position, ordinal = excluded.ordinal,
+                 status = excluded.status, hash = excluded.hash, updated_at = excluded.updated_at,
+                 person = excluded.person, trip = excluded.trip",
+            sql::rows(piece.len(), 14, 1)
+        );
+        let mut bound = Vec::with_capacity(piece.len() * 14);
+        for (write, first_at) in piece {
+            bound.extend(values![
+                write.id.as_str(),
+                &write.key.connector,
+                &write.key.account,
+                &write.key.kind,
+                &write.key.key,
+                &write.source,
+                write.change.position,
+                write.change.ordinal,
+                &write.status,
+                &write.hash,
+                *first_at,
+                write.at,
+                to_json("person of a booking", &write.view.person)?,
+                to_json("trip of a booking", &write.view.trip)?,
+            ]);
+        }
+        session.execute(text, bound).await?;
+    }
+    Ok(())
+}
+
+/// A run as it goes in: what the batch itself decides about it is decided.
+struct Planned<'a> {
+    run: &'a NewRun,
+    state: RunState,
+    superseded_at: Option<Millis>,
+    next_at: Option<Millis>,
+}
+
+/// Inserts runs in order, by the rules of lanes.
+async fn plan(session: &mut Session, runs: &[&NewRun]) -> Result<(), StoreError> {
+    let mut planned: Vec<Planned<'_>> = runs
+        .iter()
+        .map(|&run| Planned { run, state: run.state, superseded_at: None, next_at: None })
+        .collect();
+    // Within the batch, the last superseding run of a lane ends those before it that can be ended.
+    let mut takes_over: HashMap<&str, Millis> = HashMap::new();
+    for entry in planned.iter_mut().rev() {
+        if let Some(at) = takes_over.get(entry.run.lane.as_str())
+            && entry.run.supersedes
+            && matches!(entry.state, RunState::Waiting | RunState::Paused)
+        {
+            entry.state = RunState::Superseded;
+            entry.superseded_at = Some(*at);
+        }
+        if entry.run.supersedes {
+            takes_over.entry(&entry.run.lane).or_insert(entry.run.at);
+        }
+    }
+    let touched = supersede(session, &takes_over).await?;
+    let mut blocked = blocked_lanes(session, &planned).await?;
+    for entry in &mut planned {
+        if entry.state == RunState::Waiting && !blocked.contains(&entry.run.lane) {
+            entry.next_at = Some(entry.run.at);
+        }
+        if entry.state.blocks_lane() {
+            blocked.insert(entry.run.lane.clone());
+        }
+    }
+    insert_runs(session, &planned).await?;
+    lanes::settle(session, &touched).await
+}
+
+/// Ends the older runs of these lanes that a newer one takes the place of; uncertain ones are hurried. Gives the lanes
+/// in which something ended.
+async fn supersede(session: &mut Session, lanes: &HashMap<&str, Millis>) -> Result<Touched, StoreError> {
+    let mut touched = Touched::default();
+    let mut lanes: Vec<(&str, Millis)> = lanes.iter().map(|(lane, at)| (*lane, *at)).collect();
+    lanes.sort_unstable();
+    for piece in sql::pieces(&lanes) {
+        let bound: Vec<Value> = piece.iter().flat_map(|(lane, at)| values![*lane, *at]).collect();
+        let rows = sql::rows(piece.len(), 2, 1);
+        let text = format!(
+            "WITH newer (lane, at) AS (VALUES {rows})
+             UPDATE runs
+             SET    state = 'superseded', verdict_code = 'superseded', verdict_text = '{SUPERSEDED}',
+                    next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = newer.at
+             FROM   newer
+             WHERE  runs.lane = newer.lane AND runs.state IN ('waiting', 'working', 'paused')
+             AND    runs.state <> 'working' AND runs.supersedes = 1 AND runs.uncertain = 0
+             RETURNING runs.lane AS lane, newer.at AS at"
+        );
+        for row in session.rows(text, bound.clone()).await? {
+            touched.add(row.text("lane")?, row.int("at")?);
+        }
+        let text = format!(
+            "WITH newer (lane, at) AS (VALUES {rows})
+             UPDATE runs
+             SET    next_at = CASE WHEN next_at > newer.at THEN newer.at ELSE next_at END,
+                    kept_at = NULL, revision = revision + 1, updated_at = newer.at
+             FROM   newer
+             WHERE  runs.lane = newer.lane AND runs.state IN ('waiting', 'working', 'paused')
+             AND    runs.state = 'waiting' AND runs.supersedes = 1 AND runs.uncertain = 1
+             AND    (runs.next_at > newer.at OR runs.kept_at IS NOT NULL)"
+        );
+        session.execute(text, bound).await?;
+    }
+    Ok(touched)
+}
+
+/// Which lanes have a run that blocks them.
+async fn blocked_lanes(
+    session: &mut Session,
+    planned: &[Planned<'_>],
+) -> Result<HashSet<String>, StoreError> {
+    let lanes: HashSet<&str> = planned
+        .iter()
+        .filter(|entry| entry.state == RunState::Waiting)
+        .map(|entry| entry.run.lane.as_str())
+        .collect();
+    let lanes: Vec<&str> = lanes.into_iter().collect();
+    let mut blocked = HashSet::new();
+    for piece in sql::pieces(&lanes) {
+        let text = format!(
+            "WITH wanted (lane) AS (VALUES {})
+             SELECT w.lane
+             FROM   wanted AS w
+             WHERE  EXISTS (SELECT 1 FROM runs AS b
+                            WHERE  b.lane = w.lane AND b.state IN ('waiting', 'working', 'paused'))",
+            sql::rows(piece.len(), 1, 1)
+        );
+        let bound = piece.iter().map(|lane| Value::from(*lane)).collect();
+        for row in session.rows(text, bound).await? {
+            blocked.insert(row.text("lane")?);
+        }
+    }
+    Ok(blocked)
+}
+
+async fn insert_runs(session: &mut Session, planned: &[Planned<'_>]) -> Result<(), StoreError> {
+    for piece in sql::pieces(planned) {
+        let text = format!(
+            "INSERT INTO runs (id, rule, booking, item, lane, change_position, change_ordinal, position, asked,
+                               planned_by, state, next_at, connection, supersedes, created_at, updated_at,
+                               verdict_code, verdict_text)
+             VALUES {}",
+            sql::rows(piece.len(), 18, 1)
+        );
+        let mut bound = Vec::with_capacity(piece.len() * 18);
+        for entry in piece {
+            let run = entry.run;
+            let superseded = entry.superseded_at.map(|_| Verdict::new(VerdictCode::Superseded, SUPERSEDED));
+            let verdict = superseded.as_ref().or(run.verdict.as_ref());
+            bound.extend(values![
+                run.id.as_str(),
+                &run.rule,
+                run.booking.as_str(),
+                &run.item,
+                &run.lane,
+                run.change.position,
+                run.change.ordinal,
+                run.position,
+                &run.asked,
+                &run.trigger,
+                entry.state.as_str(),
+                entry.next_at,
+                &run.connection,
+                run.supersedes,
+                run.at,
+                entry.superseded_at.unwrap_or(run.at),
+                verdict.and_then(verdict_code),
+                verdict.map(|verdict| verdict.text.clone()),
+            ]);
+        }
+        session.execute(text, bound).await?;
+    }
+    Ok(())
+}

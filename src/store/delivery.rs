@@ -1,0 +1,324 @@
+//! What delivery reads and writes: due runs with all they need in one query, and how far each run got. Promises that an
+//! overtaken write leaves nothing of itself while the others of its batch go through, and that lanes are kept.
+
+use super::SqlStore;
+use super::lanes::{self, Touched};
+use super::rows::{self, RUN_COLUMNS, to_json, verdict_code};
+use super::session::{Session, Value, values};
+use super::{links, sql};
+use crate::domain::{AttemptId, Millis, RunId, RunState};
+use crate::ports::{
+    AttemptBegin, AttemptEnd, DeliveryWrite, DueQuery, DueRun, LinkWrite, LostAttempt, RunWrite, StoreError,
+    Written,
+};
+use std::collections::{HashMap, HashSet};
+
+/// All that a run needs, for `runs AS r`: the version that it is pinned to is the change's own, or for replay and apply
+/// the one at the run's position.
+const CONTEXT_COLUMNS: &str = "
+       b.connector, b.account, b.kind, b.key, c.kind AS change_kind, c.paths, c.at, e.id AS event, e.source,
+       CASE WHEN r.position = r.change_position AND c.body IS NOT NULL THEN c.body
+            ELSE (SELECT v.body FROM changes AS v
+                  WHERE  v.booking = r.booking AND v.position = r.position AND v.body IS NOT NULL
+                  ORDER BY v.ordinal DESC LIMIT 1) END AS body,
+       p.body AS previous,
+       CAST(CASE WHEN r.supersedes = 1
+                  AND EXISTS (SELECT 1 FROM runs AS n
+                              WHERE  n.lane = r.lane AND n.state IN ('waiting', 'working', 'paused')
+                              AND    n.seq > r.seq AND n.supersedes = 1)
+                 THEN 1 ELSE 0 END AS BIGINT) AS newer_waits";
+
+const CONTEXT_JOINS: &str = "
+LEFT JOIN bookings AS b ON b.id = r.booking
+LEFT JOIN changes  AS c ON c.position = r.change_position AND c.ordinal = r.change_ordinal
+LEFT JOIN events   AS e ON e.position = r.change_position
+LEFT JOIN changes  AS p ON p.position = c.previous_position AND p.ordinal = c.previous_ordinal";
+
+/// The claim's query: due ones first, found in `runs_due` alone, then what they need.
+fn due_sql(bounded: bool) -> String {
+    let bound = if bounded { "AND q.next_at <= $3" } else { "" };
+    format!(
+        "SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS}
+FROM (SELECT * FROM runs AS q
+      WHERE  q.connection = $1 AND q.state = 'waiting' AND q.next_at IS NOT NULL {bound}
+      ORDER BY q.next_at, q.seq
+      LIMIT  $2) AS r{CONTEXT_JOINS}
+ORDER BY r.next_at, r.seq"
+    )
+}
+
+/// When the first run of each connection is due: one look into `runs_due` per connection that has runs waiting.
+const DUE_CONNECTIONS: &str = "
+SELECT k.connection,
+       (SELECT MIN(r.next_at) FROM runs AS r
+        WHERE  r.connection = k.connection AND r.state = 'waiting' AND r.next_at IS NOT NULL) AS next_at
+FROM   run_counts AS k
+WHERE  k.state = 'waiting' AND k.runs > 0
+ORDER BY k.connection";
+
+impl SqlStore {
+    pub(super) async fn connections_due(&self) -> Result<Vec<(String, Millis)>, StoreError> {
+        let mut session = self.read("tell what is due").await?;
+        let mut due = Vec::new();
+        for row in session.rows(DUE_CONNECTIONS, Vec::new()).await? {
+            if let Some(at) = row.int_or_null("next_at")? {
+                due.push((row.text("connection")?, at));
+            }
+        }
+        Ok(due)
+    }
+
+    pub(super) async fn due(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError> {
+        let mut session = self.read("give the runs that are due").await?;
+        let mut bound = values![&query.connection, query.limit.max(0)];
+        bound.extend(query.due_by.map(Value::from));
+        let rows = session.rows(due_sql(query.due_by.is_some()), bound).await?;
+        rows.iter().map(rows::due_run).collect()
+    }
+
+    pub(super) async fn find_run(&self, id: &RunId) -> Result<Option<DueRun>, StoreError> {
+        let mut session = self.read("give the run").await?;
+        let text =
+            format!("SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS} FROM runs AS r{CONTEXT_JOINS} WHERE r.id = $1");
+        let row = session.row(text, values![id.as_str()]).await?;
+        row.as_ref().map(rows::due_run).transpose()
+    }
+
+    pub(super) async fn lost(
+        &self,
+        node: Option<&str>,
+        before: Millis,
+    ) -> Result<Vec<LostAttempt>, StoreError> {
+        let mut session = self.read("give the attempts in flight").await?;
+        let (condition, bound) = match node {
+            Some(node) => ("a.node = $1", values![node]),
+            None => ("a.started_at < $1", values![before]),
+        };
+        let text = format!(
+            "SELECT {RUN_COLUMNS}, a.id AS attempt, a.kind AS attempt_kind, a.started_at
+             FROM   attempts AS a
+             JOIN   runs AS r ON r.id = a.run
+             WHERE  a.outcome = 'sending' AND {condition}
+             ORDER BY a.started_at, a.id"
+        );
+        let mut lost = Vec::new();
+        for row in session.rows(text, bound).await? {
+            lost.push(LostAttempt {
+                id: AttemptId::new(row.text("attempt")?),
+                kind: row.text("attempt_kind")?,
+                at: row.int("started_at")?,
+                run: rows::run(&row)?,
+            });
+        }
+        Ok(lost)
+    }
+
+    pub(super) async fn deliver(&self, writes: &[DeliveryWrite]) -> Result<Vec<Written>, StoreError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.write("record the delivery").await?;
+        let mut touched = Touched::default();
+        let mut written = Vec::with_capacity(writes.len());
+        for group in groups(writes) {
+            deliver_group(&mut session, group, &mut touched, &mut written).await?;
+        }
+        lanes::settle(&mut session, &touched).await?;
+        session.commit().await?;
+        Ok(written)
+    }
+}
+
+/// Cuts a batch where a run comes a second time, so that each group can be written by statements of many rows and the
+/// order given is kept.
+fn groups(writes: &[DeliveryWrite]) -> Vec<&[DeliveryWrite]> {
+    let mut groups = Vec::new();
+    let mut seen: HashSet<&RunId> = HashSet::new();
+    let mut start = 0;
+    for (index, write) in writes.iter().enumerate() {
+        if !seen.insert(&write.run.id) {
+            groups.push(&writes[start..index]);
+            start = index;
+            seen.clear();
+            seen.insert(&write.run.id);
+        }
+    }
+    groups.push(&writes[start..]);
+    groups
+}
+
+async fn deliver_group(
+    session: &mut Session,
+    group: &[DeliveryWrite],
+    touched: &mut Touched,
+    written: &mut Vec<Written>,
+) -> Result<(), StoreError> {
+    let present = present_runs(session, group).await?;
+    let sending = sending_attempts(session, group).await?;
+    let mut good = Vec::with_capacity(group.len());
+    for write in group {
+        let lane = present.get(write.run.id.as_str()).filter(|(revision, _)| *revision == write.run.revision);
+        let in_flight = write.end.as_ref().is_none_or(|end| sending.contains(end.id.as_str()));
+        let Some((_, lane)) = lane.filter(|_| in_flight) else {
+            written.push(Written::Overtaken);
+            continue;
+        };
+        // A run in a call holds its lane as it is; anything else may move it.
+        if write.run.state != RunState::Working {
+            touched.add(lane.clone(), write.run.at);
+        }
+        good.push(write);
+        written.push(Written::Yes);
+    }
+    write_runs(session, &good.iter().map(|write| &write.run).collect::<Vec<_>>()).await?;
+    let begins: Vec<&AttemptBegin> = good.iter().filter_map(|write| write.begin.as_ref()).collect();
+    begin_attempts(session, &begins).await?;
+    let ends: Vec<&AttemptEnd> = good.iter().filter_map(|write| write.end.as_ref()).collect();
+    end_attempts(session, &ends).await?;
+    let link_writes: Vec<&LinkWrite> = good.iter().flat_map(|write| &write.links).collect();
+    links::write(session, &link_writes).await
+}
+
+/// Revision and lane of each run of the group, as they are now. Nobody else writes runs until we commit.
+async fn present_runs(
+    session: &mut Session,
+    group: &[DeliveryWrite],
+) -> Result<HashMap<String, (i64, String)>, StoreError> {
+    let mut present = HashMap::with_capacity(group.len());
+    for piece in sql::pieces(group) {
+        let text = format!(
+            "SELECT id, revision, lane FROM runs WHERE id IN (VALUES {})",
+            sql::rows(piece.len(), 1, 1)
+        );
+        let bound = piece.iter().map(|write| Value::from(write.run.id.as_str())).collect();
+        for row in session.rows(text, bound).await? {
+            present.insert(row.text("id")?, (row.int("revision")?, row.text("lane")?));
+        }
+    }
+    Ok(present)
+}
+
+/// Which of the attempts that the group ends are in flight.
+async fn sending_attempts(
+    session: &mut Session,
+    group: &[DeliveryWrite],
+) -> Result<HashSet<String>, StoreError> {
+    let ends: Vec<&str> =
+        group.iter().filter_map(|write| write.end.as_ref()).map(|end| end.id.as_str()).collect();
+    let mut sending = HashSet::with_capacity(ends.len());
+    for piece in sql::pieces(&ends) {
+        let text = format!(
+            "SELECT id FROM attempts WHERE id IN (VALUES {}) AND outcome = 'sending'",
+            sql::rows(piece.len(), 1, 1)
+        );
+        let bound = piece.iter().map(|id| Value::from(*id)).collect();
+        for row in session.rows(text, bound).await? {
+            sending.insert(row.text("id")?);
+        }
+    }
+    Ok(sending)
+}
+
+/// Where a statement should have changed all of its rows and did not, the transaction must not be kept.
+fn all_hit(what: &str, changed: i64, wanted: usize) -> Result<(), StoreError> {
+    if changed == wanted as i64 {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt {
+        what: what.to_owned(),
+        why: format!("{wanted} rows were to be written and {changed} were"),
+    })
+}
+
+async fn write_runs(session: &mut Session, writes: &[&RunWrite]) -> Result<(), StoreError> {
+    for piece in sql::pieces(writes) {
+        let text = format!(
+            "WITH new (id, revision, state, verdict_code, verdict_text, next_at, connection, ruleset, steps,
+                       failures, failing_since, failing_stopped_ms, uncertain, at) AS (VALUES {})
+             UPDATE runs
+             SET    state = new.state, verdict_code = new.verdict_code, verdict_text = new.verdict_text,
+                    next_at = new.next_at, kept_at = NULL, connection = new.connection, ruleset = new.ruleset,
+                    steps = new.steps, failures = new.failures, failing_since = new.failing_since,
+                    failing_stopped_ms = new.failing_stopped_ms, uncertain = new.uncertain,
+                    revision = runs.revision + 1, updated_at = new.at
+             FROM   new
+             WHERE  runs.id = new.id AND runs.revision = new.revision",
+            sql::rows(piece.len(), 14, 1)
+        );
+        let mut bound = Vec::with_capacity(piece.len() * 14);
+        for write in piece {
+            let next_at = if write.state == RunState::Waiting { write.next_at } else { None };
+            bound.extend(values![
+                write.id.as_str(),
+                write.revision,
+                write.state.as_str(),
+                write.verdict.as_ref().and_then(verdict_code),
+                write.verdict.as_ref().map(|verdict| verdict.text.clone()),
+                next_at,
+                &write.connection,
+                write.ruleset.clone(),
+                to_json("steps of a run", &write.steps)?,
+                write.failures,
+                write.failing_since,
+                write.failing_stopped_ms,
+                write.uncertain,
+                write.at,
+            ]);
+        }
+        all_hit("runs", session.execute(text, bound).await?, piece.len())?;
+    }
+    Ok(())
+}
+
+async fn begin_attempts(session: &mut Session, begins: &[&AttemptBegin]) -> Result<(), StoreError> {
+    for piece in sql::pieces(begins) {
+        let text = format!(
+            "INSERT INTO attempts (id, run, step, kind, number, connection, node, started_at, outcome, request)
+             VALUES {}",
+            sql::rows(piece.len(), 10, 1)
+        );
+        let bound = piece.iter().flat_map(|begin| {
+            values![
+                begin.id.as_str(),
+                begin.run.as_str(),
+                &begin.step,
+                &begin.kind,
+                begin.number,
+                &begin.connection,
+                &begin.node,
+                begin.at,
+                "sending",
+                &begin.request,
+            ]
+        });
+        session.execute(text, bound.collect()).await?;
+    }
+    Ok(())
+}
+
+async fn end_attempts(session: &mut Session, ends: &[&AttemptEnd]) -> Result<(), StoreError> {
+    for piece in sql::pieces(ends) {
+        let text = format!(
+            "WITH new (id, outcome, status, answer, message, duration_ms, at) AS (VALUES {})
+             UPDATE attempts
+             SET    outcome = new.outcome, status = new.status, answer = new.answer, message = new.message,
+                    duration_ms = new.duration_ms, ended_at = new.at
+             FROM   new
+             WHERE  attempts.id = new.id AND attempts.outcome = 'sending'",
+            sql::rows(piece.len(), 7, 1)
+        );
+        let bound = piece.iter().flat_map(|end| {
+            values![
+                end.id.as_str(),
+                &end.outcome,
+                end.status,
+                end.answer.clone(),
+                end.message.clone(),
+                end.duration_ms,
+                end.at,
+            ]
+        });
+        all_hit("attempts", session.execute(text, bound.collect()).await?, piece.len())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Lanes: of one lane's runs, only the first that blocks (`waiting`, `working`, `paused`) may have a time, and none while
+//! one is in a call. Every transaction that changes a run's state or place ends here.
+//!
+//! Invariant, tried by `tests/contract`: a waiting run with `next_at` is the first of its lane, and no run of that lane
+//! is `working`. So what is due can be read from one index, and claiming never takes two of one lane.
+//! Where an older run is put before one that had a time, that time is kept in `kept_at` and given back.
+
+use super::session::{Session, Value, values};
+use super::sql;
+use crate::domain::Millis;
+use crate::ports::StoreError;
+use std::collections::BTreeMap;
+
+/// Lanes that a transaction touched, each with the time at which its next run becomes due.
+#[derive(Default)]
+pub(super) struct Touched(BTreeMap<String, Millis>);
+
+impl Touched {
+    pub(super) fn add(&mut self, lane: impl Into<String>, at: Millis) {
+        self.0.insert(lane.into(), at);
+    }
+}
+
+const UNTIME: &str = "
+UPDATE runs
+SET    kept_at = next_at, next_at = NULL, revision = revision + 1
+WHERE  state = 'waiting' AND next_at IS NOT NULL
+AND    lane IN (SELECT touched.lane FROM touched)
+AND    (EXISTS (SELECT 1 FROM runs AS b
+                WHERE  b.lane = runs.lane AND b.state IN ('waiting', 'working', 'paused') AND b.seq < runs.seq)
+        OR EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working'))";
+
+const RELEASE: &str = "
+UPDATE runs
+SET    next_at    = CASE WHEN runs.kept_at > heads.at THEN runs.kept_at ELSE heads.at END,
+       kept_at    = NULL,
+       revision   = revision + 1,
+       updated_at = heads.at
+FROM   (SELECT t.at AS at,
+               (SELECT MIN(b.seq) FROM runs AS b
+                WHERE  b.lane = t.lane AND b.state IN ('waiting', 'working', 'paused')) AS head
+        FROM   touched AS t) AS heads
+WHERE  runs.seq = heads.head AND runs.state = 'waiting' AND runs.next_at IS NULL
+AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working')";
+
+/// Brings the touched lanes in order: takes the time from those that are not first, gives one to those that are.
+pub(super) async fn settle(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {
+    let lanes: Vec<(&String, &Millis)> = touched.0.iter().collect();
+    for piece in sql::pieces(&lanes) {
+        let names = piece.iter().map(|(lane, _)| Value::from(*lane)).collect();
+        let rows = sql::rows(piece.len(), 1, 1);
+        session.execute(format!("WITH touched (lane) AS (VALUES {rows}){UNTIME}"), names).await?;
+        let pairs = piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect();
+        let rows = sql::rows(piece.len(), 2, 1);
+        session.execute(format!("WITH touched (lane, at) AS (VALUES {rows}){RELEASE}"), pairs).await?;
+    }
+    Ok(())
+}
+
+/// Finds lanes whose first run has no time although nothing is in a call, and gives it one. Nothing should be found: a
+/// net under everything else. Walks over the runs that stand behind others only.
+pub(super) async fn mend(session: &mut Session, now: Millis) -> Result<i64, StoreError> {
+    session
+        .execute(
+            "UPDATE runs
+             SET    next_at  = CASE WHEN kept_at > $1 THEN kept_at ELSE $1 END,
+                    kept_at  = NULL,
+                    revision = revision + 1
+             WHERE  state = 'waiting' AND next_at IS NULL
+             AND    NOT EXISTS (SELECT 1 FROM runs AS b
+                                WHERE  b.lane = runs.lane AND b.state IN ('waiting', 'working', 'paused')
+                                AND    b.seq < runs.seq)
+             AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working')",
+            values![now],
+        )
+        .await
+}

@@ -1,0 +1,281 @@
+//! Links: per record, rule and step what was last sent, and the bookings that point there. Written inside delivery's
+//! transaction, in the order given; a link is never deleted, only emptied.
+
+use super::SqlStore;
+use super::rows::{self, to_json};
+use super::session::{Session, Value, values};
+use super::sql;
+use crate::domain::{BookingId, LinkKey, Millis, RecordKey};
+use crate::ports::{LinkBooking, LinkRow, LinkWrite, StoreError};
+use std::collections::{BTreeMap, HashSet};
+
+/// Columns of a link, for `links AS l`.
+const LINK_COLUMNS: &str =
+    "l.connection, l.account, l.object, l.key, l.rule, l.step, l.remote_id, l.position, l.hash, l.outputs";
+/// Columns of its pointers.
+const POINTER_COLUMNS: &str = "p.booking AS pointer, p.item AS pointer_item, p.hash AS pointer_hash";
+/// A link with its pointers.
+const WITH_POINTERS: &str = "
+LEFT JOIN link_bookings AS p ON p.connection = l.connection AND p.account = l.account AND p.object = l.object
+                            AND p.key = l.key AND p.rule = l.rule AND p.step = l.step";
+
+impl SqlStore {
+    pub(super) async fn find_links(&self, records: &[RecordKey]) -> Result<Vec<LinkRow>, StoreError> {
+        let mut session = self.read("give the links").await?;
+        let mut found = BTreeMap::new();
+        for piece in sql::pieces(records) {
+            let text = format!(
+                "WITH wanted (connection, account, object, key) AS (VALUES {})
+                 SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
+                 FROM   wanted AS w
+                 JOIN   links AS l ON l.connection = w.connection AND l.account = w.account
+                                  AND l.object = w.object AND l.key = w.key{WITH_POINTERS}",
+                sql::rows(piece.len(), 4, 1)
+            );
+            let bound = piece.iter().flat_map(record_values).collect();
+            collect(&mut found, &session.rows(text, bound).await?)?;
+        }
+        Ok(found.into_values().collect())
+    }
+
+    pub(super) async fn find_links_of_booking(
+        &self,
+        booking: &BookingId,
+        item: &str,
+        connection: &str,
+    ) -> Result<Vec<LinkRow>, StoreError> {
+        let mut session = self.read("give the links of a booking").await?;
+        let text = format!(
+            "SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
+             FROM   (SELECT * FROM link_bookings AS q
+                     WHERE  q.booking = $1 AND q.item = $2 AND q.connection = $3) AS m
+             JOIN   links AS l ON l.connection = m.connection AND l.account = m.account AND l.object = m.object
+                              AND l.key = m.key AND l.rule = m.rule AND l.step = m.step{WITH_POINTERS}"
+        );
+        let rows = session.rows(text, values![booking.as_str(), item, connection]).await?;
+        let mut found = BTreeMap::new();
+        collect(&mut found, &rows)?;
+        Ok(found.into_values().collect())
+    }
+
+    pub(super) async fn carry_links_over(
+        &self,
+        from: (&str, Option<&str>),
+        to: (&str, Option<&str>),
+    ) -> Result<i64, StoreError> {
+        let mut session = self.write("carry the links over").await?;
+        let from_step = from.1.or(to.1);
+        let to_step = to.1.or(from.1);
+        let mut carried = 0;
+        for (table, others) in
+            [("links", ""), ("link_bookings", "AND n.booking = o.booking AND n.item = o.item")]
+        {
+            let (step_is, new_step) = match from_step {
+                Some(_) => ("AND o.step = $3", "$4"),
+                None => ("", "step"),
+            };
+            // Where the new name has a link of its own already, that one stays and the old one is left as it was.
+            let text = format!(
+                "UPDATE {table} AS o
+                 SET    rule = $2, step = {new_step}
+                 WHERE  o.rule = $1 {step_is}
+                 AND    NOT EXISTS (SELECT 1 FROM {table} AS n
+                                    WHERE  n.connection = o.connection AND n.account = o.account
+                                    AND    n.object = o.object AND n.key = o.key AND n.rule = $2
+                                    AND    n.step = {} {others})",
+                if from_step.is_some() { "$4" } else { "o.step" }
+            );
+            let mut bound = values![from.0, to.0];
+            if from_step.is_some() {
+                bound.extend(values![from_step, to_step]);
+            }
+            let changed = session.execute(text, bound).await?;
+            if table == "links" {
+                carried = changed;
+            }
+        }
+        session.commit().await?;
+        Ok(carried)
+    }
+}
+
+fn record_values(record: &RecordKey) -> Vec<Value> {
+    values![&record.connection, &record.account, &record.object, &record.key]
+}
+
+/// Puts rows of links and pointers together.
+fn collect(found: &mut BTreeMap<LinkKey, LinkRow>, read: &[super::session::Row]) -> Result<(), StoreError> {
+    for row in read {
+        let key = rows::link_key(row)?;
+        let link = match found.entry(key) {
+            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::btree_map::Entry::Vacant(entry) => entry.insert(rows::link(row)?),
+        };
+        if let Some(booking) = row.text_or_null("pointer")? {
+            let pointer = LinkBooking {
+                booking: BookingId::new(booking),
+                item: row.text_or_null("pointer_item")?.unwrap_or_default(),
+                hash: row.text_or_null("pointer_hash")?,
+            };
+            if !link.bookings.contains(&pointer) {
+                link.bookings.push(pointer);
+            }
+        }
+    }
+    for link in found.values_mut() {
+        link.bookings.sort_by(|a, b| (&a.booking, &a.item).cmp(&(&b.booking, &b.item)));
+    }
+    Ok(())
+}
+
+/// Writes links in the order given: runs of `Put` on different links as one statement.
+pub(super) async fn write(session: &mut Session, writes: &[&LinkWrite]) -> Result<(), StoreError> {
+    let mut puts: Vec<Put<'_>> = Vec::new();
+    let mut seen: HashSet<&LinkKey> = HashSet::new();
+    for write in writes {
+        match write {
+            LinkWrite::Put { key, remote_id, position, hash, outputs, booking, at } => {
+                if !seen.insert(key) {
+                    put(session, &puts).await?;
+                    puts.clear();
+                    seen.clear();
+                    seen.insert(key);
+                }
+                let outputs =
+                    outputs.as_ref().map(|outputs| to_json("outputs of a link", outputs)).transpose()?;
+                puts.push(Put {
+                    key,
+                    remote_id: remote_id.as_deref(),
+                    position: *position,
+                    hash: hash.as_deref(),
+                    outputs,
+                    booking: booking.as_ref(),
+                    at: *at,
+                });
+            }
+            LinkWrite::Unpoint { record, booking, item } => {
+                put(session, &puts).await?;
+                puts.clear();
+                seen.clear();
+                unpoint(session, record, booking, item).await?;
+            }
+            LinkWrite::Clear { record, at } => {
+                put(session, &puts).await?;
+                puts.clear();
+                seen.clear();
+                clear(session, record, *at).await?;
+            }
+        }
+    }
+    put(session, &puts).await
+}
+
+struct Put<'a> {
+    key: &'a LinkKey,
+    remote_id: Option<&'a str>,
+    position: i64,
+    hash: Option<&'a str>,
+    outputs: Option<String>,
+    booking: Option<&'a LinkBooking>,
+    at: Millis,
+}
+
+/// What a link has where nothing was ever answered.
+const NO_OUTPUTS: &str = "{}";
+
+async fn put(session: &mut Session, puts: &[Put<'_>]) -> Result<(), StoreError> {
+    // Outputs that are to be kept can't be told from empty ones in one statement of many rows, so these go apart.
+    let (with, without): (Vec<&Put<'_>>, Vec<&Put<'_>>) = puts.iter().partition(|put| put.outputs.is_some());
+    for (batch, set_outputs) in [(with, ", outputs = excluded.outputs"), (without, "")] {
+        for piece in sql::pieces(&batch) {
+            let text = format!(
+                "INSERT INTO links (connection, account, object, key, rule, step, remote_id, position, hash,
+                                    updated_at, outputs)
+                 VALUES {}
+                 ON CONFLICT (connection, account, object, key, rule, step) DO UPDATE
+                 SET remote_id = COALESCE(excluded.remote_id, links.remote_id), position = excluded.position,
+                     hash = excluded.hash, updated_at = excluded.updated_at{set_outputs}",
+                sql::rows(piece.len(), 11, 1)
+            );
+            let mut bound = Vec::with_capacity(piece.len() * 11);
+            for put in piece {
+                bound.extend(record_values(&put.key.record));
+                bound.extend(values![
+                    &put.key.rule,
+                    &put.key.step,
+                    put.remote_id,
+                    put.position,
+                    put.hash,
+                    put.at,
+                    put.outputs.as_deref().unwrap_or(NO_OUTPUTS),
+                ]);
+            }
+            session.execute(text, bound).await?;
+        }
+    }
+    let pointers: Vec<(&LinkKey, &LinkBooking)> =
+        puts.iter().filter_map(|put| put.booking.map(|booking| (put.key, booking))).collect();
+    for piece in sql::pieces(&pointers) {
+        let text = format!(
+            "INSERT INTO link_bookings (connection, account, object, key, rule, step, booking, item, hash)
+             VALUES {}
+             ON CONFLICT (connection, account, object, key, rule, step, booking, item) DO UPDATE
+             SET hash = excluded.hash",
+            sql::rows(piece.len(), 9, 1)
+        );
+        let mut bound = Vec::with_capacity(piece.len() * 9);
+        for (key, pointer) in piece {
+            bound.extend(record_values(&key.record));
+            bound.extend(values![
+                &key.rule,
+                &key.step,
+                pointer.booking.as_str(),
+                &pointer.item,
+                pointer.hash.clone()
+            ]);
+        }
+        session.execute(text, bound).await?;
+    }
+    Ok(())
+}
+
+async fn unpoint(
+    session: &mut Session,
+    record: &RecordKey,
+    booking: &BookingId,
+    item: &str,
+) -> Result<(), StoreError> {
+    let mut bound = record_values(record);
+    bound.extend(values![booking.as_str(), item]);
+    session
+        .execute(
+            "DELETE FROM link_bookings
+             WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4 AND booking = $5 AND item = $6",
+            bound,
+        )
+        .await?;
+    Ok(())
+}
+
+/// Pointers stay (they say who cares about the record), their hashes go: nothing is known to be there.
+async fn clear(session: &mut Session, record: &RecordKey, at: Millis) -> Result<(), StoreError> {
+    let mut bound = record_values(record);
+    bound.extend(values![at]);
+    session
+        .execute(
+            "UPDATE links
+             SET    remote_id = NULL, hash = NULL, outputs = '{}', updated_at = $5
+             WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4",
+            bound,
+        )
+        .await?;
+    session
+        .execute(
+            "UPDATE link_bookings
+             SET    hash = NULL
+             WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4",
+            record_values(record),
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! ADAPTER: the store on SQLite and on Postgres. The only place with SQL.
+//!
+//! One text for both databases: each statement is written once and goes through `session`, which binds values for
+//! either. What truly differs is in `sqlite`, `postgres` (opening, who may write when) and the migrations.
+//! Promises: a method that returns `Ok` has committed, and fsynced; one that fails or is dropped half-way has done
+//! nothing; no value of a row gets into a log or an error. Called through `ports::Store` by all stages and faces.
+//!
+//! Invariant: writes go one after the other (by the gate on SQLite, by an advisory lock on Postgres), appends of events
+//! before all that wait. So a transaction may look first and write afterwards.
+
+mod apply;
+mod delivery;
+mod events;
+mod gate;
+mod lanes;
+mod links;
+mod lists;
+mod lock;
+mod memory;
+mod migrations;
+mod open;
+mod postgres;
+mod rows;
+mod runs;
+mod session;
+mod sql;
+mod sqlite;
+mod the_trait;
+
+pub use open::{OpenOptions, open, open_in_memory};
+
+use crate::ports::StoreError;
+use session::Session;
+
+/// Which database it is.
+enum Database {
+    Sqlite(sqlite::SqliteDatabase),
+    Postgres(postgres::PostgresDatabase),
+}
+
+/// The store.
+struct SqlStore {
+    database: Database,
+    /// Held as long as the store lives; `None` for commands beside a running node, and on Postgres.
+    _node: Option<lock::NodeLock>,
+}
+
+impl SqlStore {
+    /// A session that reads.
+    async fn read(&self, doing: &'static str) -> Result<Session, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.read(doing).await,
+            Database::Postgres(database) => database.read(doing).await,
+        }
+    }
+
+    /// A transaction that writes, when it is its turn.
+    async fn write(&self, doing: &'static str) -> Result<Session, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.write(doing, false).await,
+            Database::Postgres(database) => database.write(doing, false).await,
+        }
+    }
+
+    /// A transaction that goes before all others that wait. For appending events only.
+    async fn write_urgently(&self, doing: &'static str) -> Result<Session, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.write(doing, true).await,
+            Database::Postgres(database) => database.write(doing, true).await,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Opening the store: which database, is it fit, is it ours alone, is its schema up to date.
+
+use super::lock;
+use super::postgres::PostgresDatabase;
+use super::session::database_error;
+use super::sqlite::SqliteDatabase;
+use super::{Database, SqlStore, migrations};
+use crate::ports::{Store, StoreError};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The database's file in the data folder.
+const FILE: &str = "waypost.db";
+/// Tries of 50 ms for the node's lock: a predecessor that is being stopped lets go of it within 2 s.
+const NODE_TRIES: u32 = 40;
+/// Tries of 50 ms while another start changes the schema: a minute, for the backup of a big database.
+const SCHEMA_TRIES: u32 = 1_200;
+
+/// What to open, and as whom.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The folder that SQLite's file, locks and backups live in. Made when absent.
+    pub data_dir: PathBuf,
+    /// A `postgres://` URL; `None` is SQLite in `data_dir`.
+    pub database_url: Option<String>,
+    /// True for the one node that serves (a second is refused); false for commands that work beside it.
+    pub exclusive: bool,
+    /// Where the copy goes that is made before a migration (SQLite); `None`: `data_dir/backups`.
+    pub backup_dir: Option<PathBuf>,
+}
+
+impl OpenOptions {
+    /// SQLite in this folder, for a command beside a running node.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), database_url: None, exclusive: false, backup_dir: None }
+    }
+}
+
+/// Opens the store, bringing its schema up to date.
+pub async fn open(options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    match &options.database_url {
+        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            open_postgres(url, options).await
+        }
+        Some(_) => Err(StoreError::Unfit(String::from(
+            "The database URL is of a kind that Waypost does not know. Give one that begins with postgres://, or leave \
+             it out to use the built-in database.",
+        ))),
+        None => open_sqlite(options).await,
+    }
+}
+
+async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    let database = PostgresDatabase::open(url, options.exclusive).await?;
+    migrations::migrate_postgres(&database).await?;
+    Ok(Arc::new(SqlStore { database: Database::Postgres(database), _node: None }))
+}
+
+async fn open_sqlite(options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    let folder = &options.data_dir;
+    std::fs::create_dir_all(folder).map_err(|error| database_error("make its folder", error))?;
+    let node = if options.exclusive {
+        let node = lock::take(&folder.join("waypost.lock"), NODE_TRIES).await?;
+        let Some(node) = node else {
+            return Err(StoreError::Unfit(format!(
+                "Another Waypost is serving from {}. Stop it first, or give this one another folder with --data.",
+                folder.display()
+            )));
+        };
+        Some(node)
+    } else {
+        None
+    };
+    let Some(schema) = lock::take(&folder.join("schema.lock"), SCHEMA_TRIES).await? else {
+        return Err(StoreError::Unfit(format!(
+            "Another Waypost has been changing the database in {} for a minute. Wait until it is done and start again.",
+            folder.display()
+        )));
+    };
+    let database = SqliteDatabase::open(&folder.join(FILE)).await?;
+    let backups = options.backup_dir.clone().unwrap_or_else(|| folder.join("backups"));
+    migrations::migrate_sqlite(&database, &backups).await?;
+    drop(schema);
+    Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: node }))
+}
+
+/// An empty store in memory, for rehearsals and tests: the same SQL, gone when dropped.
+pub async fn open_in_memory() -> Result<Arc<dyn Store>, StoreError> {
+    let database = SqliteDatabase::open_in_memory().await?;
+    migrations::migrate_sqlite(&database, &PathBuf::new()).await?;
+    Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: None }))
+}

@@ -1,0 +1,250 @@
+//! One connection or transaction of either database, and the values that go through it. All SQL of the store passes
+//! here, so that each statement is written once: what differs between the databases ends in this file.
+//! Promises that nothing of a transaction stays when it is dropped without `commit`, and that no value gets into an error.
+
+use super::gate::Permit;
+use crate::ports::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
+use std::borrow::Cow;
+
+/// A value to bind. Nulls have a type too, since Postgres asks for it.
+#[derive(Clone)]
+pub(super) enum Value {
+    /// Numbers, times and truth values.
+    Int(Option<i64>),
+    /// Text.
+    Text(Option<String>),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$name:ident| $made:expr),+ $(,)?) => {
+        $(impl From<$from> for Value {
+            fn from($name: $from) -> Self { $made }
+        })+
+    };
+}
+
+value_from! {
+    i64 => |number| Self::Int(Some(number)),
+    Option<i64> => |number| Self::Int(number),
+    bool => |truth| Self::Int(Some(i64::from(truth))),
+    &str => |text| Self::Text(Some(text.to_owned())),
+    &String => |text| Self::Text(Some(text.clone())),
+    String => |text| Self::Text(Some(text)),
+    Option<String> => |text| Self::Text(text),
+    Option<&str> => |text| Self::Text(text.map(str::to_owned)),
+    &[u8] => |bytes| Self::Blob(bytes.to_vec()),
+}
+
+/// Makes the list of values of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::session::Value::from($value)),*] };
+}
+pub(super) use values;
+
+/// A row that came back.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// What can't be read from a column.
+fn odd(column: &str, error: &sqlx::Error) -> StoreError {
+    StoreError::Corrupt { what: format!("column `{column}`"), why: error.to_string() }
+}
+
+macro_rules! getter {
+    ($($(#[$doc:meta])* $name:ident -> $type:ty),+ $(,)?) => {
+        $($(#[$doc])*
+        pub(super) fn $name(&self, column: &'static str) -> Result<$type, StoreError> {
+            match self {
+                Self::Sqlite(row) => row.try_get(column),
+                Self::Postgres(row) => row.try_get(column),
+            }
+            .map_err(|error| odd(column, &error))
+        })+
+    };
+}
+
+impl Row {
+    getter! {
+        /// A number.
+        int -> i64,
+        /// A number, or null.
+        int_or_null -> Option<i64>,
+        /// A text.
+        text -> String,
+        /// A text, or null.
+        text_or_null -> Option<String>,
+        /// Bytes.
+        blob -> Vec<u8>,
+    }
+
+    /// A truth value.
+    pub(super) fn truth(&self, column: &'static str) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
+    }
+}
+
+/// What a session runs on.
+pub(super) enum Line {
+    SqliteRead(PoolConnection<Sqlite>),
+    /// The transaction ends before the permit is handed on.
+    SqliteWrite(Transaction<'static, Sqlite>, Permit),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+/// A connection that reads, or a transaction that writes.
+pub(super) struct Session {
+    line: Line,
+    doing: &'static str,
+}
+
+/// Wraps what the database said.
+pub(super) fn database_error(
+    doing: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    StoreError::Database { doing, source: source.into() }
+}
+
+impl Session {
+    pub(super) fn new(line: Line, doing: &'static str) -> Self {
+        Self { line, doing }
+    }
+
+    /// Runs a query and gives its rows.
+    pub(super) async fn rows(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let doing = self.doing;
+        let sql = sql.into();
+        match &mut self.line {
+            Line::SqliteRead(connection) => sqlite_rows(connection, sql, values).await,
+            Line::SqliteWrite(transaction, _) => sqlite_rows(transaction, sql, values).await,
+            Line::PostgresRead(connection) => postgres_rows(connection, sql, values).await,
+            Line::PostgresWrite(transaction) => postgres_rows(transaction, sql, values).await,
+        }
+        .map_err(|error| database_error(doing, error))
+    }
+
+    /// Runs a query that gives one row or none.
+    pub(super) async fn row(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs a statement and gives how many rows it changed.
+    pub(super) async fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        values: Vec<Value>,
+    ) -> Result<i64, StoreError> {
+        let doing = self.doing;
+        let sql = sql.into();
+        let changed = match &mut self.line {
+            Line::SqliteRead(connection) => sqlite_execute(connection, sql, values).await,
+            Line::SqliteWrite(transaction, _) => sqlite_execute(transaction, sql, values).await,
+            Line::PostgresRead(connection) => postgres_execute(connection, sql, values).await,
+            Line::PostgresWrite(transaction) => postgres_execute(transaction, sql, values).await,
+        };
+        changed.map(|rows| rows as i64).map_err(|error| database_error(doing, error))
+    }
+
+    /// Ends the transaction; everything is on disk when it returns.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        let doing = self.doing;
+        match self.line {
+            Line::SqliteWrite(transaction, permit) => {
+                let result = transaction.commit().await;
+                drop(permit);
+                result
+            }
+            Line::PostgresWrite(transaction) => transaction.commit().await,
+            Line::SqliteRead(_) | Line::PostgresRead(_) => Ok(()),
+        }
+        .map_err(|error| database_error(doing, error))
+    }
+}
+
+fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments, sqlx::Error> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        match value {
+            Value::Int(number) => Arguments::add(&mut arguments, number),
+            Value::Text(text) => Arguments::add(&mut arguments, text),
+            Value::Blob(bytes) => Arguments::add(&mut arguments, bytes),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn postgres_arguments(values: Vec<Value>) -> Result<PgArguments, sqlx::Error> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Int(number) => arguments.add(number),
+            // Postgres texts hold no NUL; what outsiders wrote must not stop a batch.
+            Value::Text(text) => arguments.add(text.map(without_nul)),
+            Value::Blob(bytes) => arguments.add(bytes),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
+async fn sqlite_rows(
+    connection: &mut SqliteConnection,
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let arguments = sqlite_arguments(values)?;
+    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
+}
+
+async fn postgres_rows(
+    connection: &mut PgConnection,
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let arguments = postgres_arguments(values)?;
+    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(Row::Postgres).collect())
+}
+
+async fn sqlite_execute(
+    connection: &mut SqliteConnection,
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+) -> Result<u64, sqlx::Error> {
+    let arguments = sqlite_arguments(values)?;
+    let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+async fn postgres_execute(
+    connection: &mut PgConnection,
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+) -> Result<u64, sqlx::Error> {
+    let arguments = postgres_arguments(values)?;
+    let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
+    Ok(done.rows_affected())
+}

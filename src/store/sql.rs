@@ -1,0 +1,53 @@
+//! Composes statements with several rows, always in sizes of a power of two, so that a few prepared statements serve all
+//! batches. Only names and `$1` go into the text, never a value. Called by everything in the store that takes a batch.
+
+use std::fmt::Write as _;
+
+/// Rows in one statement at most: above it nothing is won, and each prepared statement keeps memory.
+const ROWS_MAX: usize = 64;
+
+/// Splits a batch into pieces of 64, 32, 16, 8, 4, 2 and 1.
+pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let size = ROWS_MAX.min(1 << rest.len().ilog2());
+        let (piece, tail) = rest.split_at(size);
+        rest = tail;
+        Some(piece)
+    })
+}
+
+/// `($1, $2), ($3, $4)`: so many rows of so many values, counted from `first`.
+pub(super) fn rows(rows: usize, columns: usize, first: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 6);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let separator = if column == 0 { "" } else { ", " };
+            let _ = write!(text, "{separator}${}", first + row * columns + column);
+        }
+        text.push(')');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pieces, rows};
+
+    #[test]
+    fn batches_are_cut_into_powers_of_two() {
+        let batch = [0_u8; 203];
+        let sizes: Vec<usize> = pieces(&batch).map(<[u8]>::len).collect();
+        assert_eq!(sizes, [64, 64, 64, 8, 2, 1]);
+        assert_eq!(pieces::<u8>(&[]).count(), 0);
+    }
+
+    #[test]
+    fn rows_are_numbered_through() {
+        assert_eq!(rows(2, 3, 1), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(rows(2, 1, 4), "($4), ($5)");
+    }
+}

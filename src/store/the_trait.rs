@@ -1,0 +1,258 @@
+//! `ports::Store`, each method by the file that knows it.
+
+use super::{Database, SqlStore};
+use crate::domain::{
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Verdict,
+};
+use crate::ports::{
+    AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
+    DueRun, EventView, LinkRow, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
+    SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, Written,
+};
+use async_trait::async_trait;
+use std::path::Path;
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn append_events(&self, events: &[NewEvent]) -> Result<Vec<Position>, StoreError> {
+        self.append(events).await
+    }
+
+    async fn unapplied_events(
+        &self,
+        limit: i64,
+        body_bytes_max: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.unapplied(limit, body_bytes_max).await
+    }
+
+    async fn count_crash(&self, position: Position) -> Result<i64, StoreError> {
+        self.crashed(position).await
+    }
+
+    async fn bookings_by_key(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
+        self.find_bookings(keys).await
+    }
+
+    async fn known_hashes(
+        &self,
+        pairs: &[(BookingId, String)],
+    ) -> Result<Vec<(BookingId, String)>, StoreError> {
+        self.find_hashes(pairs).await
+    }
+
+    async fn apply_events(&self, events: &[AppliedEvent]) -> Result<(), StoreError> {
+        self.apply(events).await
+    }
+
+    async fn plan_runs(&self, runs: &[NewRun]) -> Result<(), StoreError> {
+        self.plan(runs).await
+    }
+
+    async fn due_connections(&self) -> Result<Vec<(String, Millis)>, StoreError> {
+        self.connections_due().await
+    }
+
+    async fn due_runs(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError> {
+        self.due(query).await
+    }
+
+    async fn run_with_context(&self, id: &RunId) -> Result<Option<DueRun>, StoreError> {
+        self.find_run(id).await
+    }
+
+    async fn links_of_records(&self, records: &[RecordKey]) -> Result<Vec<LinkRow>, StoreError> {
+        self.find_links(records).await
+    }
+
+    async fn links_of_booking(
+        &self,
+        booking: &BookingId,
+        item: &str,
+        connection: &str,
+    ) -> Result<Vec<LinkRow>, StoreError> {
+        self.find_links_of_booking(booking, item, connection).await
+    }
+
+    async fn write_delivery(&self, writes: &[DeliveryWrite]) -> Result<Vec<Written>, StoreError> {
+        self.deliver(writes).await
+    }
+
+    async fn lost_attempts(
+        &self,
+        node: Option<&str>,
+        before: Millis,
+    ) -> Result<Vec<LostAttempt>, StoreError> {
+        self.lost(node, before).await
+    }
+
+    async fn hurry_connection(&self, connection: &str, now: Millis, limit: i64) -> Result<i64, StoreError> {
+        self.hurry(connection, now, limit).await
+    }
+
+    async fn pause_runs(
+        &self,
+        connection: &str,
+        pause: bool,
+        now: Millis,
+        limit: i64,
+    ) -> Result<i64, StoreError> {
+        self.pause(connection, pause, now, limit).await
+    }
+
+    async fn mend_lanes(&self, now: Millis) -> Result<i64, StoreError> {
+        self.mend(now).await
+    }
+
+    async fn connections(&self) -> Result<Vec<ConnectionState>, StoreError> {
+        self.all_connections().await
+    }
+
+    async fn remember_connection(&self, state: &ConnectionState) -> Result<(), StoreError> {
+        self.keep_connection(state).await
+    }
+
+    async fn set_paused(&self, connection: &str, paused: bool, now: Millis) -> Result<(), StoreError> {
+        self.pause_connection(connection, paused, now).await
+    }
+
+    async fn retry_runs(
+        &self,
+        runs: &[RunId],
+        as_it_was: bool,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError> {
+        self.retry(runs, as_it_was, now).await
+    }
+
+    async fn cancel_runs_of_rule(
+        &self,
+        rule: &str,
+        verdict: &Verdict,
+        now: Millis,
+        limit: i64,
+    ) -> Result<i64, StoreError> {
+        self.cancel(rule, verdict, now, limit).await
+    }
+
+    async fn activate_ruleset(&self, hash: &str, files: &str, now: Millis) -> Result<(), StoreError> {
+        self.keep_ruleset(hash, files, now).await
+    }
+
+    async fn active_ruleset(&self) -> Result<Option<StoredRuleset>, StoreError> {
+        self.find_ruleset(None).await
+    }
+
+    async fn ruleset(&self, hash: &str) -> Result<Option<StoredRuleset>, StoreError> {
+        self.find_ruleset(Some(hash)).await
+    }
+
+    async fn rename_links(
+        &self,
+        from: (&str, Option<&str>),
+        to: (&str, Option<&str>),
+    ) -> Result<i64, StoreError> {
+        self.carry_links_over(from, to).await
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceMemory>, StoreError> {
+        self.all_sources().await
+    }
+
+    async fn remember_sources(&self, sources: &[SourceMemory]) -> Result<(), StoreError> {
+        self.keep_sources(sources).await
+    }
+
+    async fn secrets(&self) -> Result<Vec<SealedSecret>, StoreError> {
+        self.all_secrets().await
+    }
+
+    async fn set_secret(&self, secret: &SealedSecret) -> Result<(), StoreError> {
+        self.keep_secret(secret).await
+    }
+
+    async fn remove_secret(&self, name: &str) -> Result<bool, StoreError> {
+        self.drop_secret(name).await
+    }
+
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.find_fact(name).await
+    }
+
+    async fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.keep_fact(name, value).await
+    }
+
+    async fn list_events(&self, filter: &ListFilter) -> Result<Vec<EventView>, StoreError> {
+        self.events_list(filter).await
+    }
+
+    async fn event(&self, id: &EventId) -> Result<Option<(EventView, StoredEvent)>, StoreError> {
+        self.find_event(id).await
+    }
+
+    async fn list_bookings(&self, filter: &ListFilter) -> Result<Vec<BookingView>, StoreError> {
+        self.bookings_list(filter).await
+    }
+
+    async fn booking(&self, id: &BookingId) -> Result<Option<(BookingView, String)>, StoreError> {
+        self.find_booking(id).await
+    }
+
+    async fn changes_of_booking(&self, id: &BookingId, limit: i64) -> Result<Vec<ChangeView>, StoreError> {
+        self.booking_changes(id, limit).await
+    }
+
+    async fn change(
+        &self,
+        reference: ChangeRef,
+    ) -> Result<Option<(ChangeView, Option<String>, Option<String>)>, StoreError> {
+        self.find_change(reference).await
+    }
+
+    async fn list_runs(&self, filter: &ListFilter) -> Result<Vec<RunRow>, StoreError> {
+        self.runs_list(filter).await
+    }
+
+    async fn attempts(&self, run: &RunId) -> Result<Vec<AttemptView>, StoreError> {
+        self.attempts_of(run).await
+    }
+
+    async fn attempt(&self, id: &AttemptId) -> Result<Option<AttemptView>, StoreError> {
+        self.find_attempt(id).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.count().await
+    }
+
+    async fn backup(&self, file: &Path) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.backup(file).await,
+            Database::Postgres(_) => Err(StoreError::Unfit(String::from(
+                "A Postgres database is copied with its own tool: pg_dump --format=custom --file=FILE DATABASE.",
+            ))),
+        }
+    }
+
+    async fn maintain(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.checkpoint().await,
+            Database::Postgres(database) => database.keep_node_lock().await,
+        }
+    }
+
+    async fn describe(&self) -> Result<String, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.describe().await,
+            Database::Postgres(database) => database.describe().await,
+        }
+    }
+
+    async fn close(&self) {
+        match &self.database {
+            Database::Sqlite(database) => database.close().await,
+            Database::Postgres(database) => database.close().await,
+        }
+    }
+}

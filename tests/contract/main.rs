@@ -1,0 +1,4 @@
+//! The store's contract, each sentence tried on SQLite and on Postgres with the same text.
+
+mod samples;
+mod smoke;
