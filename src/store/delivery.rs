@@ -6,7 +6,7 @@ use super::lanes::{self, Touched};
 use super::rows::{self, RUN_COLUMNS, to_json, verdict_code};
 use super::session::{Session, Value, values};
 use super::{links, sql};
-use crate::domain::{AttemptId, Millis, RunId, RunState};
+use crate::domain::{AttemptId, Millis, RunId, RunState, Seq};
 use crate::ports::{
     AttemptBegin, AttemptEnd, DeliveryWrite, DueQuery, DueRun, LinkWrite, LostAttempt, RunWrite, StoreError,
     Written,
@@ -81,6 +81,20 @@ impl SqlStore {
         let text =
             format!("SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS} FROM runs AS r{CONTEXT_JOINS} WHERE r.id = $1");
         let row = session.row(text, values![id.as_str()]).await?;
+        row.as_ref().map(rows::due_run).transpose()
+    }
+
+    pub(super) async fn find_newest(&self, lane: &str, after: Seq) -> Result<Option<DueRun>, StoreError> {
+        let mut session = self.read("give the newest run of a lane").await?;
+        let text = format!(
+            "SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS}
+             FROM (SELECT * FROM runs AS q
+                   WHERE  q.lane = $1 AND q.state IN ('waiting', 'working', 'paused')
+                   AND    q.state <> 'working' AND q.seq > $2
+                   ORDER BY q.seq DESC
+                   LIMIT  1) AS r{CONTEXT_JOINS}"
+        );
+        let row = session.row(text, values![lane, after]).await?;
         row.as_ref().map(rows::due_run).transpose()
     }
 

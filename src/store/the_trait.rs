@@ -2,7 +2,7 @@
 
 use super::{Database, SqlStore};
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Verdict,
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Verdict,
 };
 use crate::ports::{
     AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
@@ -55,6 +55,10 @@ impl Store for SqlStore {
 
     async fn due_runs(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError> {
         self.due(query).await
+    }
+
+    async fn newest_in_lane(&self, lane: &str, after: Seq) -> Result<Option<DueRun>, StoreError> {
+        self.find_newest(lane, after).await
     }
 
     async fn run_with_context(&self, id: &RunId) -> Result<Option<DueRun>, StoreError> {
