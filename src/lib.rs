@@ -1,11 +1,14 @@
 //! Waypost (skeleton)
 pub mod bookings;
+pub mod clock;
 pub mod connectors;
 pub mod delivery;
 pub mod document;
 pub mod domain;
 pub mod expr;
 pub mod ingest;
+pub mod outbound;
 pub mod ports;
 pub mod rules;
+pub mod sandbox;
 pub mod store;
