@@ -12,3 +12,4 @@ pub mod ports;
 pub mod rules;
 pub mod sandbox;
 pub mod store;
+pub mod workspace;

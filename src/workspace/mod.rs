@@ -1,0 +1,9 @@
+//! Adapter: the rules folder on disk, and secrets at rest.
+
+mod key;
+mod secrets;
+mod vault;
+
+pub use key::{FoundKey, KEY_VARIABLE, Key, KeyError, KeyOrigin, find_key};
+pub use secrets::{VaultSecrets, generate_token};
+pub use vault::{SealError, UnsealError, Vault};
