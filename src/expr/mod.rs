@@ -3,12 +3,19 @@
 //! `timestamp`; imports only from the folder's `lib/`.
 
 mod engine;
+mod errors;
 mod functions;
 mod paths;
+mod scripts;
+mod syntax;
 mod template;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{Engine, EvalError, Expression, Limits, Scripts, SyntaxError, with_deadline};
+pub use functions::{Function, catalogue};
 pub use paths::{Path, Read, Segment};
 pub use template::{Part, Template};
 pub use value::{Missing, Outcome, Scope};

@@ -1,1 +1,0 @@
-//! The functions that rules and manifests may call.
