@@ -9,8 +9,10 @@ mod read;
 
 use crate::connectors::{Present, Told};
 use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState};
+use crate::expr::with_deadline;
 use crate::ports::{
     AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, Store, StoreError, StoredBooking, StoredEvent,
+    Think,
 };
 use crate::rules::{ChangeContext, PlannedState, Ruleset};
 use doors::AccountDoors;
@@ -72,7 +74,7 @@ impl Applier {
         &self,
         ruleset: &Arc<Ruleset>,
         now: Millis,
-        think: &(dyn Fn(&mut dyn FnMut()) + Sync),
+        think: &dyn Think,
     ) -> Result<AppliedStep, StoreError> {
         let suspect_until = self.suspect_until.load(Ordering::SeqCst);
         let alone = suspect_until > 0;
@@ -107,7 +109,7 @@ impl Applier {
         ruleset: &Arc<Ruleset>,
         event: &StoredEvent,
         now: Millis,
-        think: &(dyn Fn(&mut dyn FnMut()) + Sync),
+        think: &dyn Think,
     ) -> Result<AppliedStep, StoreError> {
         let crashes = self.store.count_crash(event.position).await?;
         if crashes > CRASHES_MAX {
@@ -158,18 +160,20 @@ impl Applier {
         ruleset: &Arc<Ruleset>,
         events: &[StoredEvent],
         now: Millis,
-        think: &(dyn Fn(&mut dyn FnMut()) + Sync),
+        think: &dyn Think,
     ) -> Result<Vec<AppliedEvent>, StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
-        think(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
+        think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
         let mut states = self.load_states(&readings, now).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
         let mut to_look_up = Vec::new();
-        think(&mut || {
+        think.run(&mut || {
             for (event, reading) in events.iter().zip(&readings) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
+                    with_deadline(think.deadline(), || {
+                        self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
+                    })
                 }));
                 let (one, pairs) = result.unwrap_or_else(|_| {
                     let note = "quarantined: a mistake of Waypost came up while reading it";

@@ -6,9 +6,10 @@ use super::work::{Next, Sending, Work};
 use super::{CHUNK, CLAIM_RUNS_MAX, Claimed, Delivery, Inner, ReadyCall, Ticket};
 use crate::connectors::Which;
 use crate::domain::{Millis, RecordKey, RunEvent, RunState, StepState, Verdict, VerdictCode, transition};
+use crate::expr::with_deadline;
 use crate::ports::{
     AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkBooking, LinkRow, LinkWrite, OutboundRequest,
-    RunWrite, StoreError, Written,
+    RunWrite, StoreError, Think, Written,
 };
 use crate::rules::Ruleset;
 use serde_json::json;
@@ -19,9 +20,6 @@ use std::sync::Arc;
 const REQUEST_BYTES_KEPT: usize = 16 << 10;
 /// Rounds that runs of one claim may go on without a call (steps that had nothing to send).
 const ROUNDS_MAX: usize = 32;
-
-/// Runs `work` off the async threads.
-pub type Think<'a> = &'a (dyn Fn(&mut dyn FnMut()) + Sync);
 
 /// A run with the step that it is about to send.
 struct Candidate {
@@ -36,8 +34,7 @@ impl Delivery {
         &self,
         active: &Arc<Ruleset>,
         now: Millis,
-        monotonic: Millis,
-        think: Think<'_>,
+        think: &dyn Think,
     ) -> Result<Claimed, StoreError> {
         let mut claimed = Claimed::default();
         let mut inner = self.inner.lock().await;
@@ -71,8 +68,7 @@ impl Delivery {
                 continue;
             }
             claimed.more |= taken.len() >= room && due_by.is_some();
-            let result =
-                self.claim_runs(&mut inner, active, taken, (now, monotonic), think, &mut claimed).await;
+            let result = self.claim_runs(&mut inner, active, taken, now, think, &mut claimed).await;
             if let Err(error) = result {
                 inner.forget_unwritten();
                 if claimed.calls.is_empty() {
@@ -107,8 +103,8 @@ impl Delivery {
         inner: &mut Inner,
         active: &Arc<Ruleset>,
         runs: Vec<DueRun>,
-        (now, monotonic): (Millis, Millis),
-        think: Think<'_>,
+        now: Millis,
+        think: &dyn Think,
         claimed: &mut Claimed,
     ) -> Result<(), StoreError> {
         let mut writes = Vec::new();
@@ -123,10 +119,10 @@ impl Delivery {
             works.push((due, pinned));
         }
         let mut taken: Vec<Result<Work, (DueRun, Next)>> = Vec::new();
-        think(&mut || {
+        think.run(&mut || {
             taken = std::mem::take(&mut works)
                 .into_iter()
-                .map(|(due, pinned)| Work::take(due, active, pinned))
+                .map(|(due, pinned)| with_deadline(think.deadline(), || Work::take(due, active, pinned)))
                 .collect();
         });
         let mut going = Vec::new();
@@ -144,7 +140,7 @@ impl Delivery {
             let round = self.round(inner, active, going, now, think, &mut writes).await?;
             going = round.go_on;
             for (candidate, decision) in round.calls {
-                self.prepare(inner, active, candidate, decision, (now, monotonic), (&mut writes, &mut ready));
+                self.prepare(inner, active, candidate, decision, now, (&mut writes, &mut ready));
             }
         }
         if writes.is_empty() {
@@ -184,11 +180,13 @@ impl Delivery {
         active: &Arc<Ruleset>,
         mut going: Vec<Work>,
         now: Millis,
-        think: Think<'_>,
+        think: &dyn Think,
         writes: &mut Vec<DeliveryWrite>,
     ) -> Result<Round, StoreError> {
         let mut nexts = Vec::new();
-        think(&mut || nexts = going.iter_mut().map(Work::next).collect());
+        think.run(&mut || {
+            nexts = going.iter_mut().map(|work| with_deadline(think.deadline(), || work.next())).collect()
+        });
         let mut candidates = Vec::new();
         for (mut work, next) in going.into_iter().zip(nexts) {
             let sending = match next {
@@ -319,7 +317,7 @@ impl Delivery {
         active: &Arc<Ruleset>,
         candidate: Candidate,
         plan: CallPlan,
-        (now, monotonic): (Millis, Millis),
+        now: Millis,
         (writes, ready): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>),
     ) {
         let Candidate { mut work, sending, record } = candidate;
@@ -414,9 +412,6 @@ impl Delivery {
                 records,
                 moved_from,
                 former,
-                remote_id,
-                began_at: now,
-                began_monotonic: monotonic,
                 work,
             },
         ));

@@ -78,7 +78,8 @@ impl Gate {
         }
     }
 
-    /// A call was taken out of hand before it went out, or its answer came.
+    /// Calls in flight.
+    #[cfg(test)]
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }

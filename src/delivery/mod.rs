@@ -70,9 +70,6 @@ pub struct Ticket {
     moved_from: Option<links::MovedFrom>,
     /// Links of this booking to other records of the same kind, rule and step.
     former: Vec<RecordKey>,
-    remote_id: Option<String>,
-    began_at: Millis,
-    began_monotonic: Millis,
 }
 
 /// An answer, or why there is none.

@@ -6,9 +6,11 @@ mod outbound;
 mod secrets;
 mod store;
 mod store_rows;
+mod think;
 
 pub use clock::{Clock, Entropy};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};
 pub use secrets::Secrets;
 pub use store::{Store, StoreError};
 pub use store_rows::*;
+pub use think::Think;

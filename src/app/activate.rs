@@ -1,0 +1,300 @@
+//! A rules folder becomes the active ruleset: validated whole, kept in the database, activated at once.
+
+use super::App;
+use super::watcher_stub::Watcher;
+use crate::connectors::SecretRef;
+use crate::document::{Diagnostic, Severity};
+use crate::domain::{Verdict, VerdictCode};
+use crate::ingest::{Door, Doors, hash_token};
+use crate::ports::{Secrets, SourceMemory, StoreError};
+use crate::rules::{Files, Ruleset, compile};
+use crate::workspace::generate_token;
+use secrecy::ExposeSecret;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A source that was removed keeps acking and storing for so long.
+const REMOVED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// Runs cancelled in one transaction.
+const CHUNK: i64 = 500;
+
+/// What is known of the folder.
+#[derive(Default)]
+pub struct FolderState {
+    /// Watches it; `None` until `watch` says which folder.
+    watcher: Option<Watcher>,
+    /// What is wrong with it as it stands; errors keep it from being activated.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Texts of the files that diagnostics point into.
+    pub texts: std::collections::BTreeMap<String, String>,
+}
+
+impl App {
+    /// Says which folder to watch.
+    pub async fn watch(&self, watcher: Watcher) {
+        self.folder.lock().await.watcher = Some(watcher);
+    }
+
+    /// What is wrong with the folder as it stands.
+    pub async fn folder_diagnostics(&self) -> Vec<Diagnostic> {
+        self.folder.lock().await.diagnostics.clone()
+    }
+
+    /// Looks at the folder, and activates it if it changed and is valid. A broken one is refused with its diagnostics, and
+    /// the last good one goes on.
+    pub async fn look_at_folder(&self) {
+        let mut folder = self.folder.lock().await;
+        let now = self.clock.now();
+        let Some(watcher) = folder.watcher.as_mut() else { return };
+        let change = tokio::task::block_in_place(|| watcher.poll(now));
+        let Some(read) = change else { return };
+        folder.texts.clone_from(&read.files.texts);
+        folder.diagnostics = self.try_files(read.files, read.diagnostics).await;
+        for diagnostic in &folder.diagnostics {
+            let text = folder.texts.get(&diagnostic.file).map(String::as_str);
+            let rendered = crate::document::render(diagnostic, text);
+            match diagnostic.severity {
+                Severity::Error => tracing::error!("{rendered}"),
+                Severity::Warning => tracing::warn!("{rendered}"),
+            }
+        }
+    }
+
+    /// Compiles files and activates them where there is no error. Gives all diagnostics.
+    pub async fn try_files(&self, files: Files, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let has_secret = |secret: &SecretRef| self.has_secret(secret);
+        let compiled = tokio::task::block_in_place(|| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(&files, Some(&has_secret))))
+        });
+        let compiled = match compiled {
+            Ok(compiled) => compiled,
+            Err(_) => {
+                diagnostics.push(Diagnostic::error(
+                    "",
+                    None,
+                    "a mistake of Waypost came up while reading the rules",
+                ));
+                return diagnostics;
+            }
+        };
+        diagnostics.extend(compiled.diagnostics);
+        let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let Some(ruleset) = compiled.ruleset.filter(|_| !broken) else { return diagnostics };
+        if let Err(error) = self.activate(ruleset, &files).await {
+            diagnostics.push(Diagnostic::error(
+                "",
+                None,
+                format!("the rules could not be activated: {error}"),
+            ));
+        }
+        diagnostics
+    }
+
+    /// Makes a ruleset the active one: kept, links carried over, runs of rules that ended cancelled, doors opened.
+    pub async fn activate(&self, ruleset: Arc<Ruleset>, files: &Files) -> Result<(), StoreError> {
+        let before = self.active();
+        let now = self.clock.now();
+        if before.as_ref().is_none_or(|before| before.hash != ruleset.hash) {
+            self.store.activate_ruleset(&ruleset.hash, &files.to_json(), now).await?;
+            self.carry_links_over(&ruleset).await?;
+        }
+        self.open_doors(&ruleset).await?;
+        self.rulesets.keep(&ruleset);
+        match self.active.write() {
+            Ok(mut active) => *active = Some(ruleset.clone()),
+            Err(poisoned) => *poisoned.into_inner() = Some(ruleset.clone()),
+        }
+        if let Some(before) = before.filter(|before| before.hash != ruleset.hash) {
+            self.cancel_ended_rules(&before, &ruleset).await?;
+            tracing::info!(ruleset = ruleset.hash, rules = ruleset.rules.len(), "the rules were activated");
+        }
+        self.hints.apply.notify_one();
+        self.hints.deliver.notify_one();
+        Ok(())
+    }
+
+    /// Part of the start: the ruleset that was active last works until the folder says otherwise.
+    pub(super) async fn take_last_ruleset(&self) -> Result<(), StoreError> {
+        let Some(stored) = self.store.active_ruleset().await? else { return Ok(()) };
+        let Ok(files) = Files::from_json(&stored.files) else { return Ok(()) };
+        let compiled = compile(&files, None);
+        match compiled.ruleset {
+            Some(ruleset) => self.activate(ruleset, &files).await,
+            None => {
+                tracing::error!(
+                    ruleset = stored.hash,
+                    "the last ruleset can't be read by this version of Waypost"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    async fn carry_links_over(&self, ruleset: &Arc<Ruleset>) -> Result<(), StoreError> {
+        for rule in ruleset.rules.values() {
+            if let Some(was) = &rule.was {
+                self.store.rename_links((was, None), (&rule.name, None)).await?;
+            }
+            for step in &rule.steps {
+                if let Some(was) = &step.was {
+                    self.store.rename_links((&rule.name, Some(was)), (&rule.name, Some(&step.id))).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Disabling or deleting a rule cancels its unbegun runs with a verdict.
+    async fn cancel_ended_rules(&self, before: &Ruleset, now_active: &Ruleset) -> Result<(), StoreError> {
+        let ended = before.rules.values().filter(|rule| rule.enabled).filter(|rule| {
+            let goes_on = now_active.rules.get(&rule.name).is_some_and(|rule| rule.enabled);
+            let renamed = now_active.rules.values().any(|new| new.was.as_ref() == Some(&rule.name));
+            !goes_on && !renamed
+        });
+        for rule in ended {
+            let text =
+                format!("the rule \"{}\" was switched off or deleted before anything was sent", rule.name);
+            let verdict = Verdict::new(VerdictCode::RuleOff, text);
+            let now = self.clock.now();
+            while self.store.cancel_runs_of_rule(&rule.name, &verdict, now, CHUNK).await? == CHUNK {}
+        }
+        Ok(())
+    }
+
+    /// Opens the doors of a ruleset's sources, and of those removed in the last 30 days. Makes tokens where they are
+    /// wanted and missing.
+    pub async fn open_doors(&self, ruleset: &Arc<Ruleset>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let remembered = self.store.sources().await?;
+        let mut doors = HashMap::new();
+        let mut memories = Vec::new();
+        for source in ruleset.sources.values() {
+            let mut hashes = self.token_hashes(source).await;
+            let known = remembered.iter().find(|memory| memory.name == source.name);
+            if hashes.is_empty()
+                && self.vault_problem().is_some()
+                && let Some(known) = known
+            {
+                // The vault can't be read: what its tokens hashed to is remembered, and ingest goes on.
+                hashes = hashes_of(&known.tokens);
+            }
+            let tokens = hashes.iter().map(|hash| hex(hash)).collect::<Vec<_>>().join(",");
+            let memory = SourceMemory { name: source.name.clone(), tokens, removed_at: None };
+            if !hashes.is_empty() && known != Some(&memory) {
+                memories.push(memory);
+            }
+            let headers =
+                source.connector.source.as_ref().map(|spec| spec.headers.clone()).unwrap_or_default();
+            let ready = !hashes.is_empty();
+            doors.insert(source.name.clone(), Door { tokens: hashes, ready, headers });
+        }
+        for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
+            let removed_at = memory.removed_at.unwrap_or(now);
+            if memory.removed_at.is_none() {
+                memories.push(SourceMemory { removed_at: Some(now), ..memory.clone() });
+            }
+            if now - removed_at < REMOVED_KEPT_MS {
+                let door = Door { tokens: hashes_of(&memory.tokens), ready: true, headers: Vec::new() };
+                doors.insert(memory.name.clone(), door);
+            }
+        }
+        if !memories.is_empty() {
+            self.store.remember_sources(&memories).await?;
+        }
+        let doors = Arc::new(Doors::new(doors));
+        match self.doors.write() {
+            Ok(mut held) => *held = doors,
+            Err(poisoned) => *poisoned.into_inner() = doors,
+        }
+        Ok(())
+    }
+
+    async fn token_hashes(&self, source: &crate::connectors::Source) -> Vec<[u8; 32]> {
+        let own = [SecretRef::Vault(token_name(&source.name))];
+        let wanted: Vec<&SecretRef> = if source.tokens.is_empty() {
+            own.iter().collect()
+        } else {
+            source.tokens.iter().map(|(secret, _)| secret).collect()
+        };
+        let mut hashes = Vec::new();
+        for secret in wanted {
+            let value = match secret {
+                SecretRef::Env(name) => self.secrets.environment(name),
+                SecretRef::Vault(name) => match self.secrets.vault(name) {
+                    Some(value) => Some(value),
+                    // Only the serving node makes tokens: two makers would each answer by their own.
+                    None if self.places.exclusive => self.make_token(name).await,
+                    None => None,
+                },
+            };
+            if let Some(value) = value {
+                hashes.push(hash_token(value.expose_secret()));
+            }
+        }
+        hashes
+    }
+
+    async fn make_token(&self, name: &str) -> Option<secrecy::SecretString> {
+        let token = generate_token(&*self.entropy);
+        match self.set_secret(name, &token).await {
+            Ok(()) => Some(token.into()),
+            Err(error) => {
+                tracing::warn!(error = %error, secret = name, "a token for a source's address could not be made");
+                None
+            }
+        }
+    }
+
+    /// The paths that a source listens at, with its tokens: for the people who paste them into the booking system.
+    pub fn source_paths(&self, source: &crate::connectors::Source) -> Vec<String> {
+        let own = [SecretRef::Vault(token_name(&source.name))];
+        let tokens: Vec<&SecretRef> = if source.tokens.is_empty() {
+            own.iter().collect()
+        } else {
+            source.tokens.iter().map(|(secret, _)| secret).collect()
+        };
+        tokens
+            .into_iter()
+            .filter_map(|secret| match secret {
+                SecretRef::Vault(name) => self.secrets.vault(name),
+                SecretRef::Env(name) => self.secrets.environment(name),
+            })
+            .map(|token| {
+                let token = percent_encoding::utf8_percent_encode(
+                    token.expose_secret(),
+                    percent_encoding::NON_ALPHANUMERIC,
+                );
+                format!("/hooks/{}/{token}", source.name)
+            })
+            .collect()
+    }
+}
+
+/// Vault name of a source's own token.
+pub fn token_name(source: &str) -> String {
+    format!("source.{source}.token")
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn hashes_of(tokens: &str) -> Vec<[u8; 32]> {
+    tokens
+        .split(',')
+        .filter_map(|text| {
+            let mut hash = [0; 32];
+            if text.len() != 64 || !text.is_ascii() {
+                return None;
+            }
+            for (index, byte) in hash.iter_mut().enumerate() {
+                *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+            }
+            Some(hash)
+        })
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! Wires all of it: store, vault, rulesets, doors, hints. The faces go through it; `serve` starts and stops what runs.
+
+mod activate;
+mod ask;
+mod rulesets;
+mod secrets;
+mod serve;
+mod watcher_stub;
+
+pub use activate::FolderState;
+pub use ask::{AskError, Replayed, SecretState};
+pub use rulesets::KeptRulesets;
+pub use serve::{ServeOptions, Served, serve};
+
+use crate::ingest::Doors;
+use crate::ports::{Clock, Entropy, Store, StoreError};
+use crate::rules::Ruleset;
+use crate::runner::Hints;
+use crate::store::{OpenOptions, open};
+use crate::workspace::{Vault, VaultSecrets};
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The data folder.
+    pub data: PathBuf,
+    /// `postgres://…`; `None`: SQLite in the data folder.
+    pub database: Option<String>,
+    /// True for the one node that serves.
+    pub exclusive: bool,
+}
+
+/// What the stages and the faces share.
+pub struct App {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Values of secrets.
+    pub secrets: Arc<VaultSecrets>,
+    /// Rulesets by hash.
+    pub rulesets: Arc<KeptRulesets>,
+    /// The doors, as ingest reads them.
+    pub doors: Arc<RwLock<Arc<Doors>>>,
+    /// Hints that there is work.
+    pub hints: Hints,
+    /// Id of this node.
+    pub node: String,
+    /// Where things are.
+    pub places: Places,
+    vault: Result<Vault, String>,
+    active: RwLock<Option<Arc<Ruleset>>>,
+    folder: tokio::sync::Mutex<FolderState>,
+}
+
+impl App {
+    /// Opens the data folder and the database, finds the key, and takes the ruleset that was active last.
+    pub async fn open(
+        places: Places,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let store = open(&OpenOptions {
+            data_dir: places.data.clone(),
+            database_url: places.database.clone(),
+            exclusive: places.exclusive,
+            backup_dir: None,
+        })
+        .await?;
+        Self::over(store, places, clock, entropy).await
+    }
+
+    /// The same over a store that is open already.
+    pub async fn over(
+        store: Arc<dyn Store>,
+        places: Places,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let vault = secrets::open_vault(&*store, &places.data, &*entropy).await?;
+        let secrets = Arc::new(VaultSecrets::new());
+        secrets.load(vault.as_ref().map_err(Clone::clone), &store.secrets().await?);
+        let node = secrets::node_id(&places.data, &*entropy)?;
+        let app = Arc::new(Self {
+            rulesets: Arc::new(KeptRulesets::new(store.clone())),
+            store,
+            clock,
+            entropy,
+            secrets,
+            doors: Arc::new(RwLock::new(Arc::new(Doors::default()))),
+            hints: Hints::default(),
+            node,
+            places,
+            vault,
+            active: RwLock::new(None),
+            folder: tokio::sync::Mutex::new(FolderState::default()),
+        });
+        app.take_last_ruleset().await?;
+        Ok(app)
+    }
+
+    /// The active ruleset.
+    pub fn active(&self) -> Option<Arc<Ruleset>> {
+        match self.active.read() {
+            Ok(active) => active.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
+        }
+    }
+
+    /// Why the vault's secrets can't be read, where they can't.
+    pub fn vault_problem(&self) -> Option<&str> {
+        self.vault.as_ref().err().map(String::as_str)
+    }
+}

@@ -1,0 +1,213 @@
+//! Starts the router and stops it in order.
+
+use super::watcher_stub::Watcher;
+use super::{App, Places};
+use crate::bookings::Applier;
+use crate::clock::{OsEntropy, SystemClock};
+use crate::delivery::Delivery;
+use crate::ingest::{HookLimits, Intake, hooks, intake};
+use crate::outbound::HttpOutbound;
+use crate::ports::{Clock, Entropy, Outbound, StoreError};
+use crate::runner::Runner;
+use crate::web;
+use actix_web::dev::ServerHandle;
+use actix_web::{App as HttpApp, HttpServer};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Threads that answer HTTP.
+const HTTP_WORKERS: usize = 2;
+/// Connections per thread; more wait in the kernel's queue.
+const HTTP_CONNECTIONS_MAX: usize = 12_000;
+/// Time for a request's head.
+const HTTP_HEAD_MAX: Duration = Duration::from_secs(10);
+/// Requests in hand get so long at a stop.
+const HTTP_STOP_SECONDS: u64 = 10;
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Data folder and database.
+    pub places: Places,
+    /// The rules folder.
+    pub rules: PathBuf,
+    /// Address of hooks, `/healthz` and `/readyz`.
+    pub listen: SocketAddr,
+    /// Address of pages; the same as `listen` serves both.
+    pub ui_listen: SocketAddr,
+    /// Limits of one webhook.
+    pub limits: HookLimits,
+}
+
+/// Why it did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The database or the data folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address.
+    #[error("{address} can't be listened at: {source}. Give another address, or stop what listens there")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Pages on an address that others can reach.
+    #[error(
+        "the pages have no accounts yet, so they are served on this machine only: \
+         give --ui-listen a loopback address such as 127.0.0.1:8081, and reach it through an SSH tunnel"
+    )]
+    NotLoopback,
+}
+
+/// A router at work.
+pub struct Served {
+    /// What is wired.
+    pub app: Arc<App>,
+    /// Where hooks are taken.
+    pub listen: SocketAddr,
+    /// Where pages are.
+    pub ui_listen: SocketAddr,
+    stop: watch::Sender<bool>,
+    servers: Vec<ServerHandle>,
+    running: Vec<JoinHandle<()>>,
+}
+
+/// Starts with the machine's clock, chance and network.
+pub async fn serve(options: ServeOptions) -> Result<Served, ServeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let outbound: Arc<dyn Outbound> = Arc::new(HttpOutbound::new());
+    start(options, clock, entropy, outbound).await
+}
+
+/// Starts over these ports.
+pub async fn start(
+    options: ServeOptions,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    outbound: Arc<dyn Outbound>,
+) -> Result<Served, ServeError> {
+    if !options.ui_listen.ip().is_loopback() {
+        return Err(ServeError::NotLoopback);
+    }
+    let same = options.listen == options.ui_listen && options.listen.port() != 0;
+    let hooks_listener = listen(options.listen)?;
+    let ui_listener = if same { None } else { Some(listen(options.ui_listen)?) };
+    let app = App::open(options.places.clone(), clock.clone(), entropy.clone()).await?;
+    let (intake, batches) = intake(app.store.clone());
+    app.watch(Watcher::new(options.rules.clone())).await;
+    app.look_at_folder().await;
+
+    let (stop, stopped) = watch::channel(false);
+    let delivery = Arc::new(Delivery::new(
+        app.store.clone(),
+        entropy.clone(),
+        app.secrets.clone(),
+        app.rulesets.clone(),
+        app.node.clone(),
+    ));
+    let runner = Runner {
+        app: app.clone(),
+        applier: Applier::new(app.store.clone(), entropy.clone()),
+        delivery,
+        outbound,
+        stop: stopped,
+    };
+    let mut running = vec![tokio::spawn(runner.run(batches))];
+    let mut servers = Vec::new();
+    let listen = address_of(&hooks_listener, options.listen);
+    let ui_listen = ui_listener.as_ref().map_or(listen, |listener| address_of(listener, options.ui_listen));
+    let pages = same.then(|| app.clone());
+    let server = http_server(&app, intake.clone(), options.limits, hooks_listener, pages)?;
+    servers.push(server.handle());
+    running.push(tokio::spawn(async move {
+        let _ = server.await;
+    }));
+    if let Some(listener) = ui_listener {
+        let server = page_server(&app, listener)?;
+        servers.push(server.handle());
+        running.push(tokio::spawn(async move {
+            let _ = server.await;
+        }));
+    }
+    Ok(Served { app, listen, ui_listen, stop, servers, running })
+}
+
+fn http_server(
+    app: &Arc<App>,
+    intake: Intake,
+    limits: HookLimits,
+    listener: TcpListener,
+    pages: Option<Arc<App>>,
+) -> Result<actix_web::dev::Server, ServeError> {
+    let address = address_of(&listener, SocketAddr::from(([0, 0, 0, 0], 0)));
+    let app = app.clone();
+    let probe = web::Readiness::new(intake.clone(), app.clock.clone(), app.entropy.clone());
+    let server = HttpServer::new(move || {
+        let doors = app.doors.clone();
+        let ports = (app.clock.clone(), app.entropy.clone());
+        let mut http = HttpApp::new().configure(hooks(doors, intake.clone(), ports, limits));
+        http = http.configure(web::health(probe.clone()));
+        if let Some(pages) = &pages {
+            http = http.configure(web::pages(pages.clone()));
+        }
+        http.default_service(actix_web::web::to(web::nothing_here))
+    })
+    .workers(HTTP_WORKERS)
+    .max_connections(HTTP_CONNECTIONS_MAX)
+    .client_request_timeout(HTTP_HEAD_MAX)
+    .shutdown_timeout(HTTP_STOP_SECONDS)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|source| ServeError::Listen { address, source })?
+    .run();
+    Ok(server)
+}
+
+fn page_server(app: &Arc<App>, listener: TcpListener) -> Result<actix_web::dev::Server, ServeError> {
+    let address = address_of(&listener, SocketAddr::from(([0, 0, 0, 0], 0)));
+    let app = app.clone();
+    let server = HttpServer::new(move || {
+        HttpApp::new()
+            .configure(web::pages(app.clone()))
+            .default_service(actix_web::web::to(web::nothing_here))
+    })
+    .workers(1)
+    .client_request_timeout(HTTP_HEAD_MAX)
+    .shutdown_timeout(HTTP_STOP_SECONDS)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|source| ServeError::Listen { address, source })?
+    .run();
+    Ok(server)
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let bound = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
+    bound.set_nonblocking(true).map_err(|source| ServeError::Listen { address, source })?;
+    Ok(bound)
+}
+
+fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+impl Served {
+    /// Stops in order: no new requests, those in hand are answered, calls in flight end within a limit, all is written.
+    pub async fn stop(self) {
+        for server in &self.servers {
+            server.stop(true).await;
+        }
+        let _ = self.stop.send(true);
+        for task in self.running {
+            let _ = task.await;
+        }
+        self.app.store.close().await;
+    }
+}

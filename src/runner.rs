@@ -1,0 +1,278 @@
+//! The only loops, sleeps and spawns. Calls the stages' steps for ever, wakes early on a hint, and stops in order.
+//!
+//! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
+
+use crate::app::App;
+use crate::bookings::Applier;
+use crate::delivery::{Answered, Delivery, ReadyCall};
+use crate::ingest::Batches;
+use crate::ports::{Clock, Outbound, Think};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// Without a hint the stages look by themselves after this time.
+const POLL: Duration = Duration::from_millis(500);
+/// The folder is looked at this often; a change is active within two seconds.
+const WATCH: Duration = Duration::from_millis(250);
+/// Connections, secrets and sources are looked at this often.
+const REFRESH: Duration = Duration::from_secs(1);
+/// The database's log is written back this often.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// After a failure of the database.
+const REST: Duration = Duration::from_millis(300);
+/// Calls in flight get so long at an orderly stop.
+const STOP_CALLS_MAX: Duration = Duration::from_secs(10);
+/// One event's or run's expressions.
+const THINK_MS_MAX: i64 = 1_000;
+
+/// Hints that there is work.
+#[derive(Default)]
+pub struct Hints {
+    /// Events were stored.
+    pub apply: Notify,
+    /// Runs may be due.
+    pub deliver: Notify,
+}
+
+/// Computes beside the async threads.
+pub struct BlockingThink {
+    /// For deadlines.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Think for BlockingThink {
+    fn run(&self, work: &mut dyn FnMut()) {
+        tokio::task::block_in_place(work);
+    }
+
+    fn deadline(&self) -> Box<dyn Fn() -> bool> {
+        let clock = self.clock.clone();
+        let end = clock.monotonic() + THINK_MS_MAX;
+        Box::new(move || clock.monotonic() > end)
+    }
+}
+
+/// All that runs.
+pub struct Runner {
+    /// What is wired.
+    pub app: Arc<App>,
+    /// Stage 3.
+    pub applier: Applier,
+    /// Stage 4.
+    pub delivery: Arc<Delivery>,
+    /// The way out.
+    pub outbound: Arc<dyn Outbound>,
+    /// Turns true when Waypost is to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Runner {
+    /// Runs until `stop`. Takes back what was in flight when the process last stopped, then goes on where it was.
+    pub async fn run(self, mut batches: Batches) {
+        let runner = Arc::new(self);
+        let mut tasks = JoinSet::new();
+        let app = runner.app.clone();
+        tasks.spawn(async move {
+            // Ends when the last server has let go of its end: every request has its answer then.
+            while batches.commit_next().await.is_some() {
+                app.hints.apply.notify_one();
+            }
+        });
+        tasks.spawn(runner.clone().recover_and_deliver());
+        tasks.spawn(runner.clone().apply());
+        tasks.spawn(runner.clone().watch_folder());
+        tasks.spawn(runner.clone().keep_up());
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(error = %error, "a part of Waypost ended with a mistake");
+            }
+        }
+    }
+
+    fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits for a hint, a time, or the stop.
+    async fn wait(&self, hint: &Notify, time: Duration) {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = hint.notified() => {}
+            () = tokio::time::sleep(time) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn apply(self: Arc<Self>) {
+        let think = BlockingThink { clock: self.app.clock.clone() };
+        while !self.stopping() {
+            match self.applier.recover().await {
+                Ok(()) => break,
+                Err(error) => self.complain("look for events in hand", &error).await,
+            }
+        }
+        while !self.stopping() {
+            let Some(ruleset) = self.app.active() else {
+                self.wait(&self.app.hints.apply, POLL).await;
+                continue;
+            };
+            match self.applier.step(&ruleset, self.app.clock.now(), &think).await {
+                Ok(step) if step.events == 0 => self.wait(&self.app.hints.apply, POLL).await,
+                Ok(step) => {
+                    if step.runs > 0 {
+                        self.app.hints.deliver.notify_one();
+                    }
+                }
+                Err(error) => self.complain("apply events", &error).await,
+            }
+        }
+    }
+
+    async fn recover_and_deliver(self: Arc<Self>) {
+        while !self.stopping() {
+            match self.delivery.recover(self.app.clock.now()).await {
+                Ok(lost) => {
+                    if lost > 0 {
+                        tracing::info!(
+                            lost,
+                            "calls were in flight when Waypost last stopped: they are taken up again"
+                        );
+                    }
+                    break;
+                }
+                Err(error) => self.complain("take back calls in flight", &error).await,
+            }
+        }
+        self.deliver().await;
+    }
+
+    async fn deliver(&self) {
+        let think = BlockingThink { clock: self.app.clock.clone() };
+        let mut calls: JoinSet<Answered> = JoinSet::new();
+        let mut answers: Vec<Answered> = Vec::new();
+        let mut wait = Duration::ZERO;
+        loop {
+            let stopping = self.stopping();
+            if stopping && calls.is_empty() && answers.is_empty() {
+                return;
+            }
+            if stopping {
+                self.finish(&mut calls, answers).await;
+                return;
+            }
+            let mut stop = self.stop.clone();
+            if answers.is_empty() {
+                tokio::select! {
+                    Some(answer) = calls.join_next(), if !calls.is_empty() => answers.extend(answer.ok()),
+                    () = self.app.hints.deliver.notified() => {}
+                    () = tokio::time::sleep(wait) => {}
+                    _ = stop.wait_for(|stop| *stop) => continue,
+                }
+            }
+            while let Some(answer) = calls.try_join_next() {
+                answers.extend(answer.ok());
+            }
+            let Some(active) = self.app.active() else {
+                tokio::time::sleep(POLL).await;
+                continue;
+            };
+            let now = self.app.clock.now();
+            if let Err((error, back)) = self.delivery.settle(&active, std::mem::take(&mut answers), now).await
+            {
+                answers = back;
+                self.complain("write down answers", &error).await;
+                continue;
+            }
+            let now = self.app.clock.now();
+            match self.delivery.claim(&active, now, &think).await {
+                Ok(claimed) => {
+                    let due_in = claimed.again_at.map(|at| (at - now).max(1) as u64);
+                    let due_in = due_in.map_or(POLL, |ms| Duration::from_millis(ms).min(POLL));
+                    let at_once = claimed.more || claimed.moved > 0;
+                    wait = if at_once && !claimed.calls.is_empty() {
+                        Duration::ZERO
+                    } else if claimed.moved > 0 {
+                        Duration::from_millis(1)
+                    } else {
+                        due_in
+                    };
+                    for call in claimed.calls {
+                        self.call(&mut calls, call).await;
+                    }
+                }
+                Err(error) => {
+                    self.complain("claim runs", &error).await;
+                    wait = REST;
+                }
+            }
+        }
+    }
+
+    async fn call(&self, calls: &mut JoinSet<Answered>, call: ReadyCall) {
+        let ReadyCall { request, ticket } = call;
+        let outbound = self.outbound.clone();
+        let clock = self.app.clock.clone();
+        self.delivery.sent(&ticket, clock.now()).await;
+        calls.spawn(async move {
+            let began = clock.monotonic();
+            let result = outbound.send(request).await;
+            Answered { ticket, result, duration_ms: clock.monotonic() - began }
+        });
+    }
+
+    /// The stop: calls in flight may end within a limit; what is answered is written down.
+    async fn finish(&self, calls: &mut JoinSet<Answered>, mut answers: Vec<Answered>) {
+        let deadline = tokio::time::sleep(STOP_CALLS_MAX);
+        tokio::pin!(deadline);
+        while !calls.is_empty() {
+            tokio::select! {
+                Some(answer) = calls.join_next() => answers.extend(answer.ok()),
+                () = &mut deadline => break,
+            }
+        }
+        let Some(active) = self.app.active() else { return };
+        if let Err((error, _)) = self.delivery.settle(&active, answers, self.app.clock.now()).await {
+            tracing::error!(error = %error, "answers could not be written down at the stop: they count as unknown");
+        }
+    }
+
+    async fn watch_folder(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
+            self.app.look_at_folder().await;
+            self.wait(&never, WATCH).await;
+        }
+    }
+
+    async fn keep_up(self: Arc<Self>) {
+        let never = Notify::new();
+        let mut rounds: u64 = 0;
+        while !self.stopping() {
+            if let Err(error) = self.app.refresh_secrets().await {
+                tracing::warn!(error = %error, "secrets could not be looked at");
+            }
+            if let Some(active) = self.app.active() {
+                match self.delivery.refresh(&active, self.app.clock.now()).await {
+                    Ok(true) => self.app.hints.deliver.notify_one(),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(error = %error, "connections could not be looked at"),
+                }
+            }
+            rounds += 1;
+            if rounds.is_multiple_of(UPKEEP.as_secs() / REFRESH.as_secs()) {
+                if let Err(error) = self.app.store.maintain().await {
+                    tracing::warn!(error = %error, "the database's log could not be written back");
+                }
+            }
+            self.wait(&never, REFRESH).await;
+        }
+    }
+
+    async fn complain(&self, doing: &str, error: &crate::ports::StoreError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(doing, error = %error, cause, "the database is in the way; trying again");
+        tokio::time::sleep(REST).await;
+    }
+}
