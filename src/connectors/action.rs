@@ -1,6 +1,7 @@
 //! Actions: what a connection can be asked to do.
 
-use super::answer::AnswerRule;
+use super::answer_rule::AnswerRule;
+use super::body::BodyTemplate;
 use crate::expr::Template;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,14 +14,16 @@ pub struct Action {
     pub title: String,
     /// What kind of record it writes.
     pub object: String,
-    /// Inputs that name the record; empty: rule + step + booking + item.
+    /// Inputs that name the record; empty: rule + step + booking + item. Each is a required input.
     pub key: Vec<String>,
-    /// An upsert: repeating is safe.
+    /// An upsert: repeating is safe. Where nothing is said: true for `PUT`.
     pub repeatable: bool,
     /// Its inputs.
     pub inputs: BTreeMap<String, Input>,
     /// Whether further fields pass (`http`).
     pub open: bool,
+    /// What a further field must be.
+    pub further: InputKind,
     /// The call.
     pub call: Call,
     /// The call for a record whose key changed, with `{{ link.id }}`.
@@ -35,6 +38,8 @@ pub struct Action {
     pub outputs: BTreeMap<String, String>,
     /// Which output is the remote id (`id` where there is one).
     pub id_output: Option<String>,
+    /// How sure we are of it.
+    pub verified: super::Verified,
 }
 
 /// One input.
@@ -44,6 +49,8 @@ pub struct Input {
     pub kind: InputKind,
     /// Must be there.
     pub required: bool,
+    /// Texts are trimmed and written in lower case (e-mail addresses that name a record).
+    pub lower: bool,
     /// For people.
     pub label: Option<String>,
     /// One line of help.
@@ -72,6 +79,35 @@ pub enum InputKind {
     List,
 }
 
+impl InputKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [Self::Any, Self::String, Self::Number, Self::Boolean, Self::Map, Self::List];
+
+    /// The word that files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::String => "string",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Map => "map",
+            Self::List => "list",
+        }
+    }
+
+    /// What it is, for messages.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Any => "any value",
+            Self::String => "a text",
+            Self::Number => "a number",
+            Self::Boolean => "true or false",
+            Self::Map => "a map",
+            Self::List => "a list",
+        }
+    }
+}
+
 /// One HTTP call, as templates.
 pub struct Call {
     /// Method.
@@ -98,20 +134,6 @@ pub struct After {
     pub call: Call,
 }
 
-/// A JSON body as templates. A field whose lone `{{ }}` is missing is left out.
-pub enum BodyTemplate {
-    /// No body at all (`body: none`).
-    Nothing,
-    /// A literal.
-    Literal(Value),
-    /// A text with `{{ }}`.
-    Template(Template),
-    /// A list.
-    List(Vec<BodyTemplate>),
-    /// A map.
-    Map(Vec<(String, BodyTemplate)>),
-}
-
 /// How to look up whether a create was done.
 pub struct Find {
     /// The call.
@@ -120,4 +142,20 @@ pub struct Find {
     pub id: String,
     /// Further outputs.
     pub outputs: BTreeMap<String, String>,
+}
+
+impl Action {
+    /// Which of the calls after the main one these fields ask for, as indices for `Which::After`.
+    pub fn after_calls(&self, fields: &serde_json::Map<String, Value>) -> Vec<usize> {
+        let there = |name: &String| fields.get(name).is_some_and(|value| !super::accept::is_blank(value));
+        (0..self.after.len()).filter(|index| self.after[*index].needs.iter().all(there)).collect()
+    }
+
+    /// The input of a name, where the rules may map it: a declared one, or a further one of an open action.
+    pub fn input(&self, name: &str) -> Option<Input> {
+        match self.inputs.get(name) {
+            Some(input) => Some(input.clone()),
+            None => self.open.then(|| Input { kind: self.further, ..Input::default() }),
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! A connector's manifest, and all that are known.
 
-use super::{SourceSpec, action::Action, answer::AnswerRule, connection::Setup};
-use crate::document::{Diagnostic, Node};
+use super::SourceSpec;
+use super::destination::{Destination, read_destination};
+use super::records_read::read_source_spec;
+use crate::document::{Diagnostic, Fields, Node, Place, parse, suggest};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,17 @@ pub enum Verified {
     Documentation,
     /// Neither.
     Unverified,
+}
+
+impl Verified {
+    /// The word that manifests and pages use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Specification => "specification",
+            Self::Documentation => "documentation",
+            Self::Unverified => "unverified",
+        }
+    }
 }
 
 /// All about one outside system.
@@ -31,20 +44,6 @@ pub struct Connector {
     pub verified: Verified,
 }
 
-/// The destination side of a manifest.
-pub struct Destination {
-    /// Base URL; `None`: the connection gives it.
-    pub base_url: Option<String>,
-    /// True for `http`: connections describe their own actions.
-    pub open_actions: bool,
-    /// Actions by name.
-    pub actions: BTreeMap<String, Arc<Action>>,
-    /// What answers mean, before the common classes; an action's own come first.
-    pub answers: Vec<AnswerRule>,
-    /// The call that tests the credential, and things to be made once (HubSpot: the unique property).
-    pub setup: Setup,
-}
-
 /// All connectors known to a ruleset, by name: built-in ones, and the folder's, which replace them.
 #[derive(Clone, Default)]
 pub struct Catalogue {
@@ -52,14 +51,96 @@ pub struct Catalogue {
     pub connectors: BTreeMap<String, Arc<Connector>>,
 }
 
+impl Catalogue {
+    /// The built-in connectors. Mistakes in them come with files named `builtin:connectors/NAME.yaml`; there are none
+    /// (a test keeps it).
+    pub fn builtin(engine: &Engine, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut catalogue = Self::default();
+        for (name, text) in super::builtin() {
+            let file = format!("builtin:connectors/{name}.yaml");
+            match parse(&file, text) {
+                Ok(node) => {
+                    if let Some(connector) = read_connector(&file, name, &node, engine, diagnostics) {
+                        catalogue.connectors.insert((*name).to_owned(), Arc::new(connector));
+                    }
+                }
+                Err(diagnostic) => diagnostics.push(diagnostic),
+            }
+        }
+        catalogue
+    }
+}
+
 /// Reads a manifest (`connectors/NAME.yaml`). Reports all that is wrong; `None` where nothing usable is left.
 /// `engine` compiles its templates.
 pub fn read_connector(
-    _file: &str,
-    _name: &str,
-    _node: &Node,
-    _engine: &Engine,
-    _diagnostics: &mut Vec<Diagnostic>,
+    file: &str,
+    name: &str,
+    node: &Node,
+    engine: &Engine,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Connector> {
-    todo!()
+    let mut fields = Fields::new(file, "a connector", node, diagnostics);
+    let title = fields.text("title");
+    let verified = fields.text("verified");
+    let source = fields.node("source");
+    let destination = fields.node("destination");
+    let place = fields.place();
+    if source.is_none() && destination.is_none() {
+        fields.report(
+            Diagnostic::error(
+                file,
+                Some(place),
+                "A connector says how webhooks are read, or how the system is called; this one says neither.",
+            )
+            .hint("write a part `source:`, a part `destination:`, or both"),
+        );
+    }
+    fields.finish();
+    let verified =
+        read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
+    let source = source.and_then(|node| read_source_spec(file, node, verified, diagnostics));
+    let destination = destination.and_then(|node| read_destination(file, node, engine, diagnostics));
+    if source.is_none() && destination.is_none() {
+        return None;
+    }
+    let title = title.unwrap_or_else(|| name.to_owned());
+    Some(Connector { name: name.to_owned(), title, source, destination, verified })
+}
+
+/// Reads `verified:`.
+pub(super) fn read_verified(
+    file: &str,
+    text: Option<&str>,
+    place: Place,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Verified> {
+    const ALL: [Verified; 3] = [Verified::Specification, Verified::Documentation, Verified::Unverified];
+    let text = text?;
+    let found = ALL.into_iter().find(|known| known.as_str() == text);
+    if found.is_none() {
+        let message = format!("`verified` is never `{text}`.");
+        diagnostics.push(
+            Diagnostic::error(file, Some(place), message)
+                .hint("it is one of specification, documentation and unverified"),
+        );
+    }
+    found
+}
+
+/// A connector that is not there, with what may have been meant.
+pub(super) fn unknown_connector(
+    file: &str,
+    place: Option<Place>,
+    name: &str,
+    catalogue: &Catalogue,
+    fits: impl Fn(&Connector) -> bool,
+) -> Diagnostic {
+    let known: Vec<&str> =
+        catalogue.connectors.iter().filter(|(_, known)| fits(known)).map(|(name, _)| name.as_str()).collect();
+    let hint = suggest(name, known.iter().copied()).map_or_else(
+        || format!("known are {}; one of your own goes into connectors/{name}.yaml", known.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Diagnostic::error(file, place, format!("There is no connector `{name}`.")).hint(hint)
 }

@@ -1,23 +1,45 @@
 //! PURE: connectors. Manifests, and what they are for: a webhook body becomes key, version and kind; an action becomes a
 //! request; an answer becomes an outcome. No Rust per system.
 
+mod accept;
 mod action;
+mod action_read;
 mod answer;
+mod answer_rule;
+mod auth;
+mod body;
+mod builtin;
 mod connection;
+mod content;
+mod destination;
+mod kind;
+mod limits;
 mod manifest;
+mod pattern;
 mod records;
+mod records_read;
 mod request;
 mod schema;
+mod secret;
+mod setup;
+mod shape;
 mod source;
+mod templates;
 mod view;
 
-pub use action::{Action, After, BodyTemplate, Call, Find, Input, InputKind};
-pub use answer::{AnswerClass, AnswerRule, Classified, classify, classify_failure};
-pub use connection::{
-    Auth, Connection, ConnectionSpec, RateLimits, RetrySchedule, SecretRef, Setup, read_connection,
-};
-pub use manifest::{Catalogue, Connector, Destination, Verified, read_connector};
-pub use records::{Compared, Present, RecordSpec, Told, Unreadable};
+pub use action::{Action, After, Call, Find, Input, InputKind};
+pub use answer::{AnswerClass, Classified, classify, classify_failure};
+pub use answer_rule::AnswerRule;
+pub use auth::{Auth, AuthMethod};
+pub use body::{BodyTemplate, MappedFields};
+pub use builtin::builtin;
+pub use connection::{Connection, ConnectionSpec, read_connection};
+pub use destination::{Destination, Setting};
+pub use limits::{RateLimits, RetrySchedule, read_retry};
+pub use manifest::{Catalogue, Connector, Verified, read_connector};
+pub use records::{Children, Compared, Present, RecordSpec, Told, Unreadable};
 pub use request::{CallContext, RenderError, RenderedRequest, Which};
 pub use schema::{Known, Schema};
+pub use secret::SecretRef;
+pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use source::{Source, SourceSpec, read_source};

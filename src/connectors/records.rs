@@ -1,10 +1,21 @@
 //! The source side: what a webhook's body tells of which records, and what that changes.
 
+use super::content::Content;
+use super::kind::{Condition, States};
+use super::pattern::{At, Dotted, Pattern, key_text};
 use super::schema::Schema;
+use super::shape::Shape;
+use super::view::ViewSpec;
 use crate::domain::{ChangeKind, View};
 use serde_json::Value;
 
+/// Characters of a key or an account; more is no key.
+const KEY_CHARS_MAX: usize = 500;
+/// Characters that are kept of a status.
+const STATUS_CHARS_MAX: usize = 60;
+
 /// How one kind of record is read from bodies (`booking`, `item`).
+#[derive(Clone, Debug)]
 pub struct RecordSpec {
     /// `booking`, `item`.
     pub kind: String,
@@ -12,8 +23,17 @@ pub struct RecordSpec {
     pub schema: Schema,
     /// Children that `each:` and `customer.…` changes are about: list path, key, and the name in scope.
     pub children: Vec<Children>,
-    // further private parts: where it is in the body, key, account, version, status, kinds of change, noise, shapes,
-    // what is never stored, the common view
+    /// How sure we are of this part.
+    pub verified: super::Verified,
+    pub(super) at: String,
+    pub(super) key: Dotted,
+    pub(super) account: Option<Dotted>,
+    pub(super) status: Option<Dotted>,
+    pub(super) changes: Vec<Condition>,
+    pub(super) content: Content,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) never_stored: Vec<Pattern>,
+    pub(super) view: ViewSpec,
 }
 
 /// Children of a record.
@@ -69,9 +89,9 @@ pub struct Present {
 pub struct Compared {
     /// What it did. Never `refused` or `unreadable`.
     pub kind: ChangeKind,
-    /// Changed paths: dotted, children by key (`customers[9000001].checkin_status`), sorted; empty for `created`.
+    /// Changed paths: dotted, items of sets by key (`customers[9000001].checkin_status`), sorted; empty at first sight.
     pub paths: Vec<String>,
-    /// The new state (merged over shapes).
+    /// The new state (merged over shapes); the present one where the change is without effect.
     pub entity: Value,
     /// Hash of it without noise.
     pub hash: String,
@@ -83,13 +103,131 @@ pub struct Compared {
 }
 
 impl RecordSpec {
+    /// What a body tells of this kind of record: nothing where it has none. `Err` is a sentence.
+    pub(super) fn read(&self, body: &Value) -> Result<Vec<Told>, String> {
+        match body.pointer(&self.at) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items.iter().map(|item| self.read_one(item)).collect(),
+            Some(item) => Ok(vec![self.read_one(item)?]),
+        }
+    }
+
+    fn read_one(&self, told: &Value) -> Result<Told, String> {
+        let kind = &self.kind;
+        if !told.is_object() {
+            let what = match told {
+                Value::Null => "null",
+                Value::Array(_) => "a list",
+                Value::String(_) => "a text",
+                _ => "a single value",
+            };
+            return Err(format!("The body's {kind} is {what} where a map was expected."));
+        }
+        let key = self.key.get(told).and_then(key_text).ok_or_else(|| {
+            format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
+        })?;
+        let account = self.account.as_ref().and_then(|path| path.get(told)).and_then(key_text);
+        for (what, text) in [("key", Some(&key)), ("account", account.as_ref())] {
+            if text.is_some_and(|text| {
+                text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
+            }) {
+                return Err(format!(
+                    "The {what} of the body's {kind} is longer than {KEY_CHARS_MAX} characters or holds control characters."
+                ));
+            }
+        }
+        let status =
+            self.status.as_ref().and_then(|path| path.get(told)).and_then(key_text).unwrap_or_default();
+        let status = status.chars().filter(|c| !c.is_control()).take(STATUS_CHARS_MAX).collect();
+        let mut entity = told.clone();
+        if !self.never_stored.is_empty() {
+            remove(&mut entity, &self.never_stored, &mut Vec::new());
+        }
+        Ok(Told { kind: kind.clone(), account, key, entity, status })
+    }
+
     /// Compares what was told with the present state.
-    pub fn compare(&self, _present: Option<&Present>, _told: &Told) -> Compared {
-        todo!()
+    pub fn compare(&self, present: Option<&Present>, told: &Told) -> Compared {
+        let Some(present) = present else {
+            let states = States { present: None, told: (&told.entity, &told.status) };
+            let (kind, note) = self.kind_of(&states, ChangeKind::Created);
+            let hash = self.content.hash(&told.entity);
+            let entity = told.entity.clone();
+            return Compared { kind, paths: Vec::new(), entity, hash, note, flag_if_known: false };
+        };
+        let mut entity = told.entity.clone();
+        for shape in self.shapes.iter().filter(|shape| shape.fits(&told.entity)) {
+            shape.keep(&self.content, &present.entity, &mut entity);
+        }
+        let hash = self.content.hash(&entity);
+        let paths = if hash == present.hash {
+            Vec::new()
+        } else {
+            self.content.differences(&present.entity, &entity)
+        };
+        let without_effect = |kind, paths, note| Compared {
+            kind,
+            paths,
+            entity: present.entity.clone(),
+            hash: present.hash.clone(),
+            note,
+            flag_if_known: false,
+        };
+        // A hash of another time's manifest may differ where the content does not.
+        if paths.is_empty() {
+            return without_effect(ChangeKind::Unchanged, paths, None);
+        }
+        let states =
+            States { present: Some((&present.entity, &present.status)), told: (&entity, &told.status) };
+        let (kind, note) = self.kind_of(&states, ChangeKind::Updated);
+        if !kind.has_effect() {
+            return without_effect(kind, paths, note);
+        }
+        Compared { kind, paths, entity, hash, note, flag_if_known: true }
+    }
+
+    fn kind_of(&self, states: &States<'_>, otherwise: ChangeKind) -> (ChangeKind, Option<String>) {
+        match self.changes.iter().find(|condition| condition.holds(states)) {
+            Some(condition) => (condition.kind, condition.note.clone()),
+            None => (otherwise, None),
+        }
     }
 
     /// The common view of a state.
-    pub fn view(&self, _entity: &Value) -> View {
-        todo!()
+    pub fn view(&self, entity: &Value) -> View {
+        self.view.of(entity)
+    }
+}
+
+/// Takes out what is never stored.
+fn remove<'v>(value: &'v mut Value, patterns: &[Pattern], path: &mut Vec<At<'v>>) {
+    // The path borrows the keys, so the doomed ones are found first.
+    match value {
+        Value::Object(map) => {
+            let keys: Vec<String> = map.keys().cloned().collect();
+            for key in keys {
+                let doomed = {
+                    let mut here: Vec<At<'_>> = path.clone();
+                    here.push(At::Key(&key));
+                    patterns.iter().any(|pattern| pattern.matches(&here))
+                };
+                if doomed {
+                    map.shift_remove(&key);
+                }
+            }
+            for (key, inner) in map.iter_mut() {
+                path.push(At::Key(key));
+                remove(inner, patterns, path);
+                path.pop();
+            }
+        }
+        Value::Array(items) => {
+            path.push(At::Item);
+            for item in items {
+                remove(item, patterns, path);
+            }
+            path.pop();
+        }
+        _ => {}
     }
 }
