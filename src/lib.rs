@@ -41,5 +41,6 @@ pub mod workspace;
 
 // Wiring and faces.
 pub mod app;
+pub mod rehearsal;
 pub mod runner;
 pub mod web;

@@ -72,6 +72,28 @@ pub struct Ticket {
     former: Vec<RecordKey>,
 }
 
+impl Ticket {
+    /// Id of the step.
+    pub fn step_id(&self) -> &str {
+        &self.work.steps[self.step].id
+    }
+
+    /// Id of the run.
+    pub fn run_id(&self) -> &RunId {
+        &self.work.due.run.id
+    }
+
+    /// The step's mapped fields.
+    pub fn fields(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.fields
+    }
+
+    /// The action.
+    pub fn action(&self) -> &crate::connectors::Action {
+        &self.action
+    }
+}
+
 /// An answer, or why there is none.
 pub struct Answered {
     /// The ticket of the call.
