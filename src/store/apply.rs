@@ -245,25 +245,25 @@ async fn supersede(session: &mut Session, lanes: &HashMap<&str, Millis>) -> Resu
         let bound: Vec<Value> = piece.iter().flat_map(|(lane, at)| values![*lane, *at]).collect();
         let rows = sql::rows(piece.len(), 2, 1);
         let text = format!(
-            "WITH newer (lane, at) AS (VALUES {rows})
+            "WITH newer (of_lane, at) AS (VALUES {rows})
              UPDATE runs
              SET    state = 'superseded', verdict_code = 'superseded', verdict_text = '{SUPERSEDED}',
                     next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = newer.at
              FROM   newer
-             WHERE  runs.lane = newer.lane AND runs.state IN ('waiting', 'working', 'paused')
+             WHERE  runs.lane = newer.of_lane AND runs.state IN ('waiting', 'working', 'paused')
              AND    runs.state <> 'working' AND runs.supersedes = 1 AND runs.uncertain = 0
-             RETURNING runs.lane AS lane, newer.at AS at"
+             RETURNING lane, updated_at AS at"
         );
         for row in session.rows(text, bound.clone()).await? {
             touched.add(row.text("lane")?, row.int("at")?);
         }
         let text = format!(
-            "WITH newer (lane, at) AS (VALUES {rows})
+            "WITH newer (of_lane, at) AS (VALUES {rows})
              UPDATE runs
              SET    next_at = CASE WHEN next_at > newer.at THEN newer.at ELSE next_at END,
                     kept_at = NULL, revision = revision + 1, updated_at = newer.at
              FROM   newer
-             WHERE  runs.lane = newer.lane AND runs.state IN ('waiting', 'working', 'paused')
+             WHERE  runs.lane = newer.of_lane AND runs.state IN ('waiting', 'working', 'paused')
              AND    runs.state = 'waiting' AND runs.supersedes = 1 AND runs.uncertain = 1
              AND    (runs.next_at > newer.at OR runs.kept_at IS NOT NULL)"
         );

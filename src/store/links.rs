@@ -74,7 +74,7 @@ impl SqlStore {
                 Some(_) => ("AND o.step = $3", "$4"),
                 None => ("", "step"),
             };
-            // Where the new name has a link of its own already, that one stays and the old one is left as it was.
+            // Where the new name has a link to the record already, that one stays as it is and takes the pointers.
             let text = format!(
                 "UPDATE {table} AS o
                  SET    rule = $2, step = {new_step}

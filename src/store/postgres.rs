@@ -20,6 +20,15 @@ const STATEMENTS_MAX: usize = 256;
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
 
+/// Settings of all connections. Every table here is reached by an index, so a plan that was made while a table was small
+/// must not go on walking through it once it is big.
+const SETTINGS: [(&str, &str); 4] = [
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+];
+
 /// Keys of the advisory locks: "waypost" and a number.
 const NODE_KEY: i64 = 0x0077_6179_706F_7301;
 const WRITE: &str = "BEGIN; SELECT pg_advisory_xact_lock(33602696433857282)";
@@ -45,7 +54,7 @@ impl PostgresDatabase {
             })?
             .application_name("waypost")
             .statement_cache_capacity(STATEMENTS_MAX)
-            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")])
+            .options(SETTINGS)
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)

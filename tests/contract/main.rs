@@ -1,4 +1,17 @@
 //! The store's contract, each sentence tried on SQLite and on Postgres with the same text.
 
+mod delivering;
+mod events_and_bookings;
+mod lanes;
+mod links;
+mod looking;
+mod memory;
+mod opening;
+mod place;
+mod plans;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod samples;
-mod smoke;
+mod speed;
+mod together;
+mod whole_way;
