@@ -1,14 +1,13 @@
 //! A rules folder becomes the active ruleset: validated whole, kept in the database, activated at once.
 
 use super::App;
-use super::watcher_stub::Watcher;
 use crate::connectors::SecretRef;
 use crate::document::{Diagnostic, Severity};
 use crate::domain::{Verdict, VerdictCode};
 use crate::ingest::{Door, Doors, hash_token};
 use crate::ports::{Secrets, SourceMemory, StoreError};
 use crate::rules::{Files, Ruleset, compile};
-use crate::workspace::generate_token;
+use crate::workspace::{Change, FolderRead, Watcher, generate_token, read_folder};
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,12 +26,28 @@ pub struct FolderState {
     pub diagnostics: Vec<Diagnostic>,
     /// Texts of the files that diagnostics point into.
     pub texts: std::collections::BTreeMap<String, String>,
+    /// Why it can't be read at all.
+    pub unreadable: Option<String>,
+    /// The files of the active ruleset.
+    active: Files,
 }
 
 impl App {
-    /// Says which folder to watch.
-    pub async fn watch(&self, watcher: Watcher) {
-        self.folder.lock().await.watcher = Some(watcher);
+    /// Says which folder to watch. Where nothing was active before, it is read at once; else the last ruleset works until
+    /// the folder, once it is still, says otherwise.
+    pub async fn watch(&self, folder: &std::path::Path) {
+        let mut state = self.folder.lock().await;
+        if self.active().is_none() {
+            match tokio::task::block_in_place(|| read_folder(folder)) {
+                Ok(read) => self.take_folder(&mut state, read).await,
+                Err(error) => {
+                    tracing::error!("{error}");
+                    state.unreadable = Some(error.to_string());
+                }
+            }
+        }
+        let known = state.active.clone();
+        state.watcher = Some(Watcher::new(folder.to_owned(), known));
     }
 
     /// What is wrong with the folder as it stands.
@@ -44,13 +59,27 @@ impl App {
     /// the last good one goes on.
     pub async fn look_at_folder(&self) {
         let mut folder = self.folder.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let Some(watcher) = folder.watcher.as_mut() else { return };
-        let change = tokio::task::block_in_place(|| watcher.poll(now));
-        let Some(read) = change else { return };
+        match tokio::task::block_in_place(|| watcher.poll(now)) {
+            None => {}
+            Some(Change::Settled(read)) => self.take_folder(&mut folder, read).await,
+            Some(Change::Unreadable(why)) => {
+                tracing::error!("{why}");
+                folder.unreadable = Some(why);
+            }
+        }
+    }
+
+    /// The folder as it stands now: activated if it is valid, told what is wrong if not.
+    async fn take_folder(&self, folder: &mut FolderState, read: FolderRead) {
+        folder.unreadable = None;
         folder.texts.clone_from(&read.files.texts);
-        folder.diagnostics = self.try_files(read.files, read.diagnostics).await;
-        for diagnostic in &folder.diagnostics {
+        let (activated, diagnostics) = self.try_files(&read.files, read.diagnostics).await;
+        if activated {
+            folder.active = read.files;
+        }
+        for diagnostic in &diagnostics {
             let text = folder.texts.get(&diagnostic.file).map(String::as_str);
             let rendered = crate::document::render(diagnostic, text);
             match diagnostic.severity {
@@ -58,13 +87,18 @@ impl App {
                 Severity::Warning => tracing::warn!("{rendered}"),
             }
         }
+        folder.diagnostics = diagnostics;
     }
 
-    /// Compiles files and activates them where there is no error. Gives all diagnostics.
-    pub async fn try_files(&self, files: Files, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    /// Compiles files and activates them where there is no error. Says whether they were, and all diagnostics.
+    pub async fn try_files(
+        &self,
+        files: &Files,
+        mut diagnostics: Vec<Diagnostic>,
+    ) -> (bool, Vec<Diagnostic>) {
         let has_secret = |secret: &SecretRef| self.has_secret(secret);
         let compiled = tokio::task::block_in_place(|| {
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(&files, Some(&has_secret))))
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(files, Some(&has_secret))))
         });
         let compiled = match compiled {
             Ok(compiled) => compiled,
@@ -74,20 +108,20 @@ impl App {
                     None,
                     "a mistake of Waypost came up while reading the rules",
                 ));
-                return diagnostics;
+                return (false, diagnostics);
             }
         };
         diagnostics.extend(compiled.diagnostics);
         let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-        let Some(ruleset) = compiled.ruleset.filter(|_| !broken) else { return diagnostics };
-        if let Err(error) = self.activate(ruleset, &files).await {
-            diagnostics.push(Diagnostic::error(
-                "",
-                None,
-                format!("the rules could not be activated: {error}"),
-            ));
+        let Some(ruleset) = compiled.ruleset.filter(|_| !broken) else { return (false, diagnostics) };
+        match self.activate(ruleset, files).await {
+            Ok(()) => (true, diagnostics),
+            Err(error) => {
+                let message = format!("the rules could not be activated: {error}");
+                diagnostics.push(Diagnostic::error("", None, message));
+                (false, diagnostics)
+            }
         }
-        diagnostics
     }
 
     /// Makes a ruleset the active one: kept, links carried over, runs of rules that ended cancelled, doors opened.
@@ -119,7 +153,11 @@ impl App {
         let Ok(files) = Files::from_json(&stored.files) else { return Ok(()) };
         let compiled = compile(&files, None);
         match compiled.ruleset {
-            Some(ruleset) => self.activate(ruleset, &files).await,
+            Some(ruleset) => {
+                self.activate(ruleset, &files).await?;
+                self.folder.lock().await.active = files;
+                Ok(())
+            }
             None => {
                 tracing::error!(
                     ruleset = stored.hash,

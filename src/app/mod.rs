@@ -5,7 +5,6 @@ mod ask;
 mod rulesets;
 mod secrets;
 mod serve;
-mod watcher_stub;
 
 pub use activate::FolderState;
 pub use ask::{AskError, Replayed, SecretState};

@@ -1,6 +1,5 @@
 //! Starts the router and stops it in order.
 
-use super::watcher_stub::Watcher;
 use super::{App, Places};
 use crate::bookings::Applier;
 use crate::clock::{OsEntropy, SystemClock};
@@ -101,8 +100,7 @@ pub async fn start(
     let ui_listener = if same { None } else { Some(listen(options.ui_listen)?) };
     let app = App::open(options.places.clone(), clock.clone(), entropy.clone()).await?;
     let (intake, batches) = intake(app.store.clone());
-    app.watch(Watcher::new(options.rules.clone())).await;
-    app.look_at_folder().await;
+    app.watch(&options.rules).await;
 
     let (stop, stopped) = watch::channel(false);
     let delivery = Arc::new(Delivery::new(
