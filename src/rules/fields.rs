@@ -292,7 +292,8 @@ impl<'m> Mapper<'m> {
             self.step.id,
             self.event()
         );
-        Stop::Fail(MapError::at(&self.rule.file, line, &sentence))
+        let error = MapError::at(&self.rule.file, line, &sentence);
+        Stop::Fail(MapError { code: VerdictCode::OutputMissing, ..error })
     }
 
     fn failed(&self, place: Place<'_>, why: &str) -> MapError {
@@ -352,8 +353,8 @@ impl<'m> Mapper<'m> {
                 .as_ref()
                 .and_then(|name| self.step.with.iter().find(|field| field.name == *name))
                 .map_or(self.step.line, |field| field.line);
-            let sentence =
-                format!("{}.{} does not take this{}: {error}", connection.name, action.name, self.event());
+            let why = error.message.trim_end_matches('.');
+            let sentence = format!("{why} ({}.{}{})", connection.name, action.name, self.event());
             MapError::at(&self.rule.file, line, &sentence)
         })
     }
@@ -411,6 +412,6 @@ fn stand_in(input: &Input) -> Value {
 fn only_failures(stop: Stop) -> MapError {
     match stop {
         Stop::Fail(error) => error,
-        Stop::LeftOut(verdict) => MapError { message: verdict.text, line: None },
+        Stop::LeftOut(verdict) => MapError { message: verdict.text, line: None, code: verdict.code },
     }
 }

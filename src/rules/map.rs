@@ -36,12 +36,14 @@ pub struct MapError {
     pub message: String,
     /// Line in the rule's file.
     pub line: Option<u32>,
+    /// What a verdict says of it: `Mapping`, or `OutputMissing` where an answer lacked what a step reads.
+    pub code: VerdictCode,
 }
 
 impl MapError {
     /// A sentence about a line of a rule's file.
     pub(super) fn at(file: &str, line: u32, sentence: &str) -> Self {
-        Self { message: plan::told(file, line, sentence), line: Some(line) }
+        Self { message: plan::told(file, line, sentence), line: Some(line), code: VerdictCode::Mapping }
     }
 }
 
@@ -94,7 +96,7 @@ impl Ruleset {
                 Ok(false) => return Ok(Mapped::Skip(plan::when_verdict(rule, when))),
                 Err(error) => {
                     let message = plan::when_failed(rule, when, &context.change.event, &error);
-                    return Err(MapError { message, line: Some(when.line) });
+                    return Err(MapError { message, line: Some(when.line), code: VerdictCode::Mapping });
                 }
             }
         }
@@ -163,12 +165,13 @@ impl Ruleset {
     ) -> Result<StepMapping, MapError> {
         let Some(step) = rule.steps.get(step) else {
             let message = format!("The rule {} has no step number {}.", rule.name, step + 1);
-            return Err(MapError { message, line: None });
+            return Err(MapError { message, line: None, code: VerdictCode::Mapping });
         };
         let (connection, action) = self.known_action(rule, step)?;
         let Some(mut scope) = self.run_scope(rule, context)? else {
             let verdict = item_gone(rule, context);
-            return Err(MapError { message: verdict.text, line: rule.each.as_ref().map(|each| each.line) });
+            let line = rule.each.as_ref().map(|each| each.line);
+            return Err(MapError { message: verdict.text, line, code: verdict.code });
         };
         scope.set(scope::STEPS, Arc::new(outputs(context)));
         let mut mapper = Mapper::new(self, rule, step, context, &scope);

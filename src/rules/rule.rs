@@ -1,6 +1,7 @@
 //! A ruleset, compiled: what the files came to, ready to plan and to map. Made by `compile` only, never changed after.
 
 use crate::connectors::{Action, Catalogue, Connection, RetrySchedule, Source};
+use crate::document::Place;
 use crate::domain::ChangeKind;
 use crate::expr::{Engine, Expression, Template};
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub struct Rule {
     pub enabled: bool,
     /// Former name, whose links are carried over.
     pub was: Option<String>,
+    /// The same with its place, for diagnostics.
+    pub(super) was_at: Option<(String, Place)>,
     /// Sources.
     pub from: Vec<String>,
     /// What it asks for: kinds of change, and `customer.added|changed|removed`.
@@ -151,6 +154,32 @@ impl Rule {
                 asked.split_once('.').is_some_and(|(name, kind)| name == each.name && kind == what)
             })
         })
+    }
+}
+
+impl Rule {
+    /// Whether anything in it reads a name.
+    pub(super) fn reads(&self, name: &str) -> bool {
+        let condition = |condition: &Option<Condition>| {
+            condition.as_ref().is_some_and(|found| found.expression.reads(name))
+        };
+        condition(&self.when)
+            || self.each.as_ref().is_some_and(|each| each.list.reads(name))
+            || self.lane.as_ref().is_some_and(|lane| lane.template.reads(name))
+            || self
+                .steps
+                .iter()
+                .any(|step| condition(&step.condition) || step.with.iter().any(|field| field.reads(name)))
+    }
+}
+
+impl FieldTemplate {
+    fn reads(&self, name: &str) -> bool {
+        match &self.value {
+            FieldValue::Literal(_) => false,
+            FieldValue::Template(template) => template.reads(name),
+            FieldValue::List(inner) | FieldValue::Map(inner) => inner.iter().any(|field| field.reads(name)),
+        }
     }
 }
 
