@@ -41,6 +41,7 @@ pub mod workspace;
 
 // Wiring and faces.
 pub mod app;
+pub mod cli;
 pub mod rehearsal;
 pub mod runner;
 pub mod web;

@@ -1,0 +1,3 @@
+//! Face: one file per command.
+
+pub mod check;
