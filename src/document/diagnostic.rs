@@ -98,7 +98,11 @@ fn excerpt(text: &mut String, place: Place, source: &str) {
     let margin = " ".repeat(number.len());
     let indent = " ".repeat(mark - start + before.chars().count());
     let carets = "^".repeat(length.min(end.saturating_sub(mark).max(1)));
-    text.push_str(&format!("\n{margin} |\n{number} | {before}{shown}{after}\n{margin} | {indent}{carets}"));
+    for part in
+        ["\n", &margin, " |\n", &number, " | ", before, &shown, after, "\n", &margin, " | ", &indent, &carets]
+    {
+        text.push_str(part);
+    }
 }
 
 /// A file's bytes never reach a terminal as they are: control characters become blanks, one for one.

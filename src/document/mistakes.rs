@@ -1,5 +1,5 @@
-//! Says in plain words what is wrong with a text that is not YAML, and points at the line that a person would change,
-//! which is often not the one where the parser gave up. Used by `parse` only.
+//! Says in plain words what is wrong with a text that is not YAML, and points at the line that a person
+//! would change, which is often not the one where the parser gave up. Used by `parse` only.
 
 use super::{Diagnostic, Place, within};
 use serde_saphyr::granit_parser::{ErrorKind, ScanError};
@@ -69,8 +69,8 @@ fn is_about_tabs(kind: &ErrorKind) -> bool {
     )
 }
 
-/// The first bracket that is still open before the line where the parser gave up. Quotes are left out of account but
-/// for whole quoted values, which is near enough for a hint.
+/// The first bracket that is still open before the line where the parser gave up. Quotes are left out of
+/// account but for whole quoted values, which is near enough for a hint.
 fn unclosed_bracket(text: &str, line: usize) -> Option<Place> {
     for number in (line.saturating_sub(8).max(1)..line).rev() {
         let content = text.split('\n').nth(number - 1)?;
@@ -162,8 +162,8 @@ fn word_without_colon(line: &str) -> Option<(usize, usize)> {
     plain.then(|| (start, content.chars().count()))
 }
 
-/// The quote that was opened and never closed. The parser gives up at the file's end or at a line that can't be within
-/// the quotes, so the line is searched whose own quotes don't pair.
+/// The quote that was opened and never closed. The parser gives up at the file's end or at a line that
+/// can't be within the quotes, so the line is searched whose own quotes don't pair.
 fn unclosed_quote(file: &str, text: &str, at: Place) -> Diagnostic {
     let mut found = at;
     for (index, line) in text.split('\n').take(at.line as usize).enumerate() {

@@ -1,4 +1,5 @@
-//! PURE: YAML files with places. Strict scalars, spans, and diagnostics that name the thing, the place and the way out.
+//! PURE: YAML files with places. Strict scalars, spans, and diagnostics that name the thing, the place
+//! and the way out.
 
 mod diagnostic;
 mod mistakes;

@@ -12,8 +12,8 @@ pub struct Node {
     pub place: Place,
 }
 
-/// Strict YAML 1.2: only `true` and `false` are booleans; `NO`, `on`, `012` are texts; `1.10` is a number that keeps
-/// its digits. No tags, no merge keys, no duplicate keys, aliases capped.
+/// Strict YAML 1.2: only `true` and `false` are booleans; `NO`, `on`, `012` are texts; `1.10` is a number
+/// that keeps its digits. No tags, no merge keys, no duplicate keys, aliases capped.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Yaml {
     /// `null`, `~`, or nothing.
@@ -56,8 +56,8 @@ impl Node {
         }
     }
 
-    /// The place of the `offset`-th byte of a text value within its file (`source` is the whole file's text): exact for
-    /// plain scalars and block scalars, near for quoted ones with escapes.
+    /// The place of the `offset`-th byte of a text value within its file (`source` is the whole file's
+    /// text): exact for plain scalars and block scalars, near for quoted ones with escapes.
     pub fn place_within(&self, source: &str, offset: usize, length: usize) -> Place {
         let Some(text) = self.as_text() else { return self.place };
         within::place(self.place, source, text, offset, length)

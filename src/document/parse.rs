@@ -1,12 +1,14 @@
-//! Reads one YAML document into nodes. Works on the events of serde-saphyr's parser rather than through serde, because
-//! only these tell a quoted `"1.10"` from a plain one and where a key stands. It promises: no recursion, bounded depth
-//! and size whatever the text is, no duplicate keys, no tags, no merge keys. Called for every file of a rules folder.
+//! Reads one YAML document into nodes. Works on the events of serde-saphyr's parser rather than through
+//! serde, because only these tell a quoted `"1.10"` from a plain one and where a key stands. It promises:
+//! no recursion, bounded depth and size whatever the text is, no duplicate keys, no tags, no merge keys.
+//! Called for every file of a rules folder.
 
 use super::{Diagnostic, Entry, Node, Place, Yaml, mistakes, within};
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span, StructureStyle};
 use std::collections::HashMap;
 
-/// Levels of maps and lists in each other: a person's file has a handful; the JSON made of it is walked recursively.
+/// Levels of maps and lists in each other: a person's file has a handful; the JSON made of it is walked
+/// recursively.
 const DEPTH_MAX: usize = 64;
 /// Values of one document, those that aliases repeat counted each time: a rules file has some hundreds.
 const NODES_MAX: usize = 100_000;
@@ -116,7 +118,8 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// A block scalar's place is that of its `|` or `>`, from which `place_within` reads; the parser tells its content's.
+    /// A block scalar's place is that of its `|` or `>`, from which `place_within` reads; the parser
+    /// tells its content's.
     fn block_header(&self, span: &Span) -> Place {
         let place = place_of(span);
         let Some(start) = span.start.byte_offset().filter(|start| self.text.is_char_boundary(*start)) else {
@@ -250,7 +253,8 @@ impl<'t> Builder<'t> {
         self.put(node)
     }
 
-    /// Keeps what an alias may repeat. The copy counts too: anchors within anchors would cost depth times size.
+    /// Keeps what an alias may repeat. The copy counts too: anchors within anchors would cost depth times
+    /// size.
     fn remember(&mut self, anchor: usize, node: &Node) -> Result<(), Diagnostic> {
         if anchor != 0 {
             self.spend(node, node.place)?;
@@ -271,7 +275,8 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// Counts what an alias repeats, before it is copied into the tree; its depth counts from where it stands.
+    /// Counts what an alias repeats, before it is copied into the tree; its depth counts from where it
+    /// stands.
     fn spend(&mut self, node: &Node, place: Place) -> Result<(), Diagnostic> {
         let mut left = vec![(node, self.open.len())];
         while let Some((node, depth)) = left.pop() {

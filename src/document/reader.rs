@@ -4,8 +4,9 @@ use super::{Diagnostic, Entry, Node, Place, Yaml};
 use std::time::Duration;
 
 /// A mapping under reading. Every getter takes a key out and reports a value of the wrong kind;
-/// `finish` reports the keys that are left, with did-you-mean among all keys asked for. What it gives out lives as long
-/// as the document (`'a`), so that nodes can be read on after `finish` has given the diagnostics (`'d`) back.
+/// `finish` reports the keys that are left, with did-you-mean among all keys asked for. What it gives out
+/// lives as long as the document (`'a`), so that nodes can be read on after `finish` has given the
+/// diagnostics (`'d`) back.
 pub struct Fields<'a, 'd> {
     file: &'a str,
     what: &'static str,
@@ -16,8 +17,8 @@ pub struct Fields<'a, 'd> {
 }
 
 impl<'a, 'd> Fields<'a, 'd> {
-    /// Starts reading. `what` names the thing in messages ("a rule", "a step"). A node that is no map is reported and
-    /// reads as an empty one.
+    /// Starts reading. `what` names the thing in messages ("a rule", "a step"). A node that is no map is
+    /// reported and reads as an empty one.
     pub fn new(
         file: &'a str,
         what: &'static str,

@@ -142,7 +142,8 @@ fn bombs_end_in_a_diagnostic() {
     let mut billion = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for level in 1..12 {
         let previous = format!("*a{}", level - 1);
-        billion.push_str(&format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(",")));
+        let line = format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(","));
+        billion.push_str(&line);
     }
     assert_eq!(refused(&billion).message, "This file holds more than can be read.");
     for deep in ["[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(70), "x: ".repeat(9000)] {
@@ -153,7 +154,8 @@ fn bombs_end_in_a_diagnostic() {
     assert_eq!(refused(&format!("[{nested}]")).message, "Maps and lists are nested deeper than 64 levels.");
     let mut stacked = String::from("l0: &l0 x\n");
     for level in 1..100 {
-        stacked.push_str(&format!("l{level}: &l{level} [*l{}]\n", level - 1));
+        let line = format!("l{level}: &l{level} [*l{}]\n", level - 1);
+        stacked.push_str(&line);
     }
     assert_eq!(refused(&stacked).message, "Maps and lists are nested deeper than 64 levels.");
 }

@@ -1,10 +1,11 @@
-//! Finds the place of a part of a scalar's text within the file, through quotes, escapes, folds and indentation.
-//! Used to show a mistake of an expression inside YAML where it really stands. Never fails: where the two can't be
-//! brought together, the place of the scalar itself is the answer.
+//! Finds the place of a part of a scalar's text within the file, through quotes, escapes, folds and
+//! indentation. Used to show a mistake of an expression inside YAML where it really stands. Never fails:
+//! where the two can't be brought together, the place of the scalar itself is the answer.
 
 use super::Place;
 
-/// The place of the bytes `offset .. offset + length` of `text`, which is the value of the scalar at `scalar`.
+/// The place of the bytes `offset .. offset + length` of `text`, which is the value of the scalar at
+/// `scalar`.
 pub(super) fn place(scalar: Place, source: &str, text: &str, offset: usize, length: usize) -> Place {
     let Some(start) = byte_of(source, scalar) else { return scalar };
     let raw = &source[start..];
@@ -39,7 +40,7 @@ pub(super) fn byte_of(source: &str, place: Place) -> Option<usize> {
         line => source.match_indices('\n').nth(line as usize - 2)?.0 + 1,
     };
     let line = source[line_start..].split('\n').next()?;
-    let skip = if line.starts_with('\u{feff}') { 1 } else { 0 };
+    let skip = usize::from(line.starts_with('\u{feff}'));
     let column = place.column.checked_sub(1)? as usize + skip;
     match line.char_indices().nth(column) {
         Some((at, _)) => Some(line_start + at),
@@ -175,8 +176,8 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Where a block scalar's content begins, and its indentation: that of the first line with content, less the blanks
-/// that the value itself begins with.
+/// Where a block scalar's content begins, and its indentation: that of the first line with content, less
+/// the blanks that the value itself begins with.
 fn block(raw: &str, text: &str) -> (Style, usize) {
     let header = raw.find('\n').map_or(raw.len(), |at| at + 1);
     let mut start = header;

@@ -1,6 +1,7 @@
-//! Rhai under limits. Promises: an evaluation ends (operations, depth, sizes, the caller's deadline), never panics, has
-//! no side effect, and reads nothing but its scope. Paths are looked up in the JSON itself before rhai runs, each
-//! occurrence as a variable of its own, so that absent ones are `()` and only what is read is converted.
+//! Rhai under limits. Promises: an evaluation ends (operations, depth, sizes, the caller's deadline),
+//! never panics, has no side effect, and reads nothing but its scope. Paths are looked up in the JSON
+//! itself before rhai runs, each occurrence as a variable of its own, so that absent ones are `()` and
+//! only what is read is converted.
 
 use super::errors;
 use super::functions::{self, Tables};
@@ -14,12 +15,13 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{AST, Dynamic, INT, ImmutableString, OptimizationLevel};
+use rhai::{AST, Dynamic, EvalAltResult, INT, ImmutableString, OptimizationLevel, Position};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 /// What a rules folder brings: `lib/*.rhai` and `tables/*.csv`, path within the folder to text.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,8 @@ const EXPRESSION_BYTES_MAX: usize = 64 << 10;
 const VARIABLES_MAX: usize = 1_000;
 /// Functions of one text, closures included: checking them takes the square of it.
 const FUNCTIONS_MAX: usize = 256;
+/// Levels of lists and maps within each other: a body of more is unreadable from the start.
+const NESTED_MAX: usize = 160;
 /// Operations between two looks at the deadline.
 const DEADLINE_OPERATIONS: u64 = 128;
 
@@ -79,6 +83,9 @@ pub struct Expression {
 struct Program {
     ast: AST,
     slots: Vec<Slot>,
+    /// It can build values nested as deep as the limits of sizes allow, which takes stack to walk and to
+    /// drop.
+    deep: bool,
 }
 
 /// A variable of the rewritten text that stands for a path.
@@ -120,7 +127,8 @@ pub struct EvalError {
 }
 
 impl Engine {
-    /// Builds an engine. Mistakes in scripts and tables come as (file, byte offset, error); what is readable is there.
+    /// Builds an engine. Mistakes in scripts and tables come as (file, byte offset, error); what is
+    /// readable is there.
     pub fn build(scripts: &Scripts, limits: Limits) -> (Self, Vec<(String, SyntaxError)>) {
         let mut mistakes = Vec::new();
         let tables = Arc::new(Tables::read(&scripts.tables, &mut mistakes));
@@ -132,8 +140,8 @@ impl Engine {
         (Self { rhai, tables, known, scripts: names }, mistakes)
     }
 
-    /// Compiles one expression. Unknown functions and wrong numbers of arguments are errors here, with did-you-mean.
-    /// `names` are the names in scope; another free name is an error, with did-you-mean.
+    /// Compiles one expression. Unknown functions and wrong numbers of arguments are errors here, with
+    /// did-you-mean. `names` are the names in scope; another free name is an error, with did-you-mean.
     pub fn compile(&self, text: &str, names: &[&str]) -> Result<Expression, SyntaxError> {
         if text.len() > EXPRESSION_BYTES_MAX {
             return Err(SyntaxError::new("The expression is too long.", 0)
@@ -163,7 +171,9 @@ impl Engine {
         paths.dedup();
         let (rewritten, slots) = rewrite(text, &paths);
         let ast = self.rhai.compile(&rewritten).map_err(|error| errors::syntax(text, &error))?;
-        Ok(Expression { text: text.to_owned(), paths, program: Some(Program { ast, slots }) })
+        let deep = found.repeats || found.calls.iter().any(|call| self.known.is_script(&call.name));
+        let deep = deep || !found.imports.is_empty();
+        Ok(Expression { text: text.to_owned(), paths, program: Some(Program { ast, slots, deep }) })
     }
 
     fn paths_of(&self, text: &str, found: &Found, names: &[&str]) -> Result<Vec<Path>, SyntaxError> {
@@ -192,8 +202,8 @@ impl Engine {
         Ok(paths)
     }
 
-    /// Evaluates. A lone path is looked up in the JSON itself (so that big numbers survive, null stays null and missing
-    /// is missing); from anything else `()` is missing.
+    /// Evaluates. A lone path is looked up in the JSON itself (so that big numbers survive, null stays
+    /// null and missing is missing); from anything else `()` is missing.
     pub fn evaluate(&self, expression: &Expression, scope: &Scope) -> Result<Outcome, EvalError> {
         let Some(program) = &expression.program else {
             let path = &expression.paths[0];
@@ -203,17 +213,13 @@ impl Engine {
                 Err(message) => Err(EvalError { message: format!("{message}."), offset: Some(path.at.0) }),
             };
         };
-        let value = self.run(expression, program, scope)?;
-        if value.is_unit() {
-            return Ok(Err(Missing));
+        if program.deep {
+            return on_a_large_stack(|| self.run(expression, program, scope));
         }
-        to_json(value).map(Ok).map_err(|what| EvalError {
-            message: format!("The expression came to {what}, which can't be sent or stored."),
-            offset: None,
-        })
+        self.run(expression, program, scope)
     }
 
-    fn run(&self, expression: &Expression, program: &Program, scope: &Scope) -> Result<Dynamic, EvalError> {
+    fn run(&self, expression: &Expression, program: &Program, scope: &Scope) -> Result<Outcome, EvalError> {
         let mut faults = Vec::new();
         let mut variables = rhai::Scope::new();
         for slot in &program.slots {
@@ -226,10 +232,22 @@ impl Engine {
                 Err(message) => faults.push((slot.name.clone(), slot.path.at.0, message)),
             }
         }
-        self.rhai
-            .eval_ast_with_scope::<Dynamic>(&mut variables, &program.ast)
-            .map(Dynamic::flatten)
-            .map_err(|error| errors::evaluation(&expression.text, &error, &faults))
+        // Rhai has `unreachable!`s of its own; none is known to be reached.
+        let evaluate = || self.rhai.eval_ast_with_scope::<Dynamic>(&mut variables, &program.ast);
+        let value = std::panic::catch_unwind(AssertUnwindSafe(evaluate))
+            .map_err(|_| EvalError {
+                message: "The expression failed within the language itself.".into(),
+                offset: None,
+            })?
+            .map_err(|error| errors::evaluation(&expression.text, &error, &faults))?
+            .flatten();
+        if value.is_unit() {
+            return Ok(Err(Missing));
+        }
+        to_json(value).map(Ok).map_err(|what| EvalError {
+            message: format!("The expression came to {what}, which can't be sent or stored."),
+            offset: None,
+        })
     }
 
     /// Evaluates to true or false; anything else is an error that says what it was.
@@ -251,8 +269,8 @@ impl Expression {
         &self.text
     }
 
-    /// All paths that it reads, by its syntax tree: also those of branches not taken; into arguments of functions, not
-    /// inside them. Sorted by place.
+    /// All paths that it reads, by its syntax tree: also those of branches not taken; into arguments of
+    /// functions, not inside them. Sorted by place.
     pub fn paths(&self) -> &[Path] {
         &self.paths
     }
@@ -306,11 +324,38 @@ fn raw_engine(limits: Limits) -> rhai::Engine {
     engine.on_progress(|operations| {
         (operations % DEADLINE_OPERATIONS == 0 && expired()).then_some(Dynamic::UNIT)
     });
+    #[expect(
+        deprecated,
+        reason = "it is not deprecated; rhai marks so what may change between its versions"
+    )]
+    engine.on_var(|name, _, context| {
+        let deep = context.scope().get(name).is_some_and(|value| nests_deeper(value, NESTED_MAX));
+        if deep { Err(too_deep()) } else { Ok(None) }
+    });
     // What is absent has no parts, and asking for them is no error.
-    engine.register_indexer_get(|_: &mut (), _: ImmutableString| ());
-    engine.register_indexer_get(|_: &mut (), _: INT| ());
+    engine.register_indexer_get(|(): &mut (), _: ImmutableString| ());
+    engine.register_indexer_get(|(): &mut (), _: INT| ());
     engine.on_invalid_array_index(|_, _, _| Ok(Dynamic::UNIT.into()));
     engine
+}
+
+/// Whether first items within first items go deeper: what wraps itself again and again, and costs the
+/// square of its depth to copy and measure. (What hides its depth better still ends by the limits.)
+fn nests_deeper(value: &Dynamic, depth: usize) -> bool {
+    let Some(left) = depth.checked_sub(1) else { return true };
+    if let Ok(items) = value.as_array_ref() {
+        return items.first().is_some_and(|item| nests_deeper(item, left));
+    }
+    if let Ok(entries) = value.as_map_ref() {
+        return entries.values().next().is_some_and(|item| nests_deeper(item, left));
+    }
+    false
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "rhai boxes its errors")]
+fn too_deep() -> Box<EvalAltResult> {
+    let message = format!("lists and maps are nested deeper than {NESTED_MAX} levels");
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
 /// The path that the whole text is, where its name is in scope.
@@ -322,8 +367,9 @@ fn lone(text: &str, names: &[&str]) -> Option<Path> {
     (whole && known).then_some(path)
 }
 
-/// Puts a variable in the place of each path, as long as the path was, so that all positions stay what they are. Each
-/// occurrence gets its own: rhai would share a captured variable and then refuse to read it while it is worked on.
+/// Puts a variable in the place of each path, as long as the path was, so that all positions stay what
+/// they are. Each occurrence gets its own: rhai would share a captured variable and then refuse to read
+/// it while it is worked on.
 fn rewrite(text: &str, paths: &[Path]) -> (String, Vec<Slot>) {
     let mut rewritten = String::with_capacity(text.len());
     let mut slots = Vec::with_capacity(paths.len());
@@ -372,6 +418,39 @@ fn fresh_names(text: &str) -> impl Iterator<Item = String> {
     let one = letters().map(|letter| format!("_{letter}"));
     let two = letters().flat_map(move |first| letters().map(move |second| format!("_{first}{second}")));
     one.chain(two).filter(move |name| !taken.contains(name))
+}
+
+/// Bytes of stack for what may be nested: 20 000 levels of lists and maps, some hundred bytes each to
+/// walk or drop.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Runs the work on a thread with a large stack (only what is used of it takes memory). It asks this
+/// thread for the deadline.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> Result<T, EvalError> + Send) -> Result<T, EvalError> {
+    let deadline = DEADLINES.with(|deadlines| deadlines.borrow().last().cloned());
+    let failed = |message: &str| EvalError { message: message.to_owned(), offset: None };
+    std::thread::scope(|threads| {
+        let (ask, asked) = mpsc::sync_channel::<()>(0);
+        let (answer, answered) = mpsc::sync_channel::<bool>(0);
+        let limited = deadline.is_some();
+        let job = move || {
+            if !limited {
+                drop((ask, answered));
+                return work();
+            }
+            with_deadline(move || ask.send(()).is_err() || answered.recv().unwrap_or(true), work)
+        };
+        let Ok(handle) = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(threads, job)
+        else {
+            return Err(failed("There is no thread left to evaluate the expression; it can be tried again."));
+        };
+        while asked.recv().is_ok() {
+            if answer.send(deadline.as_ref().is_some_and(|expired| expired())).is_err() {
+                break;
+            }
+        }
+        handle.join().unwrap_or_else(|_| Err(failed("The expression failed within the language itself.")))
+    })
 }
 
 type Expired = Rc<dyn Fn() -> bool>;

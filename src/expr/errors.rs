@@ -101,8 +101,8 @@ fn sentence(words: &str) -> String {
     format!("{first}{}.", chars.as_str())
 }
 
-/// Why an evaluation failed. `faults` says what is wrong with the paths that could not be read, by the names that they
-/// have in the rewritten expression.
+/// Why an evaluation failed. `faults` says what is wrong with the paths that could not be read, by the
+/// names that they have in the rewritten expression.
 pub(super) fn evaluation(text: &str, error: &EvalAltResult, faults: &[(String, usize, String)]) -> EvalError {
     let place = error.position();
     let mut inner = error;
@@ -149,8 +149,9 @@ fn words(error: &EvalAltResult) -> String {
         EvalAltResult::ErrorTooManyModules(_) => "There are too many imports.".into(),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => not_for_these(signature),
         EvalAltResult::ErrorDotExpr(message, _) => property(message),
-        EvalAltResult::ErrorPropertyNotFound(name, _) => format!("There is no `{name}` here."),
-        EvalAltResult::ErrorVariableNotFound(name, _) => format!("There is no `{name}` here."),
+        EvalAltResult::ErrorPropertyNotFound(name, _) | EvalAltResult::ErrorVariableNotFound(name, _) => {
+            format!("There is no `{name}` here.")
+        }
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("There is no script `{name}` in lib/."),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if !wanted.is_empty() => {
             format!("{} is needed here, and this is {}.", capital(kind_of_type(wanted)), kind_of_type(found))
@@ -165,10 +166,10 @@ fn words(error: &EvalAltResult) -> String {
         EvalAltResult::ErrorStringBounds(length, index, _) => {
             format!("There is no character {index} in a text of {length}.")
         }
-        EvalAltResult::ErrorFor(_) => "Only lists, maps' keys, texts' characters and ranges can be gone through with `for`.".into(),
+        EvalAltResult::ErrorFor(_) => "This can't be gone through with `for`; a list or a range can.".into(),
         EvalAltResult::ErrorDataRace(..) => {
-            "A function given to a method reads the very list that the method works on; copy one of them to a name of \
-             its own first."
+            "A function given to a method reads the very list that the method works on; copy one of them to a \
+             name of its own first."
                 .into()
         }
         EvalAltResult::ErrorAssignmentToConstant(name, _) => format!("`{name}` can't be changed."),

@@ -1,6 +1,6 @@
-//! PURE: the language of rules and manifests. `{{ rhai }}` templates, rhai under limits, functions, and which payload
-//! paths an expression reads. Data is never code: a raw engine with chosen packages, no file, network, `eval`, `sleep`,
-//! `timestamp`; imports only from the folder's `lib/`.
+//! PURE: the language of rules and manifests. `{{ rhai }}` templates, rhai under limits, functions, and
+//! which payload paths an expression reads. Data is never code: a raw engine with chosen packages, no
+//! file, network, `eval`, `sleep`, `timestamp`; imports only from the folder's `lib/`.
 
 mod engine;
 mod errors;

@@ -63,8 +63,8 @@ impl Path {
         Cow::Borrowed(self)
     }
 
-    /// The value at the path, `None` where something on the way is absent or null; an error sentence where something
-    /// on the way is a text, a number or a list and has no such thing.
+    /// The value at the path, `None` where something on the way is absent or null; an error sentence
+    /// where something on the way is a text, a number or a list and has no such thing.
     pub(super) fn resolve<'s>(&self, scope: &'s Scope) -> Result<Option<Cow<'s, Value>>, String> {
         let Some(root) = scope.get(&self.root) else { return Ok(None) };
         let mut value: &'s Value = root;
@@ -133,7 +133,8 @@ impl std::fmt::Display for Path {
     }
 }
 
-/// Reads the path that begins with a name at `offset`; `None` where no name begins there. A method's name is no part of it.
+/// Reads the path that begins with a name at `offset`; `None` where no name begins there. A method's name
+/// is no part of it.
 pub(super) fn scan(text: &str, offset: usize) -> Option<Path> {
     let root_length = word(text.get(offset..)?)?;
     let mut end = offset + root_length;
@@ -168,6 +169,7 @@ fn property(text: &str, at: usize) -> Option<(Segment, usize)> {
     (!call).then(|| (Segment::Name(text[start..end].to_owned()), end))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "like `property`, which may find none")]
 fn index(text: &str, at: usize) -> Option<(Segment, usize)> {
     let start = at + blanks(&text[at..]);
     let rest = &text[start..];

@@ -1,12 +1,12 @@
-//! The folder's own scripts: `lib/*.rhai`, checked like expressions, callable by all of them with or without `import`.
-//! Also the checks of calls and imports that scripts and expressions share.
+//! The folder's own scripts: `lib/*.rhai`, checked like expressions, callable by all of them with or
+//! without `import`. Also the checks of calls and imports that scripts and expressions share.
 
 use super::functions::{Known, Tables, check_literals};
 use super::syntax::{self, Found};
 use super::{SyntaxError, errors};
 use crate::document::suggest;
 use rhai::module_resolvers::StaticModuleResolver;
-use rhai::{AST, FnAccess, Module, Shared};
+use rhai::{AST, FnAccess, Module, Shared, Stmt};
 use std::collections::BTreeMap;
 
 /// A script that can be read.
@@ -81,6 +81,16 @@ fn check(
         .iter_functions()
         .map(|function| (function.name.to_owned(), function.params.len()))
         .collect();
+    if let Some(other) = script
+        .ast
+        .statements()
+        .iter()
+        .find(|statement| !matches!(statement, Stmt::Import(..) | Stmt::Noop(_)))
+    {
+        let offset = errors::offset_of(text, other.position());
+        return Err(SyntaxError::new("Only functions and imports can stand here.", offset)
+            .hint("put it inside of a function: fn name() { … }"));
+    }
     let mut imports = Vec::new();
     for found in [syntax::walk(&script.ast), syntax::walk_functions(&script.ast)] {
         if let Some(free) = found.names.iter().find(|name| !name.name.contains("::")) {

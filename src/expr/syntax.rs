@@ -1,6 +1,6 @@
-//! Walks rhai's syntax tree: which paths are read, which functions are called with how many arguments, which names are
-//! nobody's. Knows local variables, parameters of closures and what closures capture. Called by `engine` for
-//! expressions and by `scripts` for the functions of `lib/`.
+//! Walks rhai's syntax tree: which paths are read, which functions are called with how many arguments,
+//! which names are nobody's. Knows local variables, parameters of closures and what closures capture.
+//! Called by `engine` for expressions and by `scripts` for the functions of `lib/`.
 
 use rhai::{AST, Expr, FnCallExpr, FnPtr, Position, Stmt, StmtBlock};
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ pub(super) struct Found {
     pub names: Vec<NameUse>,
     pub calls: Vec<Call>,
     pub imports: Vec<(Option<String>, Position)>,
+    /// There are loops or closures: what can build values nested without an end.
+    pub repeats: bool,
 }
 
 /// Walks the statements of a text; the bodies of its closures where they stand.
@@ -102,6 +104,7 @@ impl<'a> Walker<'a> {
     fn statement(&mut self, statement: &Stmt) {
         match statement {
             Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
+                self.found.repeats |= !matches!(statement, Stmt::If(..));
                 self.expression(&flow.expr);
                 self.block(&flow.body);
                 self.block(&flow.branch);
@@ -117,6 +120,7 @@ impl<'a> Walker<'a> {
             }
             Stmt::For(parts, _) => {
                 let (item, counter, flow) = &**parts;
+                self.found.repeats = true;
                 self.expression(&flow.expr);
                 let outer = self.locals.len();
                 self.locals.push(item.name.to_string());
@@ -204,8 +208,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// A block; or a closure with what it captures, which rhai writes as a block that shares the variables and hands
-    /// them to the closure as its first parameters. Inside they mean what they mean outside.
+    /// A block; or a closure with what it captures, which rhai writes as a block that shares the
+    /// variables and hands them to the closure as its first parameters. Inside they mean what they mean
+    /// outside.
     fn captured(&mut self, block: &StmtBlock) {
         if let [Stmt::Share(_), Stmt::Expr(curry)] = block.statements()
             && let Expr::FnCall(call, _) = &**curry
@@ -219,6 +224,7 @@ impl<'a> Walker<'a> {
     }
 
     fn closure(&mut self, name: &str, captured: usize) {
+        self.found.repeats = true;
         let Some(parameters) = self.closures.get(name).cloned() else { return };
         let body = self.body(name, parameters.len());
         let outer = self.locals.len();

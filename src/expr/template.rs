@@ -16,8 +16,8 @@ pub enum Part {
     },
 }
 
-/// A text with `{{ }}` parts, compiled. The end of a part is found by a scanner that knows rhai's strings, comments and
-/// braces; a literal `{{` is `{{ "{{" }}`.
+/// A text with `{{ }}` parts, compiled. The end of a part is found by a scanner that knows rhai's
+/// strings, comments and braces; a literal `{{` is `{{ "{{" }}`.
 pub struct Template {
     /// The parts in order.
     pub parts: Vec<Part>,
@@ -79,8 +79,8 @@ impl Template {
         })
     }
 
-    /// Evaluates. A lone part keeps its type, and missing is `Err(Missing)`. In mixed text each part must be there:
-    /// missing or null is an error that names the part; maps and lists go in as JSON text.
+    /// Evaluates. A lone part keeps its type, and missing is `Err(Missing)`. In mixed text each part must
+    /// be there: missing or null is an error that names the part; maps and lists go in as JSON text.
     pub fn evaluate(&self, engine: &Engine, scope: &Scope) -> Result<Outcome, EvalError> {
         if self.lone().is_some()
             && let Some((expression, offset)) = self.expressions().next()
@@ -100,7 +100,8 @@ impl Template {
                             let what = if value.is_ok() { "null" } else { "missing" };
                             let shown = expression.text().trim();
                             let message = format!(
-                                "`{shown}` is {what}, and the text around it needs it; default_to({shown}, \"\") would leave it empty."
+                                "`{shown}` is {what}, and the text around it needs it; \
+                                 default_to({shown}, \"\") would leave it empty."
                             );
                             return Err(EvalError { message, offset: Some(start) });
                         }
@@ -212,7 +213,8 @@ fn end_of_quoted(bytes: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-/// `'x'`, `'\n'`, `'\u1234'`; a quote that is none of these is skipped alone, and the parser says what is wrong.
+/// `'x'`, `'\n'`, `'\u1234'`; a quote that is none of these is skipped alone, and the parser says what is
+/// wrong.
 fn end_of_character(text: &str, start: usize) -> usize {
     let rest = &text[start + 1..];
     let mut chars = rest.char_indices();

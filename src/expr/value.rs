@@ -1,5 +1,5 @@
-//! Values between JSON and rhai. Numbers keep their digits on a lone path; in rhai whole numbers are i64, others f64,
-//! and those beyond i64 a type of their own that prints and passes through unharmed.
+//! Values between JSON and rhai. Numbers keep their digits on a lone path; in rhai whole numbers are i64,
+//! others f64, and those beyond i64 a type of their own that prints and passes through unharmed.
 
 use rhai::{Dynamic, Engine};
 use serde_json::{Map, Number, Value};
@@ -8,8 +8,9 @@ use std::sync::Arc;
 /// Levels of lists and maps in each other that come back from rhai; JSON is walked recursively from then on.
 const DEPTH_MAX: usize = 64;
 
-/// The names an expression can read, each a JSON value. Cheap to clone. Only what an expression reads is converted to
-/// rhai, each time it is evaluated: that is less than keeping (and copying) a converted payload.
+/// The names an expression can read, each a JSON value. Cheap to clone. Only what an expression reads is
+/// converted to rhai, each time it is evaluated: that is less than keeping (and copying) a converted
+/// payload.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     pub(super) roots: Vec<(String, Arc<Value>)>,
@@ -81,7 +82,8 @@ fn number_to_rhai(number: &Number) -> Dynamic {
     }
 }
 
-/// Rhai to JSON, where the value itself is there: `()` within a list or map is null. The error says what can't be one.
+/// Rhai to JSON, where the value itself is there: `()` within a list or map is null. The error says what
+/// can't be one.
 pub(super) fn to_json(value: Dynamic) -> Result<Value, String> {
     convert(value, 0)
 }

@@ -57,10 +57,12 @@ pub(super) fn present(value: &Dynamic) -> bool {
     !value.is_unit()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "all functions have one shape")]
 fn is_present(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     Ok(present(&arguments[0]).into())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "all functions have one shape")]
 fn first_of(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     let first = arguments.iter().find(|argument| present(argument));
     // A fallback may be blank on purpose.

@@ -1,4 +1,5 @@
-//! Custom fields as booking systems send them: a list of `{ custom_field: { title, name }, display_value, value }`.
+//! Custom fields as booking systems send them: a list of `{ custom_field: { title, name }, display_value,
+//! value }`.
 
 use super::choices::present;
 use super::{Context, Function, text_of};

@@ -58,6 +58,11 @@ impl Known {
         known
     }
 
+    /// Whether a script has a function of that name.
+    pub fn is_script(&self, name: &str) -> bool {
+        self.scripts.contains_key(name)
+    }
+
     /// Whether there is a function of that name.
     pub fn has(&self, name: &str) -> bool {
         self.native.contains_key(name) || self.scripts.contains_key(name)

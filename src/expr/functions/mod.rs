@@ -1,6 +1,7 @@
-//! The functions that rules and manifests may call. They are data: one table per subject, with name, arguments, a line
-//! and an example; `check` and the pages show the same. Functions know no clock, file or network. Given nothing (`()`)
-//! as their main argument they come to nothing (questions: to false) rather than fail.
+//! The functions that rules and manifests may call. They are data: one table per subject, with name,
+//! arguments, a line and an example; `check` and the pages show the same. Functions know no clock, file
+//! or network. Given nothing (`()`) as their main argument they come to nothing (questions: to false)
+//! rather than fail.
 
 mod choices;
 mod dates;
@@ -163,7 +164,8 @@ fn run(function: &Function, context: &Context<'_>, arguments: &[Dynamic]) -> Res
     Ok(value)
 }
 
-/// Mistakes in arguments that are written out: tables and columns that are not there, formats and zones that are none.
+/// Mistakes in arguments that are written out: tables and columns that are not there, formats and zones
+/// that are none.
 pub(super) fn check_literals(call: &Call, tables: &Tables) -> Result<(), (SyntaxError, Option<Position>)> {
     let mut literals: Vec<Option<(&str, Position)>> = Vec::new();
     literals.extend(call.method.then_some(None));

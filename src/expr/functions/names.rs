@@ -1,5 +1,5 @@
-//! Names of people. There is no right way to split one; these follow what front desks do: the last word is the family
-//! name, with the particles before it, and `Lee, Mary` is turned round.
+//! Names of people. There is no right way to split one; these follow what front desks do: the last word
+//! is the family name, with the particles before it, and `Lee, Mary` is turned round.
 
 use super::{Context, Function, text_of};
 use rhai::Dynamic;

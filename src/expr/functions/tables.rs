@@ -1,4 +1,5 @@
-//! The folder's lookup tables: `tables/NAME.csv`, the first line names the columns, the first column is the key.
+//! The folder's lookup tables: `tables/NAME.csv`, the first line names the columns, the first column is
+//! the key.
 
 use super::super::SyntaxError;
 use super::{Context, Function, text_of};

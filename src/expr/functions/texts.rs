@@ -137,7 +137,7 @@ fn split(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     if separator.is_empty() {
         return Ok(Dynamic::from_array(vec![text.into()]));
     }
-    Ok(Dynamic::from_array(text.split(&separator).map(|part| part.into()).collect()))
+    Ok(Dynamic::from_array(text.split(&separator).map(Into::into).collect()))
 }
 
 fn join(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {

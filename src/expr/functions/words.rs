@@ -58,11 +58,8 @@ fn digits(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
 
 fn sha256(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     let hash = Sha256::digest(text_of(&arguments[0])?.as_bytes());
-    let mut text = String::with_capacity(64);
-    for byte in hash {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    Ok(text.into())
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    Ok(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>().into())
 }
 
 fn strip_html(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
@@ -143,16 +140,9 @@ fn entities(text: &str) -> String {
             };
             Some((c, end + 1))
         });
-        match decoded {
-            Some((c, length)) => {
-                plain.push(c);
-                rest = &after[length..];
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
-        }
+        let (c, length) = decoded.unwrap_or(('&', 0));
+        plain.push(c);
+        rest = &after[length..];
     }
     plain.push_str(rest);
     plain
