@@ -133,11 +133,7 @@ impl App {
             self.carry_links_over(&ruleset).await?;
         }
         self.open_doors(&ruleset).await?;
-        self.rulesets.keep(&ruleset);
-        match self.active.write() {
-            Ok(mut active) => *active = Some(ruleset.clone()),
-            Err(poisoned) => *poisoned.into_inner() = Some(ruleset.clone()),
-        }
+        self.take_up(&ruleset);
         if let Some(before) = before.filter(|before| before.hash != ruleset.hash) {
             self.cancel_ended_rules(&before, &ruleset).await?;
             tracing::info!(ruleset = ruleset.hash, rules = ruleset.rules.len(), "the rules were activated");
@@ -147,12 +143,26 @@ impl App {
         Ok(())
     }
 
+    /// From now on it is the active one in this process.
+    fn take_up(&self, ruleset: &Arc<Ruleset>) {
+        self.rulesets.keep(ruleset);
+        match self.active.write() {
+            Ok(mut active) => *active = Some(ruleset.clone()),
+            Err(poisoned) => *poisoned.into_inner() = Some(ruleset.clone()),
+        }
+    }
+
     /// Part of the start: the ruleset that was active last works until the folder says otherwise.
     pub(super) async fn take_last_ruleset(&self) -> Result<(), StoreError> {
         let Some(stored) = self.store.active_ruleset().await? else { return Ok(()) };
         let Ok(files) = Files::from_json(&stored.files) else { return Ok(()) };
         let compiled = compile(&files, None);
         match compiled.ruleset {
+            // A command beside the serving node writes nothing about rulesets: that node may have gone on meanwhile.
+            Some(ruleset) if !self.places.exclusive => {
+                self.take_up(&ruleset);
+                Ok(())
+            }
             Some(ruleset) => {
                 self.activate(ruleset, &files).await?;
                 self.folder.lock().await.active = files;

@@ -2,12 +2,14 @@
 
 mod activate;
 mod ask;
+mod machine;
 mod rulesets;
 mod secrets;
 mod serve;
 
 pub use activate::FolderState;
 pub use ask::{AskError, Replayed, SecretState};
+pub use machine::Machine;
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeOptions, Served, serve};
 

@@ -1,13 +1,60 @@
 //! `waypost check`: validates a ruleset and tells all that is wrong with it, with the place, the excerpt and a way out.
 //! Needs no database. Exit code 1 where there is an error, 0 with warnings, 2 where there is no folder to check.
 
+use super::Ended;
+use super::options::{FormOptions, RulesOptions, StoreOptions};
 use crate::connectors::SecretRef;
 use crate::document::{Diagnostic, Severity, render};
+use crate::ports::Secrets;
 use crate::rules::{Ruleset, compile};
 use crate::workspace::{FolderRead, read_folder};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
+
+/// Validate a rules folder: mistakes with their place and a way out
+///
+/// Needs no database; where the data is at hand, secrets without a value are told too. Ends with 1 where there is an
+/// error, and with 0 where there are only warnings.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  waypost check --rules rules")]
+pub(super) struct Args {
+    #[command(flatten)]
+    rules: RulesOptions,
+    #[command(flatten)]
+    store: StoreOptions,
+    #[command(flatten)]
+    form: FormOptions,
+}
+
+/// The vault is an extra: it gets so long.
+const VAULT_WAIT: Duration = Duration::from_secs(3);
+
+/// The command.
+pub(super) async fn command(args: Args) -> anyhow::Result<Ended> {
+    let app = match args.store.holds_something() {
+        true => tokio::time::timeout(VAULT_WAIT, args.store.open()).await.ok().and_then(Result::ok),
+        false => None,
+    };
+    let app = app.filter(|app| app.vault_problem().is_none());
+    let code = match &app {
+        Some(app) => {
+            let has = |name: &str| app.secrets.vault(name).is_some();
+            run_with_vault(&args.rules.rules, args.form.json, Some(&has))?
+        }
+        None => run(&args.rules.rules, args.form.json)?,
+    };
+    if let Some(app) = app {
+        app.store.close().await;
+    }
+    Ok(match code {
+        0 => Ended::Fine,
+        1 => Ended::NotFine,
+        _ => Ended::WrongUse,
+    })
+}
 
 /// Whether the vault has a value for a name; `None` where no vault is at hand, and then nothing is said about it.
 pub type Vault<'v> = Option<&'v dyn Fn(&str) -> bool>;

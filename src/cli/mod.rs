@@ -1,3 +1,105 @@
-//! Face: one file per command.
+//! Face: the command line. One file per command; each says what it has to say to standard output, what went wrong to
+//! standard error, and ends with 0 (fine), 1 (the thing asked about is not fine) or 2 (wrong use).
+//!
+//! Beside the commands: `options` (what several take), `output` (how things are said), `filters` (of the lists),
+//! `explained` (why fields have their values, also for the demo).
 
 pub mod check;
+mod logging;
+mod options;
+mod output;
+mod send;
+mod serve;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use output::{Wrong, sentence};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What is still at work when a command is done gets so long.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Brings bookings from booking systems into CRMs, by rules that you write.
+#[derive(Parser)]
+#[command(name = "waypost", version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "Example:
+  waypost demo                         see a webhook go all the way, on this machine only
+  waypost serve --rules rules          the router
+  waypost runs --state failed          what needs a look";
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Check(check::Args),
+    Send(send::Args),
+}
+
+/// How a command ended, where it could be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// 0.
+    Fine,
+    /// 1: the thing asked about is not fine.
+    NotFine,
+    /// 2: it was asked in a way that can't be answered.
+    WrongUse,
+    /// 130: somebody was in a hurry to stop it.
+    Interrupted,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        Self::from(match ended {
+            Ended::Fine => 0,
+            Ended::NotFine => 1,
+            Ended::WrongUse => 2,
+            Ended::Interrupted => 130,
+        })
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come this way too.
+            let _ = error.print();
+            let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if fine { Ended::Fine } else { Ended::WrongUse }.into();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("Waypost could not start: {error}.");
+            return Ended::NotFine.into();
+        }
+    };
+    let ended = runtime.block_on(run(cli.command));
+    runtime.shutdown_timeout(LINGER);
+    match ended {
+        Ok(ended) => ended.into(),
+        Err(error) => {
+            eprintln!("{}", sentence(&error));
+            if error.is::<Wrong>() { Ended::WrongUse } else { Ended::NotFine }.into()
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<Ended> {
+    if !matches!(command, Command::Serve(_)) {
+        logging::quiet();
+    }
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::command(args).await,
+        Command::Send(args) => send::run(args).await,
+    }
+}
