@@ -114,9 +114,10 @@ pub fn classify(
         outputs.extend(rule.outputs(&seen));
     }
     let waits = matches!(class, AnswerClass::Throttle | AnswerClass::Retry | AnswerClass::MaybeDone);
+    let told = waits.then(|| retry_after(answer, now)).flatten();
     let wait_ms = rule
         .and_then(|rule| rule.wait_ms(&seen, now))
-        .or_else(|| waits.then(|| retry_after(answer, now)).flatten())
+        .max(told)
         .map(|wait| wait.clamp(0, WAIT_MS_MAX))
         .filter(|wait| *wait > 0);
     Classified { class, wait_ms, outputs, message: message(class, rule, &seen) }

@@ -1,6 +1,7 @@
 //! Rules about answers: by status, header and body; the first that holds says what an answer means.
 
 use super::answer::{AnswerClass, WAIT_MS_MAX, http_date};
+use super::manifest::{Verified, read_verified};
 use super::request::plain;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::domain::Millis;
@@ -15,6 +16,8 @@ use std::ops::RangeInclusive;
 pub struct AnswerRule {
     /// The class.
     pub class: AnswerClass,
+    /// How sure we are of it, where it says so.
+    pub verified: Option<Verified>,
     status: Vec<RangeInclusive<u16>>,
     headers: Vec<(String, Test)>,
     body: Vec<(String, Test)>,
@@ -258,7 +261,9 @@ fn read_answer(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Op
     let messages = fields.texts("message");
     let wait = fields.node("wait");
     let outputs = fields.node("outputs");
+    let verified = fields.text("verified");
     fields.finish();
+    let verified = read_verified(file, verified.as_deref(), node.place, diagnostics);
     let status = read_status(file, status, diagnostics);
     let headers: Vec<(String, Test)> = read_tests(file, "header", header, diagnostics)
         .into_iter()
@@ -273,7 +278,7 @@ fn read_answer(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Op
     let outputs = read_taken(file, outputs, diagnostics);
     let class = read_class(file, node.place, &is?, diagnostics)?;
     let messages = messages.into_iter().map(|(text, _)| text).collect();
-    Some(AnswerRule { class, status, headers, body, messages, wait, outputs })
+    Some(AnswerRule { class, verified, status, headers, body, messages, wait, outputs })
 }
 
 fn read_class(

@@ -43,3 +43,8 @@ pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use source::{Source, SourceSpec, read_source};
+
+#[cfg(test)]
+mod records_tests;
+#[cfg(test)]
+mod tests;

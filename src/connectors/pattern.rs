@@ -74,7 +74,8 @@ impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |what: &str| Err(format!("`{text}` is not a pattern of paths: {what}"));
         let mut segments = Vec::new();
-        for piece in text.split('.') {
+        let mut pieces = text.split('.').peekable();
+        while let Some(piece) = pieces.next() {
             let mut name = piece;
             let mut items = 0;
             while let Some(shorter) = name.strip_suffix("[]") {
@@ -86,7 +87,10 @@ impl Pattern {
                 if rest.contains('*') {
                     return wrong("a name has one `*` or `**`");
                 }
-                segments.push(Segment::Name(String::new(), Some(rest.to_owned())));
+                // `**.uri`: the next piece is the name.
+                if !(rest.is_empty() && pieces.peek().is_some()) {
+                    segments.push(Segment::Name(String::new(), Some(rest.to_owned())));
+                }
             } else if name.is_empty() || name.contains(['[', ']', '/']) {
                 return wrong("write names with dots between, `[]` after a list");
             } else if let Some((before, after)) = name.split_once('*') {

@@ -6,6 +6,7 @@ mod outbound;
 mod secrets;
 mod store;
 mod store_rows;
+mod store_views;
 mod think;
 
 pub use clock::{Clock, Entropy};
@@ -13,4 +14,5 @@ pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};
 pub use secrets::Secrets;
 pub use store::{Store, StoreError};
 pub use store_rows::*;
+pub use store_views::*;
 pub use think::Think;

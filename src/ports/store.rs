@@ -1,7 +1,7 @@
 //! The store: what the stages and the faces may ask of the database. Each method owns its transaction; on the hot path
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
-use super::store_rows::{
+use super::{
     AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
     DueRun, EventView, LinkRow, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
     SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,

@@ -38,8 +38,7 @@ fn find(arguments: &[Dynamic], wanted: &[&str]) -> Result<Dynamic, String> {
     };
     let title = text_of(&arguments[1])?;
     let title = title.trim();
-    let Some(values) = owner.get("custom_field_values").and_then(|values| values.read_lock::<rhai::Array>())
-    else {
+    let Some(values) = owner.get("custom_field_values").and_then(Dynamic::read_lock::<rhai::Array>) else {
         return Ok(Dynamic::UNIT);
     };
     let named = |exact: bool| {

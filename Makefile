@@ -1,0 +1,55 @@
+# What there is to do with this folder. `make test` is what has to pass before anything lands.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+
+.PHONY: help test deps fmt fmt-check lint licences tests rules
+.NOTPARALLEL:
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+test: deps fmt-check lint licences tests rules ## everything: format, lints, all tests on SQLite and Postgres, the example rules
+
+deps: ## what the tests need; installs Debian's packages where that is allowed
+	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then try again."; exit 1; }
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 \
+	  || { command -v rustup >/dev/null && rustup component add rustfmt clippy; } \
+	  || { echo "rustfmt and clippy are missing: install them beside Rust, then try again."; exit 1; }
+	@missing=""; \
+	command -v cc >/dev/null || missing="build-essential"; \
+	[ -n "$${WAYPOST_TEST_POSTGRES:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	[ -n "$$missing" ] || exit 0; \
+	root=""; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+	if ! command -v apt-get >/dev/null || ! $$root true 2>/dev/null; then \
+	  echo "Missing: $$missing. Install what your system calls that, then try again."; \
+	  echo "(A Postgres elsewhere does too: WAYPOST_TEST_POSTGRES=postgres://… of a server on which databases may be made.)"; \
+	  exit 1; \
+	fi; \
+	echo "Installing $$missing"; \
+	$$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing
+
+fmt: ## put the format right
+	$(CARGO) fmt
+
+fmt-check:
+	$(CARGO) fmt --check
+
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+licences: ## licences and sources of dependencies, where cargo-deny is installed
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
+	 else echo "cargo-deny is not installed: licences are not looked at"; fi
+
+tests: deps ## all tests, with cargo-nextest where it is installed
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  echo "$(CARGO) nextest run"; $(CARGO) nextest run --locked --no-fail-fast && $(CARGO) test --locked --quiet --doc; \
+	 else \
+	  echo "$(CARGO) test"; $(CARGO) test --locked --quiet --no-fail-fast; \
+	 fi
+
+rules: ## the example rules and their tests
+	$(CARGO) run --locked --quiet -- check --rules rules
+	$(CARGO) run --locked --quiet -- test --rules rules
