@@ -65,6 +65,9 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Arc<Self>, StoreError> {
+        std::fs::create_dir_all(&places.data).map_err(|error| {
+            StoreError::Unfit(format!("The data folder {} can't be made: {error}.", places.data.display()))
+        })?;
         let store = open(&OpenOptions {
             data_dir: places.data.clone(),
             database_url: places.database.clone(),

@@ -1,5 +1,6 @@
 //! The design's decisions for the hard cases, end to end.
 
+use crate::postgres::TestDatabase;
 use crate::support::{Booking, Router};
 use serde_json::json;
 use waypost::domain::{RunState, VerdictCode};
@@ -33,7 +34,18 @@ fn states(runs: &[waypost::ports::RunRow]) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_booking_is_created_updated_checked_in_repeated_and_cancelled() {
-    let mut router = Router::start(&[("guests.yaml", GUESTS)]).await;
+    goes_all_the_way(Router::start(&[("guests.yaml", GUESTS)]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_goes_the_same_way_on_postgres() {
+    let database = TestDatabase::create().await;
+    let url = Some(database.url.clone());
+    goes_all_the_way(Router::start_with(&[("guests.yaml", GUESTS)], "", url).await).await;
+    database.remove().await;
+}
+
+async fn goes_all_the_way(mut router: Router) {
     let booking = || Booking::new(1);
     assert_eq!(router.post(&booking()).await, 200);
     router.quiet().await;
