@@ -129,13 +129,17 @@ fn files(folder: &str) -> Vec<String> {
     found
 }
 
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == "rs")
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path} can't be read: {error}"))
 }
 
 fn sources() -> Vec<Source> {
     let found = files("src").into_iter().chain(files("tests"));
-    let rust = found.filter(|path| path.ends_with(".rs"));
+    let rust = found.filter(|path| is_rust(path));
     rust.map(|path| Source { text: read(&path), path }).collect()
 }
 
@@ -331,7 +335,9 @@ fn both_databases_have_the_same_migrations() {
     };
     let mut wrong = [missing(&sqlite, &postgres, "postgres"), missing(&postgres, &sqlite, "sqlite")].concat();
     for (number, name) in (1..).zip(&sqlite) {
-        if !name.starts_with(&format!("{number:04}_")) || !name.ends_with(".sql") {
+        if !name.starts_with(&format!("{number:04}_"))
+            || Path::new(name).extension().is_none_or(|ending| ending != "sql")
+        {
             wrong.push(format!("{name}: migrations are named {number:04}_what_it_does.sql, without a gap"));
         }
     }
@@ -344,7 +350,7 @@ fn every_test_file_is_declared() {
     let manifest = read("Cargo.toml");
     let targets = files("tests").into_iter().filter(|path| {
         let parts: Vec<&str> = path.split('/').collect();
-        matches!(parts.as_slice(), [_, file] if file.ends_with(".rs"))
+        matches!(parts.as_slice(), [_, file] if is_rust(file))
             || matches!(parts.as_slice(), [_, _, "main.rs"])
     });
     let undeclared = targets.filter(|path| !manifest.contains(&format!("path = \"{path}\"")));

@@ -14,7 +14,7 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 
 /// Blocks of IANA's special-purpose registry that are not reachable globally, by first address and prefix length.
 const REFUSED_V4: [(Ipv4Addr, u32); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network
+    (Ipv4Addr::UNSPECIFIED, 8),           // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // carrier-grade NAT
     (Ipv4Addr::new(127, 0, 0, 0), 8),     // loopback

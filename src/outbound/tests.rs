@@ -125,9 +125,10 @@ async fn of_a_huge_answer_only_the_beginning_is_read() {
         let counter = Arc::clone(&counter);
         async move {
             read_request(&mut stream).await;
+            let chunk = vec![b'x'; 65_536];
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 1_usize << 30);
             stream.write_all(head.as_bytes()).await.unwrap();
-            while stream.write_all(&[b'x'; 65_536]).await.is_ok() {
+            while stream.write_all(&chunk).await.is_ok() {
                 counter.fetch_add(65_536, Ordering::Relaxed);
             }
         }

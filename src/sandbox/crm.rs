@@ -229,7 +229,8 @@ impl Record {
     fn equals(&self, field: &str, text: &str) -> bool {
         match (field, self.fields.get(field)) {
             (_, Some(Value::String(value))) => value == text,
-            (_, Some(value @ (Value::Number(_) | Value::Bool(_)))) => value.to_string() == text,
+            (_, Some(Value::Number(value))) => value.as_str() == text,
+            (_, Some(Value::Bool(value))) => text == if *value { "true" } else { "false" },
             ("id", None) => self.id == text,
             ("key", None) => self.key == text,
             _ => false,
