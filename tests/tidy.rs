@@ -55,6 +55,12 @@ const IMPURE: &[&str] = &[
     "getrandom",
 ];
 
+/// What a pure file may touch all the same, and why that keeps it pure.
+const EXCUSED: &[(&str, &str)] = &[
+    // A larger stack for values that nest deeply; the thread is joined before the function returns.
+    ("src/expr/engine.rs", "std::thread"),
+];
+
 /// How SQL begins. In other files than the store's it is a sign that a layer was skipped.
 const SQL: &[&str] = &["SELECT ", "INSERT INTO ", "DELETE FROM ", "UPDATE runs", "CREATE TABLE ", "sqlx::"];
 
@@ -231,6 +237,9 @@ fn pure_modules_touch_nothing_of_the_world() {
         let Some(module) = source.module().filter(|module| PURE.contains(module)) else { continue };
         for (number, line) in source.code() {
             for touched in IMPURE.iter().filter(|touched| line.contains(**touched)) {
+                if EXCUSED.contains(&(source.path.as_str(), *touched)) {
+                    continue;
+                }
                 wrong.push(format!("{}:{number}: {module} is pure and may not touch {touched}", source.path));
             }
         }
