@@ -330,12 +330,12 @@ impl<'m> Mapper<'m> {
         let missing = of(|value| value.is_none());
         if !missing.is_empty() {
             let verb = if missing.len() == 1 { "is" } else { "are" };
-            return format!("{} {verb} missing{event}", missing.join(", "));
+            return format!("{} {verb} missing{event}", missing.join(" and "));
         }
         let null = of(|value| value.is_some_and(Value::is_null));
         if !null.is_empty() {
             let verb = if null.len() == 1 { "is" } else { "are" };
-            return format!("{} {verb} null{event}", null.join(", "));
+            return format!("{} {verb} null{event}", null.join(" and "));
         }
         format!("`{}` comes to nothing{event}", shown(expression.text()))
     }

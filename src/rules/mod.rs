@@ -12,6 +12,8 @@ mod rule;
 mod rule_file;
 mod rule_steps;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 pub use compile::{Compiled, HasSecret, compile};
 pub use files::Files;
