@@ -11,6 +11,13 @@ pub(super) fn explain(file: &str, text: &str, error: &ScanError) -> Diagnostic {
     if let ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar = error.kind() {
         return unclosed_quote(file, text, place);
     }
+    if let ErrorKind::InvalidTrailingDoubleQuotedScalar | ErrorKind::InvalidTrailingSingleQuotedScalar =
+        error.kind()
+        && let Some(found) = opened_above(text, place)
+    {
+        let message = format!("The quote that opens here is closed only in line {}.", place.line);
+        return Diagnostic::error(file, Some(found), message).hint("close it at the end of the value");
+    }
     if let Some(found) = nearest(text, line, braces_in) {
         return unquoted_braces(file, found);
     }
@@ -165,30 +172,46 @@ fn word_without_colon(line: &str) -> Option<(usize, usize)> {
 /// The quote that was opened and never closed. The parser gives up at the file's end or at a line that
 /// can't be within the quotes, so the line is searched whose own quotes don't pair.
 fn unclosed_quote(file: &str, text: &str, at: Place) -> Diagnostic {
-    let mut found = at;
-    for (index, line) in text.split('\n').take(at.line as usize).enumerate() {
-        let Some(start) = value_start(line) else { continue };
-        let quote = line.as_bytes()[start];
-        let rest = &line[start + 1..];
-        let closed = if quote == b'"' {
-            let mut escaped = false;
-            rest.chars().any(|c| {
-                let ends = c == '"' && !escaped;
-                escaped = c == '\\' && !escaped;
-                ends
-            })
-        } else {
-            rest.replace("''", "").contains('\'')
-        };
-        if !closed {
-            let column = line[..start].chars().count() as u32 + 1;
-            found = Place { line: index as u32 + 1, column, length: 1 };
-            break;
-        }
-    }
-    Diagnostic::error(file, Some(found), "The quote that opens here is never closed.").hint(
+    let found = text.split('\n').take(at.line as usize).enumerate().find_map(opens_and_stays_open);
+    Diagnostic::error(file, found.or(Some(at)), "The quote that opens here is never closed.").hint(
         "close it at the end of the value; a quote inside of '…' is written twice, inside of \"…\" as \\\"",
     )
+}
+
+/// Where a quote was opened whose closing one, just before `at`, was meant to open another value.
+fn opened_above(text: &str, at: Place) -> Option<Place> {
+    /// A text that goes over more lines than this is meant to.
+    const LINES_MAX: usize = 20;
+    let above: Vec<(usize, &str)> =
+        text.split('\n').enumerate().take((at.line as usize).checked_sub(1)?).collect();
+    for &(index, line) in above.iter().rev().take(LINES_MAX) {
+        if let Some(found) = opens_and_stays_open((index, line)) {
+            return Some(found);
+        }
+        if line.contains(['"', '\'']) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Where a line opens a quoted value that does not end in it.
+fn opens_and_stays_open((index, line): (usize, &str)) -> Option<Place> {
+    let start = value_start(line)?;
+    let quote = line.as_bytes()[start];
+    let rest = &line[start + 1..];
+    let closed = if quote == b'"' {
+        let mut escaped = false;
+        rest.chars().any(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        })
+    } else {
+        rest.replace("''", "").contains('\'')
+    };
+    let column = line[..start].chars().count() as u32 + 1;
+    (!closed).then_some(Place { line: index as u32 + 1, column, length: 1 })
 }
 
 /// Where a quoted value or key of a line begins.
