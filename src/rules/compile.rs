@@ -89,10 +89,8 @@ impl<'f> Folder<'f> {
         for (file, mistake) in mistakes {
             let text = self.files.texts.get(&file).map_or("", String::as_str);
             let told = Diagnostic::error(&file, Some(place_of(text, mistake.offset)), mistake.message);
-            self.told.push(match mistake.hint {
-                Some(hint) => told.hint(hint),
-                None => told,
-            });
+            let way = "look at this line and the one above it: a bracket, a comma or a quote may be missing";
+            self.told.push(told.hint(mistake.hint.unwrap_or_else(|| way.to_owned())));
         }
         engine
     }

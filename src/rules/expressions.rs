@@ -155,11 +155,9 @@ impl<'r> RuleFile<'r> {
         }
         let rest = node.as_text().and_then(|text| text.get(mistake.offset..)).unwrap_or_default();
         let place = node.place_within(self.text, mistake.offset, word_length(rest) as usize);
-        let told = Diagnostic::error(self.file, Some(place), mistake.message);
-        self.told.push(match mistake.hint {
-            Some(hint) => told.hint(hint),
-            None => told,
-        });
+        let way = "an expression looks like `present(booking.contact.email)` or `booking.receipt_total > 0`";
+        let hint = mistake.hint.unwrap_or_else(|| way.to_owned());
+        self.error(place, mistake.message, hint);
     }
 
     /// Checks every path that an expression reads.

@@ -267,9 +267,19 @@ fn check_inputs(
     }
     for entry in entries {
         let Some(input) = action.inputs.get(&entry.key) else {
-            if !target.open {
-                let known = || action.inputs.keys().map(String::as_str);
-                let hint = match suggest(&entry.key, known()) {
+            let known = || action.inputs.keys().map(String::as_str);
+            let near = suggest(&entry.key, known());
+            if target.open {
+                // Any field may be meant; one that is near a field which is not there is probably a slip.
+                let slip = near.filter(|near| !entries.iter().any(|given| given.key == **near));
+                if let Some(near) = slip {
+                    let message =
+                        format!("`{uses}` knows a field `{near}`, and this one is `{}`.", entry.key);
+                    let told = Diagnostic::warning(file.file, Some(entry.place), message);
+                    file.told.push(told.hint(format!("did you mean `{near}`?")));
+                }
+            } else {
+                let hint = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("its fields are {}", listed(known())),
                 };
