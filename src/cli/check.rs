@@ -44,6 +44,10 @@ pub(super) async fn command(args: Args) -> anyhow::Result<Ended> {
             let has = |name: &str| app.secrets.vault(name).is_some();
             run_with_vault(&args.rules.rules, args.form.json, Some(&has))?
         }
+        // Without a database no secret of the vault has a value; with one that can't be read nothing is known.
+        None if !args.store.holds_something() => {
+            run_with_vault(&args.rules.rules, args.form.json, Some(&|_: &str| false))?
+        }
         None => run(&args.rules.rules, args.form.json)?,
     };
     if let Some(app) = app {

@@ -10,6 +10,7 @@ mod options;
 mod output;
 mod send;
 mod serve;
+mod test;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -38,6 +39,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Send(send::Args),
+    Test(test::Args),
 }
 
 /// How a command ended, where it could be carried out.
@@ -101,5 +103,6 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::command(args).await,
         Command::Send(args) => send::run(args).await,
+        Command::Test(args) => test::run(args).await,
     }
 }
