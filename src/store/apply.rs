@@ -13,20 +13,60 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// The sentence of a superseded run.
 const SUPERSEDED: &str = "A newer change of the booking took over.";
 
-impl SqlStore {
-    pub(super) async fn find_bookings(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
-        let mut session = self.read("give the bookings").await?;
-        let mut found = Vec::with_capacity(keys.len());
-        for piece in sql::pieces(keys) {
-            let text = format!(
+pub(super) fn bookings_sql(count: usize) -> String {
+    format!(
                 "WITH wanted (connector, account, kind, key) AS (VALUES {})
                  SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body
                  FROM   wanted AS w
                  JOIN   bookings AS b ON b.connector = w.connector AND b.account = w.account
                                      AND b.kind = w.kind AND b.key = w.key
                  LEFT JOIN changes AS c ON c.position = b.position AND c.ordinal = b.ordinal",
-                sql::rows(piece.len(), 4, 1)
-            );
+                sql::rows(count, 4, 1)
+            )
+}
+
+pub(super) fn hashes_sql(count: usize) -> String {
+    format!(
+        "WITH wanted (booking, hash) AS (VALUES {})
+                 SELECT w.booking, w.hash
+                 FROM   wanted AS w
+                 WHERE  EXISTS (SELECT 1 FROM changes AS c
+                                WHERE  c.booking = w.booking AND c.hash = w.hash AND c.hash IS NOT NULL)",
+        sql::rows(count, 2, 1)
+    )
+}
+
+pub(super) fn blocked_sql(count: usize) -> String {
+    format!(
+        "WITH wanted (lane) AS (VALUES {})
+             SELECT w.lane
+             FROM   wanted AS w
+             WHERE  EXISTS (SELECT 1 FROM runs AS b
+                            WHERE  b.lane = w.lane AND b.state IN ('waiting', 'working', 'paused'))",
+        sql::rows(count, 1, 1)
+    )
+}
+
+pub(super) fn supersede_sql(count: usize) -> String {
+    let rows = sql::rows(count, 2, 1);
+    format!(
+        "WITH newer (of_lane, at) AS (VALUES {rows})
+             UPDATE runs
+             SET    state = 'superseded', verdict_code = 'superseded', verdict_text = '{SUPERSEDED}',
+                    next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = newer.at
+             FROM   newer
+             WHERE  runs.lane = newer.of_lane AND runs.state IN ('waiting', 'working', 'paused')
+             AND    runs.state <> 'working' AND runs.supersedes = 1 AND runs.uncertain = 0
+             RETURNING lane, updated_at AS at"
+    )
+}
+
+impl SqlStore {
+    pub(super) async fn find_bookings(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
+        let mut session = self.read("give the bookings").await?;
+        let mut found = Vec::with_capacity(keys.len());
+        for piece in sql::pieces(keys) {
+            let text = bookings_sql(piece.len());
             let bound =
                 piece.iter().flat_map(|key| values![&key.connector, &key.account, &key.kind, &key.key]);
             for row in session.rows(text, bound.collect()).await? {
@@ -53,14 +93,7 @@ impl SqlStore {
         let mut session = self.read("compare earlier versions").await?;
         let mut known = Vec::new();
         for piece in sql::pieces(pairs) {
-            let text = format!(
-                "WITH wanted (booking, hash) AS (VALUES {})
-                 SELECT w.booking, w.hash
-                 FROM   wanted AS w
-                 WHERE  EXISTS (SELECT 1 FROM changes AS c
-                                WHERE  c.booking = w.booking AND c.hash = w.hash AND c.hash IS NOT NULL)",
-                sql::rows(piece.len(), 2, 1)
-            );
+            let text = hashes_sql(piece.len());
             let bound = piece.iter().flat_map(|(booking, hash)| values![booking.as_str(), hash]);
             for row in session.rows(text, bound.collect()).await? {
                 known.push((BookingId::new(row.text("booking")?), row.text("hash")?));
@@ -244,16 +277,7 @@ async fn supersede(session: &mut Session, lanes: &HashMap<&str, Millis>) -> Resu
     for piece in sql::pieces(&lanes) {
         let bound: Vec<Value> = piece.iter().flat_map(|(lane, at)| values![*lane, *at]).collect();
         let rows = sql::rows(piece.len(), 2, 1);
-        let text = format!(
-            "WITH newer (of_lane, at) AS (VALUES {rows})
-             UPDATE runs
-             SET    state = 'superseded', verdict_code = 'superseded', verdict_text = '{SUPERSEDED}',
-                    next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = newer.at
-             FROM   newer
-             WHERE  runs.lane = newer.of_lane AND runs.state IN ('waiting', 'working', 'paused')
-             AND    runs.state <> 'working' AND runs.supersedes = 1 AND runs.uncertain = 0
-             RETURNING lane, updated_at AS at"
-        );
+        let text = supersede_sql(piece.len());
         for row in session.rows(text, bound.clone()).await? {
             touched.add(row.text("lane")?, row.int("at")?);
         }
@@ -285,14 +309,7 @@ async fn blocked_lanes(
     let lanes: Vec<&str> = lanes.into_iter().collect();
     let mut blocked = HashSet::new();
     for piece in sql::pieces(&lanes) {
-        let text = format!(
-            "WITH wanted (lane) AS (VALUES {})
-             SELECT w.lane
-             FROM   wanted AS w
-             WHERE  EXISTS (SELECT 1 FROM runs AS b
-                            WHERE  b.lane = w.lane AND b.state IN ('waiting', 'working', 'paused'))",
-            sql::rows(piece.len(), 1, 1)
-        );
+        let text = blocked_sql(piece.len());
         let bound = piece.iter().map(|lane| Value::from(*lane)).collect();
         for row in session.rows(text, bound).await? {
             blocked.insert(row.text("lane")?);

@@ -35,7 +35,7 @@ LEFT JOIN events   AS e ON e.position = r.change_position
 LEFT JOIN changes  AS p ON p.position = c.previous_position AND p.ordinal = c.previous_ordinal";
 
 /// The claim's query: due ones first, found in `runs_due` alone, then what they need.
-fn due_sql(bounded: bool) -> String {
+pub(super) fn due_sql(bounded: bool) -> String {
     let bound = if bounded { "AND q.next_at <= $3" } else { "" };
     format!(
         "SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS}
@@ -48,13 +48,34 @@ ORDER BY r.next_at, r.seq"
 }
 
 /// When the first run of each connection is due: one look into `runs_due` per connection that has runs waiting.
-const DUE_CONNECTIONS: &str = "
+pub(super) const DUE_CONNECTIONS: &str = "
 SELECT k.connection,
        (SELECT MIN(r.next_at) FROM runs AS r
         WHERE  r.connection = k.connection AND r.state = 'waiting' AND r.next_at IS NOT NULL) AS next_at
 FROM   run_counts AS k
 WHERE  k.state = 'waiting' AND k.runs > 0
 ORDER BY k.connection";
+
+pub(super) fn newest_sql() -> String {
+    format!(
+        "SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS}
+             FROM (SELECT * FROM runs AS q
+                   WHERE  q.lane = $1 AND q.state IN ('waiting', 'working', 'paused')
+                   AND    q.state <> 'working' AND q.seq > $2
+                   ORDER BY q.seq DESC
+                   LIMIT  1) AS r{CONTEXT_JOINS}"
+    )
+}
+
+pub(super) fn lost_sql(condition: &str) -> String {
+    format!(
+        "SELECT {RUN_COLUMNS}, a.id AS attempt, a.kind AS attempt_kind, a.started_at
+             FROM   attempts AS a
+             JOIN   runs AS r ON r.id = a.run
+             WHERE  a.outcome = 'sending' AND {condition}
+             ORDER BY a.started_at, a.id"
+    )
+}
 
 impl SqlStore {
     pub(super) async fn connections_due(&self) -> Result<Vec<(String, Millis)>, StoreError> {
@@ -86,14 +107,7 @@ impl SqlStore {
 
     pub(super) async fn find_newest(&self, lane: &str, after: Seq) -> Result<Option<DueRun>, StoreError> {
         let mut session = self.read("give the newest run of a lane").await?;
-        let text = format!(
-            "SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS}
-             FROM (SELECT * FROM runs AS q
-                   WHERE  q.lane = $1 AND q.state IN ('waiting', 'working', 'paused')
-                   AND    q.state <> 'working' AND q.seq > $2
-                   ORDER BY q.seq DESC
-                   LIMIT  1) AS r{CONTEXT_JOINS}"
-        );
+        let text = newest_sql();
         let row = session.row(text, values![lane, after]).await?;
         row.as_ref().map(rows::due_run).transpose()
     }
@@ -108,13 +122,7 @@ impl SqlStore {
             Some(node) => ("a.node = $1", values![node]),
             None => ("a.started_at < $1", values![before]),
         };
-        let text = format!(
-            "SELECT {RUN_COLUMNS}, a.id AS attempt, a.kind AS attempt_kind, a.started_at
-             FROM   attempts AS a
-             JOIN   runs AS r ON r.id = a.run
-             WHERE  a.outcome = 'sending' AND {condition}
-             ORDER BY a.started_at, a.id"
-        );
+        let text = lost_sql(condition);
         let mut lost = Vec::new();
         for row in session.rows(text, bound).await? {
             lost.push(LostAttempt {

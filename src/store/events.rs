@@ -8,6 +8,16 @@ use crate::domain::Position;
 use crate::ports::{NewEvent, StoreError, StoredEvent};
 use std::collections::HashMap;
 
+pub(super) const UNAPPLIED_SIZES: &str = "
+SELECT position, body_bytes FROM events WHERE applied = 0 ORDER BY position LIMIT $1";
+
+pub(super) const UNAPPLIED: &str = "
+SELECT position, id, source, received_at, origin, crashes, headers, body
+FROM   events
+WHERE  applied = 0 AND position <= $1
+ORDER BY position
+LIMIT  $2";
+
 impl SqlStore {
     pub(super) async fn append(&self, events: &[NewEvent]) -> Result<Vec<Position>, StoreError> {
         if events.is_empty() {
@@ -55,23 +65,9 @@ impl SqlStore {
         body_bytes_max: i64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let mut session = self.read("give the events to apply").await?;
-        let sizes = session
-            .rows(
-                "SELECT position, body_bytes FROM events WHERE applied = 0 ORDER BY position LIMIT $1",
-                values![limit.max(0)],
-            )
-            .await?;
+        let sizes = session.rows(UNAPPLIED_SIZES, values![limit.max(0)]).await?;
         let Some(last) = last_that_fits(&sizes, body_bytes_max)? else { return Ok(Vec::new()) };
-        let rows = session
-            .rows(
-                "SELECT position, id, source, received_at, origin, crashes, headers, body
-                 FROM   events
-                 WHERE  applied = 0 AND position <= $1
-                 ORDER BY position
-                 LIMIT  $2",
-                values![last, limit],
-            )
-            .await?;
+        let rows = session.rows(UNAPPLIED, values![last, limit]).await?;
         rows.iter().map(rows::stored_event).collect()
     }
 

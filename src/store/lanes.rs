@@ -21,7 +21,7 @@ impl Touched {
     }
 }
 
-const UNTIME: &str = "
+pub(super) const UNTIME: &str = "
 UPDATE runs
 SET    kept_at = next_at, next_at = NULL, revision = revision + 1
 WHERE  state = 'waiting' AND next_at IS NOT NULL
@@ -30,7 +30,7 @@ AND    (EXISTS (SELECT 1 FROM runs AS b
                 WHERE  b.lane = runs.lane AND b.state IN ('waiting', 'working', 'paused') AND b.seq < runs.seq)
         OR EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working'))";
 
-const RELEASE: &str = "
+pub(super) const RELEASE: &str = "
 UPDATE runs
 SET    next_at    = CASE WHEN runs.kept_at > heads.at THEN runs.kept_at ELSE heads.at END,
        kept_at    = NULL,
@@ -42,6 +42,19 @@ FROM   (SELECT t.at AS at,
         FROM   touched AS t) AS heads
 WHERE  runs.seq = heads.head AND runs.state = 'waiting' AND runs.next_at IS NULL
 AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working')";
+
+/// `lane >= ''` is always so; it makes SQLite walk over `runs_behind` alone.
+pub(super) const MEND: &str = "
+UPDATE runs
+SET    next_at  = CASE WHEN kept_at > $1 THEN kept_at ELSE $1 END,
+       kept_at  = NULL,
+       revision = revision + 1
+WHERE  seq IN (SELECT m.seq FROM runs AS m
+               WHERE  m.state = 'waiting' AND m.next_at IS NULL AND m.lane >= ''
+               AND    NOT EXISTS (SELECT 1 FROM runs AS b
+                                  WHERE  b.lane = m.lane AND b.state IN ('waiting', 'working', 'paused')
+                                  AND    b.seq < m.seq)
+               AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = m.lane AND w.state = 'working'))";
 
 /// Brings the touched lanes in order: takes the time from those that are not first, gives one to those that are.
 pub(super) async fn settle(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {
@@ -60,18 +73,5 @@ pub(super) async fn settle(session: &mut Session, touched: &Touched) -> Result<(
 /// Finds lanes whose first run has no time although nothing is in a call, and gives it one. Nothing should be found: a
 /// net under everything else. Walks over the runs that stand behind others only.
 pub(super) async fn mend(session: &mut Session, now: Millis) -> Result<i64, StoreError> {
-    session
-        .execute(
-            "UPDATE runs
-             SET    next_at  = CASE WHEN kept_at > $1 THEN kept_at ELSE $1 END,
-                    kept_at  = NULL,
-                    revision = revision + 1
-             WHERE  state = 'waiting' AND next_at IS NULL
-             AND    NOT EXISTS (SELECT 1 FROM runs AS b
-                                WHERE  b.lane = runs.lane AND b.state IN ('waiting', 'working', 'paused')
-                                AND    b.seq < runs.seq)
-             AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working')",
-            values![now],
-        )
-        .await
+    session.execute(MEND, values![now]).await
 }

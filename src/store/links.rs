@@ -19,19 +19,33 @@ const WITH_POINTERS: &str = "
 LEFT JOIN link_bookings AS p ON p.connection = l.connection AND p.account = l.account AND p.object = l.object
                             AND p.key = l.key AND p.rule = l.rule AND p.step = l.step";
 
+pub(super) fn links_sql(count: usize) -> String {
+    format!(
+        "WITH wanted (connection, account, object, key) AS (VALUES {})
+                 SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
+                 FROM   wanted AS w
+                 JOIN   links AS l ON l.connection = w.connection AND l.account = w.account
+                                  AND l.object = w.object AND l.key = w.key{WITH_POINTERS}",
+        sql::rows(count, 4, 1)
+    )
+}
+
+pub(super) fn links_of_booking_sql() -> String {
+    format!(
+            "SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
+             FROM   (SELECT * FROM link_bookings AS q
+                     WHERE  q.booking = $1 AND q.item = $2 AND q.connection = $3) AS m
+             JOIN   links AS l ON l.connection = m.connection AND l.account = m.account AND l.object = m.object
+                              AND l.key = m.key AND l.rule = m.rule AND l.step = m.step{WITH_POINTERS}"
+        )
+}
+
 impl SqlStore {
     pub(super) async fn find_links(&self, records: &[RecordKey]) -> Result<Vec<LinkRow>, StoreError> {
         let mut session = self.read("give the links").await?;
         let mut found = BTreeMap::new();
         for piece in sql::pieces(records) {
-            let text = format!(
-                "WITH wanted (connection, account, object, key) AS (VALUES {})
-                 SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
-                 FROM   wanted AS w
-                 JOIN   links AS l ON l.connection = w.connection AND l.account = w.account
-                                  AND l.object = w.object AND l.key = w.key{WITH_POINTERS}",
-                sql::rows(piece.len(), 4, 1)
-            );
+            let text = links_sql(piece.len());
             let bound = piece.iter().flat_map(record_values).collect();
             collect(&mut found, &session.rows(text, bound).await?)?;
         }
@@ -45,13 +59,7 @@ impl SqlStore {
         connection: &str,
     ) -> Result<Vec<LinkRow>, StoreError> {
         let mut session = self.read("give the links of a booking").await?;
-        let text = format!(
-            "SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
-             FROM   (SELECT * FROM link_bookings AS q
-                     WHERE  q.booking = $1 AND q.item = $2 AND q.connection = $3) AS m
-             JOIN   links AS l ON l.connection = m.connection AND l.account = m.account AND l.object = m.object
-                              AND l.key = m.key AND l.rule = m.rule AND l.step = m.step{WITH_POINTERS}"
-        );
+        let text = links_of_booking_sql();
         let rows = session.rows(text, values![booking.as_str(), item, connection]).await?;
         let mut found = BTreeMap::new();
         collect(&mut found, &rows)?;

@@ -19,6 +19,7 @@ mod lock;
 mod memory;
 mod migrations;
 mod open;
+mod plans;
 mod postgres;
 mod rows;
 mod runs;
@@ -28,6 +29,7 @@ mod sqlite;
 mod the_trait;
 
 pub use open::{OpenOptions, open, open_in_memory};
+pub use plans::{Plan, plans};
 
 use crate::ports::StoreError;
 use session::Session;

@@ -6,7 +6,7 @@ use super::session::database_error;
 use super::sqlite::SqliteDatabase;
 use super::{Database, SqlStore, migrations};
 use crate::ports::{Store, StoreError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The database's file in the data folder.
@@ -38,6 +38,11 @@ impl OpenOptions {
 
 /// Opens the store, bringing its schema up to date.
 pub async fn open(options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(connect(options).await?))
+}
+
+/// The same, as what it is.
+pub(super) async fn connect(options: &OpenOptions) -> Result<SqlStore, StoreError> {
     match &options.database_url {
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
             open_postgres(url, options).await
@@ -50,17 +55,18 @@ pub async fn open(options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+async fn open_postgres(url: &str, options: &OpenOptions) -> Result<SqlStore, StoreError> {
     let database = PostgresDatabase::open(url, options.exclusive).await?;
     migrations::migrate_postgres(&database).await?;
-    Ok(Arc::new(SqlStore { database: Database::Postgres(database), _node: None }))
+    Ok(SqlStore { database: Database::Postgres(database), _node: None })
 }
 
-async fn open_sqlite(options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError> {
+async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
     let folder = &options.data_dir;
     std::fs::create_dir_all(folder).map_err(|error| database_error("make its folder", error))?;
+    let node_file = folder.join("waypost.lock");
     let node = if options.exclusive {
-        let node = lock::take(&folder.join("waypost.lock"), NODE_TRIES).await?;
+        let node = lock::take(&node_file, NODE_TRIES).await?;
         let Some(node) = node else {
             return Err(StoreError::Unfit(format!(
                 "Another Waypost is serving from {}. Stop it first, or give this one another folder with --data.",
@@ -79,14 +85,14 @@ async fn open_sqlite(options: &OpenOptions) -> Result<Arc<dyn Store>, StoreError
     };
     let database = SqliteDatabase::open(&folder.join(FILE)).await?;
     let backups = options.backup_dir.clone().unwrap_or_else(|| folder.join("backups"));
-    migrations::migrate_sqlite(&database, &backups).await?;
+    migrations::migrate_sqlite(&database, &backups, node.is_none().then_some(node_file.as_path())).await?;
     drop(schema);
-    Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: node }))
+    Ok(SqlStore { database: Database::Sqlite(database), _node: node })
 }
 
 /// An empty store in memory, for rehearsals and tests: the same SQL, gone when dropped.
 pub async fn open_in_memory() -> Result<Arc<dyn Store>, StoreError> {
     let database = SqliteDatabase::open_in_memory().await?;
-    migrations::migrate_sqlite(&database, &PathBuf::new()).await?;
+    migrations::migrate_sqlite(&database, Path::new(""), None).await?;
     Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: None }))
 }

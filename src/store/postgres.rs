@@ -135,6 +135,11 @@ impl PostgresDatabase {
         Ok(())
     }
 
+    /// Keeps nodes away while the schema is changed. `None`: this is the node, and holds the lock already.
+    pub(super) async fn lock_out_nodes(&self) -> Result<Option<PgConnection>, StoreError> {
+        if self.exclusive { Ok(None) } else { self.take_node_lock(1).await.map(Some) }
+    }
+
     /// A connection for migrations.
     pub(super) async fn single(&self) -> Result<PgConnection, StoreError> {
         self.options.connect().await.map_err(|error| database_error("open", error))

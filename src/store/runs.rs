@@ -8,21 +8,32 @@ use super::sql;
 use crate::domain::{Millis, RunId, Verdict};
 use crate::ports::StoreError;
 
+pub(super) const HURRY: &str = "
+UPDATE runs
+SET    next_at = $2, revision = revision + 1, updated_at = $2
+WHERE  seq IN (SELECT r.seq FROM runs AS r
+               WHERE  r.connection = $1 AND r.state = 'waiting' AND r.next_at IS NOT NULL
+               AND    r.next_at > $2
+               ORDER BY r.next_at, r.seq
+               LIMIT  $3)";
+
+pub(super) fn pause_sql(pause: bool) -> String {
+    let (from, to) = if pause { ("waiting", "paused") } else { ("paused", "waiting") };
+    format!(
+        "UPDATE runs
+             SET    state = '{to}', next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = $2
+             WHERE  seq IN (SELECT r.seq FROM runs AS r
+                            WHERE  r.connection = $1 AND r.state = '{from}'
+                            ORDER BY r.seq
+                            LIMIT  $3)
+             RETURNING lane"
+    )
+}
+
 impl SqlStore {
     pub(super) async fn hurry(&self, connection: &str, now: Millis, limit: i64) -> Result<i64, StoreError> {
         let mut session = self.write("hurry the runs").await?;
-        let hurried = session
-            .execute(
-                "UPDATE runs
-                 SET    next_at = $2, revision = revision + 1, updated_at = $2
-                 WHERE  seq IN (SELECT r.seq FROM runs AS r
-                                WHERE  r.connection = $1 AND r.state = 'waiting' AND r.next_at IS NOT NULL
-                                AND    r.next_at > $2
-                                ORDER BY r.next_at, r.seq
-                                LIMIT  $3)",
-                values![connection, now, limit.max(0)],
-            )
-            .await?;
+        let hurried = session.execute(HURRY, values![connection, now, limit.max(0)]).await?;
         session.commit().await?;
         Ok(hurried)
     }
@@ -34,17 +45,8 @@ impl SqlStore {
         now: Millis,
         limit: i64,
     ) -> Result<i64, StoreError> {
-        let (from, to) = if pause { ("waiting", "paused") } else { ("paused", "waiting") };
         let mut session = self.write(if pause { "pause the runs" } else { "resume the runs" }).await?;
-        let text = format!(
-            "UPDATE runs
-             SET    state = '{to}', next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = $2
-             WHERE  seq IN (SELECT r.seq FROM runs AS r
-                            WHERE  r.connection = $1 AND r.state = '{from}'
-                            ORDER BY r.seq
-                            LIMIT  $3)
-             RETURNING lane"
-        );
+        let text = pause_sql(pause);
         let lanes = session.rows(text, values![connection, now, limit.max(0)]).await?;
         let moved = lanes.len() as i64;
         if !pause {

@@ -4,11 +4,12 @@
 use super::gate::{Gate, Permit};
 use super::session::{Line, Session, database_error};
 use crate::ports::StoreError;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Sqlite};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -97,9 +98,9 @@ impl SqliteDatabase {
         })
     }
 
-    /// The writer's own connections, for migrations.
-    pub(super) fn writer(&self) -> &SqlitePool {
-        &self.writer
+    /// The writer's connection itself, for migrations.
+    pub(super) async fn single_writer(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.writer.acquire().await.map_err(|error| database_error("open", error))
     }
 
     pub(super) async fn read(&self, doing: &'static str) -> Result<Session, StoreError> {

@@ -1,0 +1,65 @@
+//! How the database goes about the queries of the hot path: for `tests/contract`, which keeps them on their indexes, and
+//! for a look when a database is slow.
+
+use super::open::connect;
+use super::session::{Value, values};
+use super::{Database, OpenOptions, SqlStore, apply, delivery, events, lanes, links, runs, sql};
+use crate::ports::StoreError;
+
+/// The plan of one query.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the query is for.
+    pub name: &'static str,
+    /// The plan in the database's own words, a line per step.
+    pub steps: String,
+}
+
+/// Asks the database for the plans of all hot queries. Changes nothing.
+pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
+    let store = connect(options).await?;
+    let touched = |columns| format!("WITH touched (lane{columns}) AS (VALUES {})", row_of(columns));
+    let lane_and_time = values!["lane", 1_i64];
+    let record = values!["crm", "account", "guest", "key"];
+    let hot: Vec<(&'static str, String, Vec<Value>)> = vec![
+        ("unapplied events", events::UNAPPLIED.to_owned(), values![i64::MAX, 100_i64]),
+        ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
+        ("bookings by key", apply::bookings_sql(1), record.clone()),
+        ("known hashes", apply::hashes_sql(1), values!["booking", "hash"]),
+        ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
+        ("superseding", apply::supersede_sql(1), lane_and_time.clone()),
+        ("due runs", delivery::due_sql(true), values!["crm", 100_i64, i64::MAX]),
+        ("the next run", delivery::due_sql(false), values!["crm", 1_i64]),
+        ("due connections", delivery::DUE_CONNECTIONS.to_owned(), Vec::new()),
+        ("newest of a lane", delivery::newest_sql(), values!["lane", 1_i64]),
+        ("taking a time away", format!("{}{}", touched(""), lanes::UNTIME), values!["lane"]),
+        ("giving a time", format!("{}{}", touched(", at"), lanes::RELEASE), lane_and_time),
+        ("mending lanes", lanes::MEND.to_owned(), values![1_i64]),
+        ("attempts in flight", delivery::lost_sql("a.node = $1"), values!["node"]),
+        ("links of a record", links::links_sql(1), record),
+        ("links of a booking", links::links_of_booking_sql(), values!["booking", "", "crm"]),
+        ("hurrying", runs::HURRY.to_owned(), values!["crm", 1_i64, 100_i64]),
+        ("pausing", runs::pause_sql(true), values!["crm", 1_i64, 100_i64]),
+        ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),
+    ];
+    let mut plans = Vec::with_capacity(hot.len());
+    for (name, text, bound) in hot {
+        plans.push(Plan { name, steps: explain(&store, &text, bound).await? });
+    }
+    Ok(plans)
+}
+
+fn row_of(columns: &str) -> String {
+    sql::rows(1, if columns.is_empty() { 1 } else { 2 }, 1)
+}
+
+async fn explain(store: &SqlStore, text: &str, bound: Vec<Value>) -> Result<String, StoreError> {
+    let (how, column) = match store.database {
+        Database::Sqlite(_) => ("EXPLAIN QUERY PLAN", "detail"),
+        Database::Postgres(_) => ("EXPLAIN (COSTS OFF)", "QUERY PLAN"),
+    };
+    let mut session = store.read("explain a query").await?;
+    let rows = session.rows(format!("{how} {text}"), bound).await?;
+    let lines = rows.iter().map(|row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.join("\n"))
+}
