@@ -146,7 +146,7 @@ fn free_name(folder: &Path, version: i64) -> std::path::PathBuf {
     if !first.exists() {
         return first;
     }
-    (1_u32..)
+    (1_u32..10_000)
         .map(|number| folder.join(format!("before-{version}-{number}.db")))
         .find(|file| !file.exists())
         .unwrap_or(first)

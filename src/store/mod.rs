@@ -37,7 +37,7 @@ use session::Session;
 /// Which database it is.
 enum Database {
     Sqlite(sqlite::SqliteDatabase),
-    Postgres(postgres::PostgresDatabase),
+    Postgres(Box<postgres::PostgresDatabase>),
 }
 
 /// The store.

@@ -58,7 +58,7 @@ pub(super) async fn connect(options: &OpenOptions) -> Result<SqlStore, StoreErro
 async fn open_postgres(url: &str, options: &OpenOptions) -> Result<SqlStore, StoreError> {
     let database = PostgresDatabase::open(url, options.exclusive).await?;
     migrations::migrate_postgres(&database).await?;
-    Ok(SqlStore { database: Database::Postgres(database), _node: None })
+    Ok(SqlStore { database: Database::Postgres(Box::new(database)), _node: None })
 }
 
 async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {

@@ -28,7 +28,7 @@ on_both! {
         with_runs(&store, 1).await;
         let mut failing = write(&row(&store, "0").await, RunState::Waiting, 70_000);
         failing.run.verdict = Some(Verdict::new(VerdictCode::Refused, "The CRM said no: „naïve“."));
-        failing.run.connection = "other".to_owned();
+        failing.run.connection = String::from("other");
         failing.run.ruleset = Some("abc".to_owned());
         failing.run.steps = vec![StepProgress {
             id: "contact".to_owned(),

@@ -142,7 +142,7 @@ on_both! {
         store.apply_events(&[created("a", 1, vec![]), updated]).await.unwrap();
         let mut replayed = run("again", "a", 1);
         replayed.position = 2;
-        replayed.trigger = "replay".to_owned();
+        replayed.trigger = String::from("replay");
         store.plan_runs(&[replayed]).await.unwrap();
         let due = store.run_with_context(&RunId::new("run_again")).await.unwrap().unwrap();
         assert_eq!((due.kind, due.body), (ChangeKind::Created, body_of("a", 2)));

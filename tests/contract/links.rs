@@ -135,7 +135,7 @@ on_both! {
         write_links(&store, vec![put("x", "a", Some("1")), put("y", "b", Some("2"))]).await;
         let mut taken = put("y", "c", Some("3"));
         if let LinkWrite::Put { key, .. } = &mut taken {
-            key.rule = "people".to_owned();
+            key.rule = String::from("people");
         }
         write_links(&store, vec![taken]).await;
         assert_eq!(store.rename_links(("guests", None), ("people", None)).await.unwrap(), 1);

@@ -12,8 +12,8 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
     let other = NewEvent { source: "other".to_owned(), received_at: 5_000, ..event("2", b"{}") };
     store.append_events(&[event("1", b"{}"), other, event("3", b"{}"), event("4", b"?")]).await.unwrap();
     let mut of_other = created("b", 2, vec![NewRun { connection: "mail".to_owned(), ..run("2", "b", 2) }]);
-    of_other.bookings[0].source = "other".to_owned();
-    of_other.bookings[0].status = "cancelled".to_owned();
+    of_other.bookings[0].source = String::from("other");
+    of_other.bookings[0].status = String::from("cancelled");
     of_other.bookings[0].at = 5_000;
     let updated = AppliedEvent {
         position: 3,

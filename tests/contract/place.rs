@@ -35,15 +35,12 @@ impl Place {
 
     /// Runs a statement behind the store's back.
     pub async fn execute(&self, statement: &'static str) {
-        match &self.postgres {
-            Some(database) => {
-                let mut connection = database.connect().await;
-                sqlx::query(statement).execute(&mut connection).await.unwrap();
-            }
-            None => {
-                let mut connection = self.sqlite().await;
-                sqlx::query(statement).execute(&mut connection).await.unwrap();
-            }
+        if let Some(database) = &self.postgres {
+            let mut connection = database.connect().await;
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = self.sqlite().await;
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
         }
     }
 
