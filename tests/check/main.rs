@@ -1,6 +1,8 @@
 //! `waypost check` against whole folders: each folder below `broken/` holds one mistake, and the snapshot of the same
 //! name is all that check says about it. Folders below `valid/` give nothing, and so do the shipped rules.
 
+mod shipped;
+
 use std::path::{Path, PathBuf};
 use waypost::cli::check::{Report, report};
 use waypost::connectors::SecretRef;
