@@ -1,0 +1,32 @@
+//! `POST /connections/{name}/pause` and `…/resume`: a person stops and starts the calls to a connection.
+
+use super::errors::PageError;
+use super::page::go_to;
+use super::scene::Scene;
+use crate::app::App;
+use actix_web::{HttpResponse, web};
+
+/// Pauses.
+pub async fn connection_pause(
+    app: web::Data<App>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    set(&app, &name, true).await
+}
+
+/// Resumes.
+pub async fn connection_resume(
+    app: web::Data<App>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    set(&app, &name, false).await
+}
+
+async fn set(app: &App, name: &str, pause: bool) -> Result<HttpResponse, PageError> {
+    let known = Scene::read(app).await?.connection_names();
+    if !known.iter().any(|known| known == name) {
+        return Err(PageError::unknown("connection"));
+    }
+    app.pause(name, pause).await?;
+    Ok(go_to(if pause { "/connections?said=paused" } else { "/connections?said=resumed" }))
+}

@@ -1,0 +1,110 @@
+//! `/connections`: where things are sent, whether each takes calls, what waits for it, and a button to pause or resume it.
+
+use super::errors::PageError;
+use super::page::{Frame, Place, answer, in_address};
+use super::scene::Scene;
+use super::times::{Moment, clock_time};
+use super::words::{Mark, Tone};
+use crate::app::App;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Query {
+    said: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "connections_list.html")]
+pub struct ConnectionsList {
+    frame: Frame,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    address: String,
+    name: String,
+    title: String,
+    mark: Mark,
+    note: Option<String>,
+    under_way: i64,
+    needs_you: i64,
+    done: i64,
+    stopped: bool,
+    button: &'static str,
+}
+
+/// `GET /connections`.
+pub async fn connections_list(
+    app: web::Data<App>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let scene = Scene::read(&app).await?;
+    answer(&ConnectionsList::of(&scene, query.said.as_deref()))
+}
+
+impl ConnectionsList {
+    fn of(scene: &Scene, said: Option<&str>) -> Self {
+        Self {
+            frame: Frame::new(Place::Connections, scene, said),
+            rows: scene.connection_names().iter().map(|name| Row::of(name, scene)).collect(),
+        }
+    }
+}
+
+impl Row {
+    fn of(name: &str, scene: &Scene) -> Self {
+        let state = scene.connections.get(name).cloned().unwrap_or_default();
+        let mut stopped = state.paused;
+        let mut button = if state.paused { "Resume" } else { "Pause" };
+        let (mark, note) = if let Some(why) = &state.needs_auth {
+            (stopped, button) = (true, "Signed in again: resume");
+            (Mark::new(Tone::Bad, "needs a new credential"), Some(super::errors::capital(why)))
+        } else if state.paused {
+            let since = state.stopped_since.map(|at| format!("Since {}.", clock_time(at)));
+            (Mark::new(Tone::Waiting, "paused"), since)
+        } else if let Some(since) = state.tripped_since {
+            let next = state
+                .probe_at
+                .map_or(String::new(), |at| format!(" The next try is {}.", Moment::of(at, scene.now).ago));
+            (
+                Mark::new(Tone::Bad, "does not answer"),
+                Some(format!(
+                    "Since {}; what waits goes out by itself when it answers.{next}",
+                    clock_time(since)
+                )),
+            )
+        } else if let Some(until) = state.rests_until.filter(|until| *until > scene.now) {
+            (
+                Mark::new(Tone::Waiting, "rests"),
+                Some(format!("It asked for fewer calls, until {}.", clock_time(until))),
+            )
+        } else if state.failures > 0 {
+            (Mark::new(Tone::Waiting, "the last call failed"), None)
+        } else {
+            (Mark::new(Tone::Good, "takes calls"), None)
+        };
+        Self {
+            address: in_address(name),
+            name: name.to_owned(),
+            title: scene.connection(name),
+            mark,
+            note,
+            under_way: scene.under_way(Some(name)),
+            needs_you: scene.runs(&["failed", "held"], Some(name)),
+            done: scene.runs(&["done"], Some(name)),
+            stopped,
+            button,
+        }
+    }
+}
+
+#[cfg(test)]
+impl ConnectionsList {
+    pub(super) fn samples() -> Vec<Self> {
+        vec![Self::of(&Scene::default(), None), Self::of(&super::samples::scene(), Some("paused"))]
+    }
+}

@@ -1,0 +1,116 @@
+//! What changed, value by value: the changed paths of a change, looked up in the JSON before and after. Pure, capped.
+
+use super::words::path_words;
+use serde_json::Value;
+
+/// Values shown of one change; the rest is counted.
+const SHOWN_MAX: usize = 12;
+/// Characters shown of one value.
+const VALUE_CHARS_MAX: usize = 160;
+
+/// One value, old and new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The path in words.
+    pub name: String,
+    /// The path as it stands in the payload.
+    pub path: String,
+    /// The old value; `—` where it was absent.
+    pub before: String,
+    /// The new value.
+    pub after: String,
+}
+
+/// The values of these paths, and how many more there are.
+pub fn changed(paths: &[String], before: &Value, after: &Value) -> (Vec<Changed>, usize) {
+    let told = |path: &String| Changed {
+        name: path_words(path),
+        path: path.clone(),
+        before: shown(find(before, path)),
+        after: shown(find(after, path)),
+    };
+    (paths.iter().take(SHOWN_MAX).map(told).collect(), paths.len().saturating_sub(SHOWN_MAX))
+}
+
+/// The value at a dotted path; `list[key]` is the item with that key.
+fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut value = value;
+    for part in path.split('.') {
+        let (name, key) = match part.split_once('[') {
+            Some((name, key)) => (name, key.strip_suffix(']')),
+            None => (part, None),
+        };
+        if !name.is_empty() {
+            value = value.get(name)?;
+        }
+        if let Some(key) = key {
+            let items = value.as_array()?;
+            value = items
+                .iter()
+                .find(|item| ["pk", "id", "uuid", "key"].iter().any(|name| is_key(item.get(name), key)))
+                .or_else(|| items.get(key.parse::<usize>().ok()?))?;
+        }
+    }
+    Some(value)
+}
+
+fn is_key(value: Option<&Value>, key: &str) -> bool {
+    match value {
+        Some(Value::String(text)) => text == key,
+        Some(Value::Number(number)) => number.to_string() == key,
+        _ => false,
+    }
+}
+
+/// A value as a page shows it.
+pub fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::from("—"),
+        Some(Value::String(text)) if text.trim().is_empty() => String::from("(empty)"),
+        Some(Value::String(text)) => capped(text, VALUE_CHARS_MAX),
+        Some(Value::Bool(true)) => String::from("yes"),
+        Some(Value::Bool(false)) => String::from("no"),
+        Some(other) => capped(&other.to_string(), VALUE_CHARS_MAX),
+    }
+}
+
+/// At most so many characters, and a mark where something was cut.
+pub fn capped(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{changed, shown};
+    use serde_json::json;
+
+    #[test]
+    fn values_are_found_by_path_and_key() {
+        let before = json!({ "contact": { "phone": null }, "customers": [{ "pk": 2, "in": false }, { "pk": 1 }], "tags": ["a"] });
+        let after = json!({ "contact": { "phone": "+49" }, "customers": [{ "pk": 1 }, { "pk": 2, "in": true }], "tags": [""] });
+        let paths: Vec<String> =
+            ["contact.phone", "customers[2].in", "customers[3]", "tags[0]", "absent.far"]
+                .map(str::to_owned)
+                .into();
+        let (values, more) = changed(&paths, &before, &after);
+        let told: Vec<String> =
+            values.iter().map(|one| format!("{}: {} → {}", one.name, one.before, one.after)).collect();
+        assert_eq!(
+            told,
+            [
+                "contact › phone: — → +49",
+                "customers 2 › in: no → yes",
+                "customers 3: — → —",
+                "tags 0: a → (empty)",
+                "absent › far: — → —"
+            ]
+        );
+        assert_eq!(more, 0);
+        let many: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();
+        assert_eq!(changed(&many, &before, &after).1, 8);
+        assert_eq!(shown(Some(&json!("ü".repeat(500)))).chars().count(), 161);
+    }
+}

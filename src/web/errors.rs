@@ -1,0 +1,121 @@
+//! What a page says when it can't be shown: a title, a sentence, a way out. Also what a browser gets for an address
+//! that leads nowhere.
+
+use super::page::Frame;
+use crate::app::AskError;
+use crate::ports::StoreError;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use askama::Template;
+use std::fmt;
+
+/// Why a page is not shown.
+#[derive(Debug)]
+pub struct PageError {
+    status: StatusCode,
+    title: String,
+    sentence: String,
+}
+
+/// Its page. It reads nothing from the database: that may be what is away.
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    frame: Frame,
+    title: &'a str,
+    sentence: &'a str,
+}
+
+impl PageError {
+    /// An error with its words.
+    pub fn new(status: StatusCode, title: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self { status, title: title.into(), sentence: sentence.into() }
+    }
+
+    /// There is no such thing.
+    pub fn unknown(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("There is no such {what}"),
+            "The address may have been copied in part, or belong to another data folder. The list shows what is here.",
+        )
+    }
+
+    fn page(&self) -> Result<String, askama::Error> {
+        ErrorPage { frame: Frame::bare(), title: &self.title, sentence: &self.sentence }.render()
+    }
+
+    #[cfg(test)]
+    pub(super) fn samples() -> Vec<Result<String, askama::Error>> {
+        use super::samples::HOSTILE;
+        vec![Self::unknown("booking").page(), Self::new(StatusCode::CONFLICT, HOSTILE, HOSTILE).page()]
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.title, self.sentence)
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status);
+        match self.page() {
+            Ok(page) => answer.content_type("text/html; charset=utf-8").body(page),
+            Err(_) => answer.content_type("text/plain; charset=utf-8").body(format!("{self}\n")),
+        }
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, cause = ?std::error::Error::source(&error), "a page could not be shown");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The database can't be read now",
+            format!(
+                "{}. Webhooks that were answered with 200 are safe. Try again in a moment; \"waypost doctor\" tells what is wrong.",
+                capital(&error.to_string())
+            ),
+        )
+    }
+}
+
+impl From<AskError> for PageError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Store(error) => error.into(),
+            AskError::Unknown { what, .. } => Self::unknown(what),
+            AskError::NotNow(why) => {
+                Self::new(StatusCode::CONFLICT, "Not now", format!("{}. Nothing was changed.", capital(&why)))
+            }
+        }
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> Self {
+        tracing::error!(error = %error, "a page could not be written");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This page could not be written",
+            "That is a mistake of Waypost. The same is told by the commands \"waypost bookings\" and \"waypost runs\".",
+        )
+    }
+}
+
+/// The same text with a capital first letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Whatever is no page.
+pub async fn no_such_page() -> Result<HttpResponse, PageError> {
+    Err(PageError::unknown("page"))
+}

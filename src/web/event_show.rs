@@ -1,0 +1,108 @@
+//! `/events/{id}`: one webhook: from where, when, what it told of, what came of it. `/events/{id}/raw`: its body, byte for
+//! byte, as plain text that no browser will run.
+
+use super::change_told::{ChangeTold, Teller};
+use super::errors::PageError;
+use super::page::{Frame, Place, answer, in_address};
+use super::scene::Scene;
+use super::times::Moment;
+use crate::app::App;
+use crate::domain::EventId;
+use crate::ports::EventView;
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+/// Changes told of one event.
+const CHANGES_MAX: usize = 50;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Query {
+    said: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "event_show.html")]
+pub struct EventShow {
+    frame: Frame,
+    id: String,
+    address: String,
+    source: String,
+    received: Moment,
+    bytes: i64,
+    headers: Vec<(String, String)>,
+    read: bool,
+    changes: Vec<ChangeTold>,
+    more: usize,
+}
+
+/// `GET /events/{id}`.
+pub async fn event_show(
+    app: web::Data<App>,
+    id: web::Path<String>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let id = EventId::new(id.into_inner());
+    let (event, stored) = app.store.event(&id).await?.ok_or_else(|| PageError::unknown("webhook"))?;
+    let scene = Scene::read(&app).await?;
+    let runs = app.runs_of_event(&id).await?;
+    let teller = Teller { app: &app, scene: &scene, back: "event", is_booking: true };
+    let told = &event.changes[..event.changes.len().min(CHANGES_MAX)];
+    let changes = teller.tell(told, &runs).await?;
+    let mut page = EventShow::of(&scene, &event, &stored.headers, changes);
+    page.frame = Frame::new(Place::Webhooks, &scene, query.said.as_deref());
+    answer(&page)
+}
+
+/// `GET /events/{id}/raw`.
+pub async fn event_raw(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let id = EventId::new(id.into_inner());
+    let (view, stored) = app.store.event(&id).await?.ok_or_else(|| PageError::unknown("webhook"))?;
+    let name: String = view.id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.txt\"")))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox; frame-ancestors 'none'",
+        ))
+        .body(stored.body))
+}
+
+impl EventShow {
+    fn of(scene: &Scene, event: &EventView, headers: &str, changes: Vec<ChangeTold>) -> Self {
+        let headers: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(headers).unwrap_or_default();
+        Self {
+            frame: Frame::new(Place::Webhooks, scene, None),
+            id: event.id.to_string(),
+            address: in_address(event.id.as_str()),
+            source: scene.source(&event.source),
+            received: Moment::of(event.received_at, scene.now),
+            bytes: event.body_bytes,
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.clone(), super::diff::shown(Some(value))))
+                .collect(),
+            read: !event.changes.is_empty(),
+            more: event.changes.len().saturating_sub(changes.len()),
+            changes,
+        }
+    }
+}
+
+#[cfg(test)]
+impl EventShow {
+    pub(super) fn samples() -> Vec<Self> {
+        use super::samples::{HOSTILE, change, day, event, scene};
+        let scene = scene();
+        let headers = serde_json::json!({ HOSTILE: HOSTILE }).to_string();
+        vec![
+            Self::of(&scene, &event(Vec::new()), "{}", Vec::new()),
+            Self::of(&scene, &event(vec![change()]), &headers, day().changes),
+        ]
+    }
+}

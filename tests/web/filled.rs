@@ -1,0 +1,319 @@
+//! A store with bookings in every state, filled as the stages would fill it; and a browser, more or less.
+
+use actix_web::body::to_bytes;
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, call_service, init_service};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use waypost::app::{App, Places};
+use waypost::clock::{OsEntropy, SystemClock};
+use waypost::domain::*;
+use waypost::ports::*;
+
+/// A value that becomes markup where it is not escaped.
+pub const HOSTILE: &str = r#"<img src=x onerror=alert(1)>"'&"#;
+const MINUTE: Millis = 60_000;
+
+/// The app, and the folder that it lives in.
+pub struct Site {
+    pub app: Arc<App>,
+    pub now: Millis,
+    _home: tempfile::TempDir,
+}
+
+/// What a browser saw.
+pub struct Seen {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Site {
+    /// Nothing has come in.
+    pub async fn empty() -> Self {
+        let store = waypost::store::open_in_memory().await.expect("a store");
+        let home = tempfile::tempdir().expect("a folder");
+        let places = Places { data: home.path().to_owned(), database: None, exclusive: false };
+        let clock = Arc::new(SystemClock::new());
+        let now = clock.now();
+        let app = App::over(store, places, clock, Arc::new(OsEntropy)).await.expect("an app");
+        Self { app, now, _home: home }
+    }
+
+    /// Bookings in every state.
+    pub async fn filled() -> Self {
+        let site = Self::empty().await;
+        site.fill().await.expect("the store takes it");
+        site
+    }
+
+    /// Opens an address as a browser on this machine does.
+    pub async fn get(&self, address: &str) -> Seen {
+        self.send(TestRequest::get().uri(address).insert_header(("host", "127.0.0.1:8081"))).await
+    }
+
+    /// Presses a button of one of our pages.
+    pub async fn post(&self, address: &str, form: &[(&str, &str)]) -> Seen {
+        let request = TestRequest::default()
+            .method(Method::POST)
+            .uri(address)
+            .insert_header(("host", "127.0.0.1:8081"))
+            .insert_header(("origin", "http://127.0.0.1:8081"))
+            .insert_header(("sec-fetch-site", "same-origin"))
+            .set_form(form);
+        self.send(request).await
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, request: TestRequest) -> Seen {
+        let pages = actix_web::App::new().configure(waypost::web::pages(self.app.clone()));
+        let service = init_service(pages).await;
+        let answer = call_service(&service, request.to_request()).await;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = to_bytes(answer.into_body()).await.unwrap_or_default();
+        Seen { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+    }
+
+    async fn event(&self, name: &str, body: &Value, minutes_ago: i64) -> Result<Position, StoreError> {
+        let event = NewEvent {
+            id: EventId::new(format!("evt_{name}")),
+            source: "harbour-tours".into(),
+            received_at: self.now - minutes_ago * MINUTE,
+            origin: ORIGIN_WEBHOOK,
+            headers: r#"{"content-type":"application/json"}"#.into(),
+            body: Bytes::from(body.to_string()),
+        };
+        Ok(self.app.store.append_events(&[event]).await?[0])
+    }
+
+    async fn fill(&self) -> Result<(), StoreError> {
+        let guests = [
+            ("Siobhán Ní Bhriain", "guest1@example.org", "Whale watch — half day"),
+            ("Ólafur Ævar Þórsson", "guest2@example.org", "Sunset kayak"),
+            (HOSTILE, "guest3@example.org", "Reef snorkel, small group"),
+            ("山田 太郎", "guest4@example.org", "Harbour cruise with dinner, drinks and live music"),
+            ("Mary Ann Smith-Okonkwo", "guest5@example.org", "Whale watch — half day"),
+        ];
+        for (index, guest) in guests.iter().enumerate() {
+            self.booking(index as i64 + 1, *guest).await?;
+        }
+        let unreadable = self.event("unreadable", &json!("not a booking"), 12).await?;
+        let change = NewChange {
+            ordinal: 0,
+            booking: None,
+            kind: ChangeKind::Unreadable,
+            paths: Vec::new(),
+            note: Some(format!("the body has no booking in it {HOSTILE}")),
+            previous: None,
+            body: None,
+            hash: None,
+            at: self.now - 12 * MINUTE,
+        };
+        let applied = AppliedEvent {
+            position: unreadable,
+            changes: vec![change],
+            bookings: Vec::new(),
+            runs: Vec::new(),
+        };
+        self.app.store.apply_events(&[applied]).await
+    }
+
+    /// Booking 1 was changed after it was sent; 2 is done; 3 failed; 4 waits; 5 is held.
+    async fn booking(&self, number: i64, guest: (&str, &str, &str)) -> Result<(), StoreError> {
+        let body = |phone: Value| {
+            json!({
+                "uuid": format!("uuid-{number}"), "status": "booked", "customers": [{ "pk": 1 }, { "pk": 2 }],
+                "contact": { "name": guest.0, "email": guest.1, "phone": phone },
+            })
+        };
+        let at = self.now - (60 - number * 10) * MINUTE;
+        let first = self.event(&format!("{number}a"), &body(Value::Null), 60 - number * 10).await?;
+        let state = if number == 4 { "waiting" } else { "first" };
+        let applied = self.applied(number, first, guest, (&body(Value::Null), None), at);
+        self.app.store.apply_events(&[applied]).await?;
+        let run = RunId::new(format!("run_{number}a"));
+        match number {
+            1 | 2 => self.call(&run, RunState::Done, None, 200, at).await?,
+            3 => {
+                let text = format!("Sandbox CRM refused it: property \"shoe_size\" does not exist {HOSTILE}");
+                self.call(&run, RunState::Failed, Some(Verdict::new(VerdictCode::Refused, text)), 400, at)
+                    .await?;
+            }
+            5 => {
+                let text = "the answer of a call that creates was lost, and it can't be looked up";
+                let verdict = Verdict::new(VerdictCode::OutcomeUnknown, text);
+                self.call(&run, RunState::Held, Some(verdict), 0, at).await?;
+            }
+            _ => assert_eq!(state, "waiting"),
+        }
+        if number == 1 {
+            let before = ChangeRef { position: first, ordinal: 0 };
+            let phone = body(json!("+49 123 456 789"));
+            let second = self.event("1b", &phone, 4).await?;
+            let at = self.now - 4 * MINUTE;
+            let applied = self.applied(number, second, guest, (&phone, Some(before)), at);
+            self.app.store.apply_events(&[applied]).await?;
+        }
+        Ok(())
+    }
+
+    fn applied(
+        &self,
+        number: i64,
+        position: Position,
+        guest: (&str, &str, &str),
+        (body, previous): (&Value, Option<ChangeRef>),
+        at: Millis,
+    ) -> AppliedEvent {
+        let id = BookingId::new(format!("bkg_{number}"));
+        let change = ChangeRef { position, ordinal: 0 };
+        let updated = previous.is_some();
+        let kind = if updated { ChangeKind::Updated } else { ChangeKind::Created };
+        let hash = format!("hash-{position}");
+        let trip = json!({
+            "code": format!("#7000000{number}"), "title": guest.2, "starts_at": format!("2027-03-1{number}T09:30:00-1000"),
+            "party_size": number, "total": 9900 * number, "paid": 9900, "currency": "usd", "status": "booked",
+            "link": format!("https://fareharbor.com/harbour/dashboard/bookings/7000000{number}/"),
+        });
+        let view = View {
+            person: json!({ "name": guest.0, "email": guest.1, "phone": body["contact"]["phone"], "language": "en" }),
+            trip,
+        };
+        AppliedEvent {
+            position,
+            changes: vec![NewChange {
+                ordinal: 0,
+                booking: Some(id.clone()),
+                kind,
+                paths: if updated { vec!["contact.phone".into()] } else { Vec::new() },
+                note: None,
+                previous,
+                body: Some(body.to_string()),
+                hash: Some(hash.clone()),
+                at,
+            }],
+            bookings: vec![BookingWrite {
+                id: id.clone(),
+                key: BookingKey {
+                    connector: "fareharbor".into(),
+                    account: "harbour".into(),
+                    kind: "booking".into(),
+                    key: format!("uuid-{number}"),
+                },
+                source: "harbour-tours".into(),
+                change,
+                status: "booked".into(),
+                view,
+                hash,
+                at,
+            }],
+            runs: vec![NewRun {
+                id: RunId::new(format!("run_{number}{}", if updated { "b" } else { "a" })),
+                rule: "guests-to-crm".into(),
+                booking: id,
+                item: String::new(),
+                lane: format!("guests-to-crm/{number}"),
+                change,
+                position,
+                asked: kind.to_string(),
+                trigger: "change".into(),
+                state: RunState::Waiting,
+                verdict: None,
+                connection: "sandbox-crm".into(),
+                supersedes: true,
+                at,
+            }],
+        }
+    }
+
+    /// One call of a run, and how the run ended by it.
+    async fn call(
+        &self,
+        run: &RunId,
+        state: RunState,
+        verdict: Option<Verdict>,
+        status: i64,
+        at: Millis,
+    ) -> Result<(), StoreError> {
+        let due = self.app.store.run_with_context(run).await?.expect("the run is there");
+        let attempt = AttemptId::new(format!("att_{run}"));
+        let row = |state, revision, steps: Vec<StepProgress>, verdict| RunWrite {
+            id: run.clone(),
+            revision,
+            lane: due.run.lane.clone(),
+            state,
+            verdict,
+            next_at: None,
+            connection: due.run.connection.clone(),
+            ruleset: None,
+            steps,
+            failures: 0,
+            failing_since: None,
+            failing_stopped_ms: 0,
+            uncertain: false,
+            at,
+        };
+        let begin = DeliveryWrite {
+            run: row(RunState::Working, due.run.revision, Vec::new(), None),
+            begin: Some(AttemptBegin {
+                id: attempt.clone(),
+                run: run.clone(),
+                step: "contact".into(),
+                kind: "call".into(),
+                number: 1,
+                connection: due.run.connection.clone(),
+                node: "node".into(),
+                request: json!({
+                    "method": "PUT", "url": "http://127.0.0.1:9900/contacts/guest1%40example.org",
+                    "headers": [["content-type", "application/json"]],
+                    "body": json!({ "email": "guest1@example.org", "firstname": HOSTILE }).to_string(),
+                })
+                .to_string(),
+                at,
+            }),
+            end: None,
+            links: Vec::new(),
+        };
+        self.app.store.write_delivery(&[begin]).await?;
+        let answered = status > 0;
+        let step = StepProgress {
+            id: "contact".into(),
+            uses: "sandbox-crm.upsert_contact".into(),
+            state: if state == RunState::Done { StepState::Done } else { StepState::Waiting },
+            attempts: 1,
+            calls_done: 1,
+            outputs: [("id".to_owned(), json!("1551"))].into(),
+            verdict: None,
+        };
+        let end = DeliveryWrite {
+            run: row(state, due.run.revision + 1, vec![step], verdict.clone()),
+            begin: None,
+            end: Some(AttemptEnd {
+                id: attempt,
+                outcome: match status {
+                    200 => "done",
+                    0 => "maybe_done",
+                    _ => "refused",
+                }
+                .into(),
+                status: answered.then_some(status),
+                answer: answered
+                    .then(|| json!({ "headers": [], "body": "{\"id\":\"1551\"}", "cut": false }).to_string()),
+                message: verdict.map(|verdict| verdict.text),
+                duration_ms: 180,
+                at,
+            }),
+            links: Vec::new(),
+        };
+        self.app.store.write_delivery(&[end]).await?;
+        Ok(())
+    }
+}
