@@ -7,6 +7,7 @@ mod rulesets;
 mod secrets;
 mod serve;
 
+pub use crate::delivery::Explained;
 pub use activate::FolderState;
 pub use ask::{AskError, Replayed, SecretState};
 pub use machine::Machine;
