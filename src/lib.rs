@@ -39,6 +39,9 @@ pub mod sandbox;
 pub mod store;
 pub mod workspace;
 
+// For whoever changes it.
+pub mod docs;
+
 // Wiring and faces.
 pub mod app;
 pub mod cli;
