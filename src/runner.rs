@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall};
 use crate::ingest::Batches;
-use crate::ports::{Clock, Outbound, Think};
+use crate::ports::{Clock, Outbound, StoreError, Think};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -16,10 +16,8 @@ use tokio::task::JoinSet;
 const POLL: Duration = Duration::from_millis(500);
 /// The folder is looked at this often; a change is active within two seconds.
 const WATCH: Duration = Duration::from_millis(250);
-/// Connections, secrets and sources are looked at this often.
+/// Connections, secrets and the database are looked after this often.
 const REFRESH: Duration = Duration::from_secs(1);
-/// The database's log is written back this often.
-const UPKEEP: Duration = Duration::from_secs(5);
 /// After a failure of the database.
 const REST: Duration = Duration::from_millis(300);
 /// Calls in flight get so long at an orderly stop.
@@ -248,7 +246,6 @@ impl Runner {
 
     async fn keep_up(self: Arc<Self>) {
         let never = Notify::new();
-        let mut rounds: u64 = 0;
         while !self.stopping() {
             if let Err(error) = self.app.refresh_secrets().await {
                 tracing::warn!(error = %error, "secrets could not be looked at");
@@ -260,17 +257,19 @@ impl Runner {
                     Err(error) => tracing::warn!(error = %error, "connections could not be looked at"),
                 }
             }
-            rounds += 1;
-            if rounds.is_multiple_of(UPKEEP.as_secs() / REFRESH.as_secs()) {
-                if let Err(error) = self.app.store.maintain().await {
-                    tracing::warn!(error = %error, "the database's log could not be written back");
+            match self.app.store.maintain().await {
+                Ok(()) => {}
+                Err(StoreError::Unfit(why)) => {
+                    tracing::error!("{why}");
+                    self.app.unfit.notify_one();
                 }
+                Err(error) => tracing::warn!(error = %error, "the database could not be looked after"),
             }
             self.wait(&never, REFRESH).await;
         }
     }
 
-    async fn complain(&self, doing: &str, error: &crate::ports::StoreError) {
+    async fn complain(&self, doing: &str, error: &StoreError) {
         let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
         tracing::error!(doing, error = %error, cause, "the database is in the way; trying again");
         tokio::time::sleep(REST).await;

@@ -50,6 +50,8 @@ pub struct App {
     pub doors: Arc<RwLock<Arc<Doors>>>,
     /// Hints that there is work.
     pub hints: Hints,
+    /// The database is no longer ours (another node took it over): whoever serves must stop.
+    pub unfit: tokio::sync::Notify,
     /// Id of this node.
     pub node: String,
     /// Where things are.
@@ -98,6 +100,7 @@ impl App {
             secrets,
             doors: Arc::new(RwLock::new(Arc::new(Doors::default()))),
             hints: Hints::default(),
+            unfit: tokio::sync::Notify::new(),
             node,
             places,
             vault,
