@@ -63,8 +63,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         () = told => {}
         () = signals.next() => return stop(served, signals).await,
     }
-    signals.next().await;
-    stop(served, signals).await
+    let app = served.app.clone();
+    tokio::select! {
+        () = signals.next() => stop(served, signals).await,
+        () = app.unfit.notified() => {
+            stop(served, signals).await?;
+            Ok(Ended::NotFine)
+        }
+    }
 }
 
 async fn stop(served: Served, mut signals: Signals) -> anyhow::Result<Ended> {
