@@ -2,6 +2,8 @@
 
 mod activate;
 mod ask;
+mod doctor;
+mod doctor_connections;
 mod machine;
 mod rulesets;
 mod secrets;
@@ -10,9 +12,11 @@ mod serve;
 pub use crate::delivery::Explained;
 pub use activate::FolderState;
 pub use ask::{AskError, Replayed, SecretState};
+pub use doctor::{Finding, Health};
+pub use doctor_connections::InputChoices;
 pub use machine::Machine;
 pub use rulesets::KeptRulesets;
-pub use serve::{ServeOptions, Served, serve};
+pub use serve::{ServeError, ServeOptions, Served, serve, start};
 
 use crate::ingest::Doors;
 use crate::ports::{Clock, Entropy, Store, StoreError};

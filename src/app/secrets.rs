@@ -7,7 +7,7 @@ use crate::workspace::{KEY_VARIABLE, SealError, Vault, find_key};
 use std::path::Path;
 
 /// The fact that says which key the secrets were sealed with.
-const KEY_FACT: &str = "key.fingerprint";
+pub(super) const KEY_FACT: &str = "key.fingerprint";
 /// File of the node's id.
 const NODE_FILE: &str = "node";
 

@@ -4,10 +4,25 @@
 //! Beside the commands: `options` (what several take), `output` (how things are said), `filters` (of the lists),
 //! `explained` (why fields have their values, also for the demo).
 
+mod backup;
+mod bookings;
 pub mod check;
+mod demo;
+mod demo_home;
+mod doctor;
+mod events;
+mod explain;
+mod explained;
+mod filters;
 mod logging;
 mod options;
 mod output;
+mod pause;
+mod replay;
+mod retry;
+mod runs;
+mod sandbox;
+mod secret;
 mod send;
 mod serve;
 mod test;
@@ -36,10 +51,23 @@ const EXAMPLE: &str = "Example:
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Serve(serve::Args),
     Check(check::Args),
-    Send(send::Args),
     Test(test::Args),
+    Send(send::Args),
+    Events(events::Args),
+    Runs(runs::Args),
+    Bookings(bookings::Args),
+    Explain(explain::Args),
+    Replay(replay::Args),
+    Retry(retry::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Sandbox(sandbox::Args),
+    Secret(secret::Args),
+    Backup(backup::Args),
+    Doctor(doctor::Args),
 }
 
 /// How a command ended, where it could be carried out.
@@ -100,9 +128,22 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         logging::quiet();
     }
     match command {
+        Command::Demo(args) => demo::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::command(args).await,
         Command::Send(args) => send::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Events(args) => events::run(args).await,
+        Command::Runs(args) => runs::run(args).await,
+        Command::Bookings(args) => bookings::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
+        Command::Retry(args) => retry::run(args).await,
+        Command::Pause(args) => pause::pause(args).await,
+        Command::Resume(args) => pause::resume(args).await,
+        Command::Sandbox(args) => sandbox::run(args).await,
+        Command::Secret(args) => secret::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
     }
 }

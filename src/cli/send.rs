@@ -6,7 +6,6 @@ use super::output::{Wrong, near, say};
 use crate::app::{App, Machine};
 use crate::domain::{EventId, Millis};
 use crate::ports::{Answer, ListFilter, OutboundFailure, OutboundRequest};
-use anyhow::Context;
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -166,8 +165,8 @@ fn tell(args: &Args, answer: &Answer, event: Option<&EventId>) -> anyhow::Result
         return Ok(Ended::Fine);
     }
     let said = super::output::line_of(text.trim(), 300);
-    Err(anyhow::anyhow!("{}", refused(&args.to, answer.status)))
-        .context(format!("It was not stored: {} answered {} ({said})", args.url, answer.status))
+    let why = refused(&args.to, answer.status);
+    anyhow::bail!("It was not stored: {} answered {} ({said}). {why}", args.url, answer.status)
 }
 
 fn refused(source: &str, status: u16) -> String {
@@ -179,22 +178,24 @@ fn refused(source: &str, status: u16) -> String {
             "it takes no webhooks there. Look at --url: it is the address of --listen, not that of the pages"
                 .into()
         }
-        408 => "the body took too long to arrive. Send it again".into(),
-        413 => "the body is larger than it takes. `waypost serve --body-bytes-max` says how large one may be"
+        408 => "The body took too long to arrive. Send it again".into(),
+        413 => "The body is larger than it takes: `waypost serve --body-bytes-max` says how large one may be"
             .into(),
-        503 => "it can't store anything right now, or the source's token has no value. Send it again later; \
+        503 => "It can't store anything right now, or the source's token has no value. Send it again later; \
                 `waypost doctor` says more"
             .into(),
-        _ => "that is no answer of Waypost. Look at --url, and at what stands in between".into(),
+        _ => "That is no answer of Waypost. Look at --url, and at what stands in between".into(),
     }
 }
 
 fn unanswered(url: &str, failure: &OutboundFailure) -> String {
+    let why = failure.to_string();
+    let why = why.trim_end_matches('.');
     match failure {
-        OutboundFailure::NotSent(why) => {
+        OutboundFailure::NotSent(_) => {
             format!("Nothing answers at {url}: {why}. Is `waypost serve` at work there? Look at --url")
         }
-        OutboundFailure::Unknown(why) => {
+        OutboundFailure::Unknown(_) => {
             format!(
                 "No answer came from {url}: {why}. It may be stored all the same; `waypost events` shows it"
             )

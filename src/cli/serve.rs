@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Characters of a token that are shown, to tell two apart.
 const TOKEN_SHOWN: usize = 4;
 
-/// Serve: take webhooks, apply them, run the rules, deliver
+/// Take webhooks, apply them, run the rules, deliver
 ///
 /// Takes webhooks at --listen, shows pages at --ui-listen, and runs the rules of --rules, which are watched: a
 /// change there is at work within two seconds, and a mistake leaves the last good rules at work.

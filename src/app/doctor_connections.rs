@@ -1,0 +1,253 @@
+//! The check-up of a connection: what is remembered of it, a call that tests its credential, what must be there, and the
+//! choices of its inputs. All calls go out through `ports::Outbound`, with the connection's own credential.
+
+use super::doctor::{Finding, Health};
+use super::{App, AskError};
+use crate::connectors::{Call, CallContext, Choice, Connection, Setup};
+use crate::ports::{Answer, ConnectionState, Counts, Outbound};
+use crate::rules::Ruleset;
+
+/// Characters of what an answer says.
+const SAID_CHARS_MAX: usize = 200;
+
+/// The choices of one input, or why they can't be told.
+pub type InputChoices = (String, Result<Vec<Choice>, String>);
+
+impl App {
+    /// What is remembered of a connection, and what waits for it.
+    pub(super) fn look_at_state(
+        &self,
+        connection: &Connection,
+        state: Option<&ConnectionState>,
+        counts: &Counts,
+        findings: &mut Vec<Finding>,
+    ) {
+        let name = &connection.name;
+        let about = format!("connection {name}");
+        let runs = |wanted: &str| -> i64 {
+            counts
+                .runs
+                .iter()
+                .filter(|(state, at, _)| state == wanted && at == name)
+                .map(|(.., many)| many)
+                .sum()
+        };
+        if !connection.enabled {
+            let text = "It is switched off in its file (`enabled: false`), and its runs wait.";
+            findings.push(Finding::new(&about, Health::Notice, text));
+        }
+        if let Some(state) = state {
+            if state.paused {
+                findings.push(Finding::amiss(
+                    &about,
+                    "Somebody paused it, and its runs wait.",
+                    format!("waypost resume {name}"),
+                ));
+            }
+            if let Some(why) = &state.needs_auth {
+                let way_out =
+                    format!("set its secret anew, or, once it is mended there, waypost resume {name}");
+                findings.push(Finding::amiss(
+                    &about,
+                    format!("It needs to be signed in again: {why}"),
+                    way_out,
+                ));
+            }
+            if let Some(since) = state.tripped_since {
+                let text = format!(
+                    "It failed {} times in a row, so it is tried now and then only, and its runs wait. That began",
+                    state.failures
+                );
+                let way_out = "nothing to do here: the runs go out by themselves once it answers";
+                findings.push(Finding { at: Some(since), ..Finding::amiss(&about, text, way_out) });
+            }
+        }
+        let (waiting, paused) = (runs("waiting"), runs("paused"));
+        if waiting + paused > 0 {
+            let text = format!("{waiting} runs wait to be sent, and {paused} wait for it to go on.");
+            findings.push(Finding::new(&about, Health::Notice, text));
+        }
+        let (held, failed) = (runs("held"), runs("failed"));
+        if held > 0 {
+            let way_out = format!("waypost runs --connection {name} --state held");
+            findings.push(Finding::amiss(
+                &about,
+                format!("{held} runs are held, and need a person."),
+                way_out,
+            ));
+        }
+        if failed > 0 {
+            let way_out = format!("waypost runs --connection {name} --state failed");
+            let text = format!("{failed} runs failed for good.");
+            findings.push(Finding { way_out: Some(way_out), ..Finding::new(&about, Health::Notice, text) });
+        }
+    }
+
+    /// Tests the credential and its scopes, and looks for what must be there. With `fix`, makes what is not.
+    pub(super) async fn try_connection(
+        &self,
+        outbound: &dyn Outbound,
+        ruleset: &Ruleset,
+        connection: &Connection,
+        fix: bool,
+        findings: &mut Vec<Finding>,
+    ) {
+        let about = format!("connection {}", connection.name);
+        let Some(setup) = setup_of(connection) else { return };
+        if connection.secrets.iter().any(|(secret, _)| !self.has_secret(secret)) {
+            return;
+        }
+        let calling = Calling { app: self, outbound, ruleset, connection };
+        if let Some(test) = &setup.test {
+            match calling.call(&test.call).await {
+                Ok(answer) if is_done(&answer) => {
+                    let reached = test.reached(&answer);
+                    let text = if reached.is_empty() {
+                        "Its credential is accepted.".to_owned()
+                    } else {
+                        format!("Its credential is accepted: {reached}.")
+                    };
+                    findings.push(Finding::well(&about, text));
+                }
+                Ok(answer) => {
+                    findings.push(refused(&about, "Its credential was tried", &answer));
+                    return;
+                }
+                Err(why) => {
+                    let way_out = "look at base_url in its file, and whether this machine reaches it";
+                    findings.push(Finding::amiss(&about, format!("It can't be reached: {why}"), way_out));
+                    return;
+                }
+            }
+            let mut missing = Vec::new();
+            for (scope, call) in &test.scopes {
+                match calling.call(call).await {
+                    Ok(answer) if answer.status == 403 => missing.push(scope.as_str()),
+                    Ok(answer) if is_done(&answer) => {}
+                    Ok(answer) => {
+                        findings.push(refused(&about, &format!("The scope {scope} was tried"), &answer))
+                    }
+                    Err(why) => {
+                        let text = format!("The scope {scope} could not be tried: {why}");
+                        findings.push(Finding::amiss(&about, text, "try again in a moment"));
+                    }
+                }
+            }
+            if !missing.is_empty() {
+                let text = format!("Its credential lacks {}.", missing.join(" and "));
+                let way_out =
+                    format!("grant it in {}, then waypost resume {}", connection.title, connection.name);
+                findings.push(Finding::amiss(&about, text, way_out));
+            }
+        }
+        for ensure in &setup.ensure {
+            let finding = match calling.call(&ensure.find).await {
+                Ok(answer) if is_done(&answer) => match ensure.amiss(&answer) {
+                    amiss if amiss.is_empty() => Finding::well(&about, format!("There is {}.", ensure.title)),
+                    amiss => Finding::amiss(
+                        &about,
+                        format!("{} is there, but {}.", ensure.title, amiss.join(" and ")),
+                        format!("change it in {}", connection.title),
+                    ),
+                },
+                Ok(answer) if answer.status == 404 && fix => match calling.call(&ensure.make).await {
+                    Ok(answer) if is_done(&answer) => {
+                        Finding::well(&about, format!("Made {}.", ensure.title))
+                    }
+                    Ok(answer) => refused(&about, &format!("{} was to be made", ensure.title), &answer),
+                    Err(why) => Finding::amiss(
+                        &about,
+                        format!("{} could not be made: {why}", ensure.title),
+                        "try again in a moment",
+                    ),
+                },
+                Ok(answer) if answer.status == 404 => Finding::amiss(
+                    &about,
+                    format!("{} is not there.", ensure.title),
+                    "waypost doctor --fix makes it",
+                ),
+                Ok(answer) => refused(&about, &format!("{} was looked for", ensure.title), &answer),
+                Err(why) => Finding::amiss(
+                    &about,
+                    format!("{} could not be looked for: {why}", ensure.title),
+                    "try again in a moment",
+                ),
+            };
+            findings.push(finding);
+        }
+    }
+
+    /// The choices of a connection's inputs, as the other side tells them now (pipelines and their stages).
+    pub async fn choices_of(
+        &self,
+        outbound: &dyn Outbound,
+        ruleset: &Ruleset,
+        connection: &str,
+    ) -> Result<Vec<InputChoices>, AskError> {
+        let unknown = || AskError::Unknown { what: "connection", id: connection.to_owned() };
+        let connection = ruleset.connections.get(connection).ok_or_else(unknown)?;
+        let calling = Calling { app: self, outbound, ruleset, connection };
+        let mut told = Vec::new();
+        for (input, choices) in setup_of(connection).into_iter().flat_map(|setup| &setup.choices) {
+            let found = match calling.call(&choices.call).await {
+                Ok(answer) if is_done(&answer) => Ok(choices.read(&answer)),
+                Ok(answer) => {
+                    Err(format!("{} answered {}{}", connection.title, answer.status, said(&answer)))
+                }
+                Err(why) => Err(why),
+            };
+            told.push((input.clone(), found));
+        }
+        Ok(told)
+    }
+}
+
+fn setup_of(connection: &Connection) -> Option<&Setup> {
+    connection.connector.destination.as_ref().map(|destination| &destination.setup)
+}
+
+struct Calling<'a> {
+    app: &'a App,
+    outbound: &'a dyn Outbound,
+    ruleset: &'a Ruleset,
+    connection: &'a Connection,
+}
+
+impl Calling<'_> {
+    async fn call(&self, call: &Call) -> Result<Answer, String> {
+        let engine = &self.ruleset.engine;
+        let rendered =
+            self.connection.render(engine, call, &CallContext::default()).map_err(|error| error.message)?;
+        let about = (format!("{}.setup", self.connection.name), String::new());
+        let request = self
+            .connection
+            .authorise(engine, rendered, &*self.app.secrets, about)
+            .map_err(|secret| format!("{secret} has no value."))?;
+        self.outbound.send(request).await.map_err(|failure| failure.to_string())
+    }
+}
+
+fn is_done(answer: &Answer) -> bool {
+    (200..300).contains(&answer.status)
+}
+
+fn refused(about: &str, tried: &str, answer: &Answer) -> Finding {
+    let way_out = match answer.status {
+        401 => "the credential is not accepted: set its secret anew",
+        403 => "the credential may not do this: grant it there",
+        429 => "it asked to be called less: try again in a minute",
+        500.. => "it has a trouble of its own: try again later",
+        _ => "look at base_url in its file",
+    };
+    Finding::amiss(about, format!("{tried}, and it answered {}{}.", answer.status, said(answer)), way_out)
+}
+
+/// What an answer says of itself, in brackets.
+fn said(answer: &Answer) -> String {
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let text = ["message", "error", "detail"].iter().find_map(|name| body.get(name)?.as_str());
+    let Some(text) = text else { return String::new() };
+    let line: String =
+        text.chars().take(SAID_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!(" ({})", line.trim_end_matches('.'))
+}
