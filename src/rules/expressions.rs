@@ -40,7 +40,7 @@ struct Within<'n> {
     offset: usize,
 }
 
-impl<'r> RuleFile<'r> {
+impl RuleFile<'_> {
     /// The names that an expression may read; `steps` for those of a step.
     pub(super) fn names<'n>(&self, steps: Option<Earlier<'n>>) -> Names<'n> {
         let mut words: Vec<String> = scope::NAMES.map(str::to_owned).to_vec();
@@ -85,7 +85,7 @@ impl<'r> RuleFile<'r> {
                 let misplaced = self
                     .world
                     .engine
-                    .compile(text, &self.all_words(names))
+                    .compile(text, &all_words(names))
                     .ok()
                     .and_then(|expression| misplaced(expression.paths(), names));
                 self.mistake(node, mistake, misplaced);
@@ -107,9 +107,8 @@ impl<'r> RuleFile<'r> {
                 Some(template)
             }
             Err(mistake) => {
-                let misplaced = Template::compile(self.world.engine, text, &self.all_words(names))
-                    .ok()
-                    .and_then(|template| {
+                let misplaced =
+                    Template::compile(self.world.engine, text, &all_words(names)).ok().and_then(|template| {
                         template.parts.iter().find_map(|part| match part {
                             Part::Expression { expression, offset } => misplaced(expression.paths(), names)
                                 .map(|mut path| {
@@ -123,17 +122,6 @@ impl<'r> RuleFile<'r> {
                 None
             }
         }
-    }
-
-    /// All names that are known anywhere in a rule: to tell a name in the wrong place from one that is unknown.
-    fn all_words<'n>(&self, names: &'n Names<'_>) -> Vec<&'n str> {
-        let mut words: Vec<&str> = names.words.iter().map(String::as_str).collect();
-        for word in [scope::STEPS, scope::ITEM] {
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
-        words
     }
 
     fn mistake(&mut self, node: &Node, mistake: SyntaxError, misplaced: Option<Path>) {
@@ -278,6 +266,17 @@ impl<'r> RuleFile<'r> {
         };
         self.error(place, format!("The step `{id}` has no output `{output}`."), hint);
     }
+}
+
+/// All names that are known anywhere in a rule: to tell a name in the wrong place from one that is unknown.
+fn all_words<'n>(names: &'n Names<'_>) -> Vec<&'n str> {
+    let mut words: Vec<&str> = names.words.iter().map(String::as_str).collect();
+    for word in [scope::STEPS, scope::ITEM] {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
 }
 
 /// The first path that begins with a name which is known, but not here.

@@ -42,9 +42,10 @@ impl Files {
                 hasher.update(part.as_bytes());
             }
         }
-        let mut hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.truncate(HASH_DIGITS);
-        hex
+        let digest = hasher.finalize();
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+        let digits = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        digits.take(HASH_DIGITS).collect()
     }
 
     /// As one JSON text, for the database.

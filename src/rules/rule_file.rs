@@ -263,17 +263,15 @@ impl<'r> RuleFile<'r> {
     }
 
     fn was(&mut self, node: &Node) -> Option<(String, Place)> {
-        match node.as_text().map(str::trim).filter(|name| !name.is_empty()) {
-            Some(name) => Some((name.strip_suffix(".yaml").unwrap_or(name).to_owned(), node.place)),
-            None => {
-                self.error(
-                    node.place,
-                    format!("`was` must be a name, and this is {}.", node.kind()),
-                    "write the name that it had before, or remove the line",
-                );
-                None
-            }
-        }
+        let Some(name) = node.as_text().map(str::trim).filter(|name| !name.is_empty()) else {
+            self.error(
+                node.place,
+                format!("`was` must be a name, and this is {}.", node.kind()),
+                "write the name that it had before, or remove the line",
+            );
+            return None;
+        };
+        Some((name.strip_suffix(".yaml").unwrap_or(name).to_owned(), node.place))
     }
 
     fn each(&mut self, node: &'r Node) -> Option<Each> {
@@ -369,5 +367,10 @@ impl<'r> RuleFile<'r> {
 }
 
 fn children_of(source: &Source) -> impl Iterator<Item = &Children> {
-    source.connector.source.iter().flat_map(|spec| spec.record("booking")).flat_map(|record| &record.children)
+    source
+        .connector
+        .source
+        .iter()
+        .filter_map(|spec| spec.record("booking"))
+        .flat_map(|record| &record.children)
 }

@@ -200,9 +200,8 @@ impl Reading {
             return Err(("This file is larger than 1 MiB.".into(), "split it into smaller ones"));
         }
         String::from_utf8(bytes).map(Some).map_err(|error| {
-            let line =
-                error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count()
-                    + 1;
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.split(|byte| *byte == b'\n').count();
             (format!("Line {line} of this file is not UTF-8 text."), "save it with the encoding UTF-8")
         })
     }

@@ -4,6 +4,7 @@ use super::{booking, change, one_rule, outputs, ruleset, run};
 use crate::domain::{ChangeKind, VerdictCode};
 use crate::rules::{MapError, Mapped, Ruleset, RunContext, StepMapping};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// What one step comes to, on one line.
 fn step(ruleset: &Ruleset, at: usize, context: &RunContext) -> String {
@@ -81,7 +82,7 @@ fn what_is_missing_null_or_mixed() {
             Ok(Mapped::Skip(_)) => "skip",
             Err(_) => "fails before anything is sent",
         };
-        table.push_str(&format!("{field}\n  {begun}\n  {}\n", step(&ruleset, 0, &context)));
+        write!(table, "{field}\n  {begun}\n  {}\n", step(&ruleset, 0, &context)).expect("a text takes all");
     }
     insta::assert_snapshot!(table);
 }
@@ -104,7 +105,7 @@ fn a_required_field_that_comes_to_nothing_fails_before_anything_is_sent() {
         ));
         let context = run(&ruleset, booking);
         let told = begin(&ruleset, &context).expect_err("it fails");
-        table.push_str(&format!("{value}\n  {told}\n"));
+        write!(table, "{value}\n  {told}\n").expect("a text takes all");
     }
     insta::assert_snapshot!(table);
 }
@@ -152,17 +153,17 @@ fn outputs_of_steps_that_were_left_out_or_lacked_them() {
         };
         let ruleset = one_rule(&text);
         let mut context = run(&ruleset, booking(|_| {}));
-        table.push_str(&format!("{field}\n"));
+        write!(table, "{field}\n").expect("a text takes all");
         if let Err(error) = begin(&ruleset, &context) {
-            table.push_str(&format!("  at once: {error}\n"));
+            write!(table, "  at once: {error}\n").expect("a text takes all");
         }
         context.outputs = outputs("first", json!({ "id": "c1" }));
-        table.push_str(&format!("  done: {}\n", step(&ruleset, 1, &context)));
+        write!(table, "  done: {}\n", step(&ruleset, 1, &context)).expect("a text takes all");
         context.outputs = outputs("first", json!({}));
-        table.push_str(&format!("  lacked: {}\n", step(&ruleset, 1, &context)));
+        write!(table, "  lacked: {}\n", step(&ruleset, 1, &context)).expect("a text takes all");
         context.outputs.clear();
         context.left_out = vec!["first".to_owned()];
-        table.push_str(&format!("  left out: {}\n", step(&ruleset, 1, &context)));
+        write!(table, "  left out: {}\n", step(&ruleset, 1, &context)).expect("a text takes all");
     }
     insta::assert_snapshot!(table);
 }

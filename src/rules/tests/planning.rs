@@ -4,6 +4,7 @@ use super::{booking, change, one_rule, ruleset};
 use crate::domain::{ChangeKind, VerdictCode};
 use crate::rules::{ChangeContext, Planned, PlannedState, Ruleset};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 const STEP: &str = "steps: [{ use: crm.upsert_contact, with: { email: \"{{ booking.contact.email }}\" } }]\n";
 
@@ -94,16 +95,16 @@ fn each_makes_one_run_per_item_and_tells_of_those_that_left() {
     let mut table = String::new();
     for on in on {
         let ruleset = one_rule(&format!("on: {on}\neach: booking.customers\n{STEP}"));
-        table.push_str(&format!("on: {on}\n"));
+        write!(table, "on: {on}\n").expect("a text takes all");
         for (kind, new, old) in [
             (ChangeKind::Created, before(), None),
             (ChangeKind::Updated, after(), Some(before())),
             (ChangeKind::Updated, booking(|booking| booking["customers"] = json!([])), None),
         ] {
             let runs = plan(&ruleset, kind, new, old);
-            table.push_str(&format!("  {kind}\n"));
+            write!(table, "  {kind}\n").expect("a text takes all");
             for run in runs {
-                table.push_str(&format!("    {run}\n"));
+                write!(table, "    {run}\n").expect("a text takes all");
             }
         }
     }
