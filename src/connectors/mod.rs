@@ -45,6 +45,10 @@ pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use source::{Source, SourceSpec, read_source};
 
 #[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod records_tests;
+#[cfg(test)]
+mod sources_tests;
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,11 @@ pub(super) fn read_secret(
     let (secret, env) = (fields.node("secret"), fields.node("env"));
     let place = fields.place();
     fields.finish();
+    // A misspelt key has been told; that there is no name then follows from it.
+    let misspelt = matches!(&node.yaml, Yaml::Map(entries) if !entries.is_empty());
+    if misspelt && secret.is_none() && env.is_none() {
+        return None;
+    }
     read_secret_keys(file, secret, env, place, diagnostics)
 }
 

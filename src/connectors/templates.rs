@@ -37,33 +37,27 @@ impl Compiling<'_> {
         text: &str,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Template> {
-        // `secret` is compiled everywhere, so that its own message is told where it does not belong.
-        let mut names = self.names.to_vec();
-        if !names.contains(&"secret") {
-            names.push("secret");
-        }
-        match Template::compile(self.engine, text, &names) {
-            Ok(template) => {
-                if template.reads("secret") && !self.names.contains(&"secret") {
-                    let offset = text.find("secret").unwrap_or(0);
-                    diagnostics.push(
-                        Diagnostic::error(self.file, Some(within(place, text, offset)), "`secret` can be read in `auth:` only.")
-                            .hint("put the credential into `auth: { header: …, value: \"{{ secret }}\", secret: NAME }`"),
-                    );
-                    return None;
-                }
-                Some(template)
+        let error = match Template::compile(self.engine, text, self.names) {
+            Ok(template) => return Some(template),
+            Err(error) => error,
+        };
+        // Where `secret` is all that is wrong, it has a message of its own.
+        let with_secret: Vec<&str> = self.names.iter().copied().chain(["secret"]).collect();
+        let told = if Template::compile(self.engine, text, &with_secret).is_ok() {
+            let offset = text.find("secret").unwrap_or(0);
+            let place = within(place, text, offset);
+            Diagnostic::error(self.file, Some(place), "`secret` can be read in `auth:` only.")
+                .hint("put the credential into `auth: { header: …, value: \"{{ secret }}\", secret: NAME }`")
+        } else {
+            let place = within(place, text, error.offset);
+            let told = Diagnostic::error(self.file, Some(place), error.message);
+            match error.hint {
+                Some(hint) => told.hint(hint),
+                None => told,
             }
-            Err(error) => {
-                let place = within(place, text, error.offset);
-                let told = Diagnostic::error(self.file, Some(place), error.message);
-                diagnostics.push(match error.hint {
-                    Some(hint) => told.hint(hint),
-                    None => told,
-                });
-                None
-            }
-        }
+        };
+        diagnostics.push(told);
+        None
     }
 }
 
