@@ -21,9 +21,7 @@ const EXCERPT_CHARS_MAX: usize = 200;
 pub enum AnswerClass {
     /// Done.
     Done,
-    /// Something with that key is there already (an `update` falls back to the main call). Where the answer to the main
-    /// call named it (output `id`) and the action has an `update`, that update with this id is what is meant; else it
-    /// counts as refused.
+    /// Something with that key is there already (an `update` falls back to the main call; else refused).
     Conflict,
     /// Certainly not done; try again later.
     Retry,
@@ -94,7 +92,7 @@ pub fn classify(
 ) -> Classified {
     let seen = Seen::new(answer);
     let connectors = connection.connector.destination.iter().flat_map(|destination| &destination.answers);
-    let rule = action.answers.iter().chain(connectors).find(|rule| rule.holds(&seen));
+    let rule = action.answers.iter().chain(connectors).find(|rule| rule.holds(which, &seen));
     let class = rule.map_or_else(|| common(answer), |rule| rule.class);
     let class = match (which, class) {
         (Which::Find, AnswerClass::Gone) => AnswerClass::Done,

@@ -2,7 +2,8 @@
 
 use super::action::Action;
 use super::action_read::{ActionReading, read_actions};
-use super::answer_rule::{AnswerRule, read_answers};
+use super::answer_read::read_answers;
+use super::answer_rule::AnswerRule;
 use super::auth::{AuthMethod, read_methods};
 use super::limits::{RateLimits, RetrySchedule, read_limits, read_retry};
 use super::manifest::Verified;

@@ -3,7 +3,8 @@
 
 use super::action::Call;
 use super::action_read::read_call;
-use super::answer_rule::{Seen, pointer_is_well};
+use super::answer_read::pointer_is_well;
+use super::answer_rule::Seen;
 use super::request::plain;
 use super::templates::Compiling;
 use crate::document::{Diagnostic, Fields, Node, Yaml};

@@ -114,7 +114,7 @@ async fn a_contact_and_a_deal_are_written_once_and_linked() {
     );
     assert_eq!(id(&first), id(&again));
     let input =
-        json!({ "external_id": "uuid-1", "amount": 70.50, "dealname": "Corrib", "contact": id(&first) });
+        json!({ "external_id": "uuid-1", "amount": "70.50", "dealname": "Corrib", "contact": id(&first) });
     let deal = trial.call("upsert_deal", Which::Call, input.clone(), ("", "")).await;
     assert_eq!(deal.class, AnswerClass::Done, "{}", deal.message);
     let linked = trial.call("upsert_deal", Which::After(0), input, ("", &id(&deal))).await;
