@@ -180,16 +180,14 @@ fn read_test(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Opti
     let place = fields.place();
     fields.finish();
     let mut given = [equals, contains, starts, present, least].into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(test), None) => Some(test),
-        _ => {
-            diagnostics.push(
-                Diagnostic::error(file, Some(place), "A test says one thing of a value.").hint(
-                    "write the value itself, or one of equals, contains, starts_with, present, at_least",
-                ),
-            );
-            None
-        }
+    if let (Some(test), None) = (given.next(), given.next()) {
+        Some(test)
+    } else {
+        diagnostics.push(
+            Diagnostic::error(file, Some(place), "A test says one thing of a value.")
+                .hint("write the value itself, or one of equals, contains, starts_with, present, at_least"),
+        );
+        None
     }
 }
 
@@ -246,14 +244,13 @@ fn read_taken(file: &str, node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>
     };
     let mut taken = BTreeMap::new();
     for entry in entries {
-        let (at, after) = match &entry.value.yaml {
-            Yaml::Text(at) => (Some(at.clone()), None),
-            _ => {
-                let mut fields = Fields::new(file, "an output", &entry.value, diagnostics);
-                let (at, after) = (fields.required_text("at"), fields.text("after"));
-                fields.finish();
-                (at, after)
-            }
+        let (at, after) = if let Yaml::Text(at) = &entry.value.yaml {
+            (Some(at.clone()), None)
+        } else {
+            let mut fields = Fields::new(file, "an output", &entry.value, diagnostics);
+            let (at, after) = (fields.required_text("at"), fields.text("after"));
+            fields.finish();
+            (at, after)
         };
         if let Some(at) = at
             && pointer_is_well(file, &at, entry.value.place, diagnostics)

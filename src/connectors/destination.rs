@@ -59,7 +59,7 @@ pub(super) fn read_destination(
     node: &Node,
     engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Destination> {
+) -> Destination {
     let mut fields = Fields::new(file, "the destination side", node, diagnostics);
     let base_url = fields.text("base_url");
     let open_actions = fields.boolean("open_actions").unwrap_or(false);
@@ -83,7 +83,7 @@ pub(super) fn read_destination(
     fields.finish();
     let reading = ActionReading { file, engine, open: false, verified: Verified::Unverified };
     let compiling = Compiling { file, engine, names: &ACTION_NAMES };
-    Some(Destination {
+    Destination {
         base_url,
         open_actions,
         auth: auth.map(|node| read_methods(file, node, diagnostics)).unwrap_or_default(),
@@ -100,7 +100,7 @@ pub(super) fn read_destination(
         answers: read_answers(file, answers, diagnostics),
         actions: actions.map(|node| read_actions(reading, node, diagnostics)).unwrap_or_default(),
         setup: setup.map(|node| read_setup(compiling, node, diagnostics)).unwrap_or_default(),
-    })
+    }
 }
 
 fn read_settings(

@@ -123,10 +123,9 @@ impl RecordSpec {
             };
             return Err(format!("The body's {kind} is {what} where a map was expected."));
         }
-        let key =
-            self.key.get(told).and_then(key_text).ok_or_else(|| {
-                format!("The body's {kind} has no usable `{}`, which is its key.", self.key)
-            })?;
+        let key = self.key.get(told).and_then(key_text).ok_or_else(|| {
+            format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
+        })?;
         let account = self.account.as_ref().and_then(|path| path.get(told)).and_then(key_text);
         for (what, text) in [("key", Some(&key)), ("account", account.as_ref())] {
             if text.is_some_and(|text| {

@@ -15,7 +15,7 @@ fn fareharbor() -> Arc<Connector> {
 
 fn booking() -> Value {
     json!({
-        "pk": 4410021, "uuid": UUID, "display_id": "#4410021", "status": "booked",
+        "pk": 4_410_021, "uuid": UUID, "display_id": "#4410021", "status": "booked",
         "rebooked_from": null, "rebooked_to": null, "note": "", "note_safe_html": "",
         "company": { "shortname": "corribsails", "name": "Corrib Sails", "currency": "eur" },
         "affiliate_company": null,
@@ -30,9 +30,9 @@ fn booking() -> Value {
             "custom_field_instances": []
         },
         "customers": [
-            { "pk": 9000001, "checkin_url": "https://fh.example/a", "checkin_status": null,
+            { "pk": 9_000_001, "checkin_url": "https://fh.example/a", "checkin_status": null,
               "customer_type_rate": { "pk": 501, "total": 4500, "customer_type": { "pk": 7, "singular": "Adult", "plural": "Adults", "note": "18+" } } },
-            { "pk": 9000002, "checkin_url": "https://fh.example/b", "checkin_status": null,
+            { "pk": 9_000_002, "checkin_url": "https://fh.example/b", "checkin_status": null,
               "customer_type_rate": { "pk": 502, "total": 2500, "customer_type": { "pk": 8, "singular": "Child", "plural": "Children", "note": "" } } }
         ],
         "customer_count": 2, "receipt_total": 7000, "receipt_total_display": "70,00\u{a0}", "amount_paid": 7000,

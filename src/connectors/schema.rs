@@ -51,13 +51,13 @@ impl Schema {
             at = match (at, segment) {
                 (Tree::Open, _) | (_, Segment::Key(_) | Segment::Unknown) => return Known::Yes,
                 (Tree::List(item), Segment::Index(_)) => item,
-                (Tree::Map(fields), Segment::Name(name)) => match fields.get(name) {
-                    Some(field) => field,
-                    None => {
+                (Tree::Map(fields), Segment::Name(name)) => {
+                    let Some(field) = fields.get(name) else {
                         let near = suggest(name, fields.keys().map(String::as_str)).map(str::to_owned);
                         return Known::No { segment: index, near };
-                    }
-                },
+                    };
+                    field
+                }
                 _ => return Known::No { segment: index, near: None },
             };
         }
@@ -175,21 +175,21 @@ fn read(reading: &Reading<'_>, node: &Node, depth: usize, diagnostics: &mut Vec<
         Yaml::Text(word) if word == "open" || word == "any" => Tree::Open,
         Yaml::Text(word) => match LEAVES.into_iter().find(|leaf| leaf == word) {
             Some(leaf) => Tree::Leaf(leaf),
-            None => match reading.types.get(word) {
-                Some(named) => read(reading, named, depth + 1, diagnostics),
-                None => {
-                    let known: Vec<&str> = LEAVES
-                        .into_iter()
-                        .chain(["open"])
-                        .chain(reading.types.keys().map(String::as_str))
-                        .collect();
-                    let hint = suggest(word, known.iter().copied()).map_or_else(
-                        || format!("it is one of {}", known.join(", ")),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    wrong(format!("`{word}` is no type."), hint)
+            None => {
+                if let Some(named) = reading.types.get(word) {
+                    return read(reading, named, depth + 1, diagnostics);
                 }
-            },
+                let known: Vec<&str> = LEAVES
+                    .into_iter()
+                    .chain(["open"])
+                    .chain(reading.types.keys().map(String::as_str))
+                    .collect();
+                let hint = suggest(word, known.iter().copied()).map_or_else(
+                    || format!("it is one of {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                wrong(format!("`{word}` is no type."), hint)
+            }
         },
         Yaml::List(items) => match items.as_slice() {
             [item] => Tree::List(Box::new(read(reading, item, depth + 1, diagnostics))),

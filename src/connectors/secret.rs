@@ -61,12 +61,11 @@ pub(super) fn read_secret_keys(
                 let env = fields.node("env");
                 let place = fields.place();
                 fields.finish();
-                match env {
-                    Some(env) => variable(file, env, diagnostics),
-                    None => {
-                        no_name(file, place, diagnostics);
-                        None
-                    }
+                if let Some(env) = env {
+                    variable(file, env, diagnostics)
+                } else {
+                    no_name(file, place, diagnostics);
+                    None
                 }
             }
             Yaml::Text(name) if !name.trim().is_empty() => Some((SecretRef::Vault(name.clone()), node.place)),

@@ -40,7 +40,6 @@ impl SourceSpec {
 }
 
 /// One `sources/NAME.yaml`.
-
 pub struct Source {
     /// Its name: that of its file.
     pub name: String,
