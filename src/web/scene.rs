@@ -103,10 +103,12 @@ impl Scene {
         self.runs(&["waiting", "working", "paused"], connection)
     }
 
-    /// Names of all connections: those of the rules and those remembered.
+    /// Names of all connections: those of the rules, those remembered, and those that runs go to.
     pub fn connection_names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.connection_titles.keys().chain(self.connections.keys()).cloned().collect();
+        let of_runs =
+            self.counts.runs.iter().filter(|(_, name, _)| !name.is_empty()).map(|(_, name, _)| name);
+        let known = self.connection_titles.keys().chain(self.connections.keys());
+        let mut names: Vec<String> = known.chain(of_runs).cloned().collect();
         names.sort();
         names.dedup();
         names

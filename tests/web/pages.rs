@@ -118,7 +118,6 @@ async fn a_run_is_tried_again_by_its_button() {
 async fn a_connection_is_paused_and_resumed_by_its_button() {
     let site = Site::filled().await;
     assert_eq!(site.post("/connections/none/pause", &[]).await.status, StatusCode::NOT_FOUND);
-    site.app.store.set_paused("sandbox-crm", false, site.now).await.expect("a store");
     let seen = site.post("/connections/sandbox-crm/pause", &[]).await;
     assert_eq!((seen.status, seen.header("location")), (StatusCode::SEE_OTHER, "/connections?said=paused"));
     let list = site.get("/connections?said=paused").await;
