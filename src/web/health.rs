@@ -13,13 +13,16 @@ const READY_MS: Millis = 1_000;
 /// Name that probes are stored under; no source can have it.
 const PROBE_SOURCE: &str = "(readiness)";
 
+/// The last answer, and when on the monotonic clock it was found.
+type Last = Option<(Millis, Result<(), String>)>;
+
 /// What `/readyz` needs.
 #[derive(Clone)]
 pub struct Readiness {
     intake: Intake,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    last: Arc<Mutex<Option<(Millis, Result<(), String>)>>>,
+    last: Arc<Mutex<Last>>,
 }
 
 impl Readiness {

@@ -45,6 +45,7 @@ impl Frame {
     }
 
     /// Address of a static file.
+    #[expect(clippy::unused_self, reason = "templates ask the frame")]
     pub fn file(&self, name: &str) -> String {
         static_files::href(name)
     }

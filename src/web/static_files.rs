@@ -26,7 +26,7 @@ const FILES: [File; 3] = [
 static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let hash = |file: &File| {
         let hash = Sha256::digest(file.text.as_bytes());
-        hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hash.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     };
     FILES.iter().map(hash).collect()
 });

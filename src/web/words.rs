@@ -85,7 +85,7 @@ fn updated(paths: &[String]) -> String {
 
 /// A path in plain words: `customers[9000001].checkin_status` is `customers 9000001 › checkin status`.
 pub fn path_words(path: &str) -> String {
-    let words = path.replace('_', " ").replace('[', " ").replace(']', "");
+    let words = path.replace(['_', '['], " ").replace(']', "");
     words.split('.').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" › ")
 }
 

@@ -137,7 +137,7 @@ impl Site {
         let at = self.now - (60 - number * 10) * MINUTE;
         let first = self.event(&format!("{number}a"), &body(Value::Null), 60 - number * 10).await?;
         let state = if number == 4 { "waiting" } else { "first" };
-        let applied = self.applied(number, first, guest, (&body(Value::Null), None), at);
+        let applied = Self::applied(number, first, guest, (&body(Value::Null), None), at);
         self.app.store.apply_events(&[applied]).await?;
         let run = RunId::new(format!("run_{number}a"));
         match number {
@@ -159,14 +159,13 @@ impl Site {
             let phone = body(json!("+49 123 456 789"));
             let second = self.event("1b", &phone, 4).await?;
             let at = self.now - 4 * MINUTE;
-            let applied = self.applied(number, second, guest, (&phone, Some(before)), at);
+            let applied = Self::applied(number, second, guest, (&phone, Some(before)), at);
             self.app.store.apply_events(&[applied]).await?;
         }
         Ok(())
     }
 
     fn applied(
-        &self,
         number: i64,
         position: Position,
         guest: (&str, &str, &str),

@@ -11,5 +11,5 @@ async fn serves_the_pages_to_look_at() {
     let server =
         actix_web::HttpServer::new(move || actix_web::App::new().configure(waypost::web::pages(app.clone())));
     let running = server.workers(1).bind(address).expect("the address is free").run();
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(600), running).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_mins(10), running).await;
 }
