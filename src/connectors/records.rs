@@ -193,6 +193,11 @@ impl RecordSpec {
         }
     }
 
+    /// Where a name of the common view (`person.phone`) comes from in this state: a path and what stands there.
+    pub fn view_origin<'v>(&self, path: &str, entity: &'v Value) -> Option<(String, &'v Value)> {
+        self.view.origin(path, entity)
+    }
+
     /// The common view of a state.
     pub fn view(&self, entity: &Value) -> View {
         self.view.of(entity)

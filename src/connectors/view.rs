@@ -83,6 +83,24 @@ impl ViewSpec {
         View { person: fill(&self.person, entity), trip: fill(&self.trip, entity) }
     }
 
+    /// Where the value of `person.phone` or `trip.title` comes from in this state: the path that it was read at, else the
+    /// first that is there.
+    pub(super) fn origin<'v>(&self, path: &str, entity: &'v Value) -> Option<(String, &'v Value)> {
+        let (half, name) = path.split_once('.')?;
+        let fields = match half {
+            "person" => &self.person,
+            "trip" => &self.trip,
+            _ => return None,
+        };
+        let field = fields.iter().find(|field| field.name == name)?;
+        let country = field.country.as_ref().and_then(|path| path.get(entity)).and_then(Value::as_str);
+        let there = || field.from.iter().filter_map(|path| Some((path.to_string(), path.get(entity)?)));
+        let read = |(_, value): &(String, &Value)| {
+            !is_blank(value) && !field.reading.read(value, country).is_null()
+        };
+        there().find(read).or_else(|| there().next())
+    }
+
     /// Reads a manifest's `view:`.
     pub(super) fn read(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Self {
         let mut fields = Fields::new(file, "a view", node, diagnostics);

@@ -137,6 +137,7 @@ impl Ruleset {
                 let step = &rule.steps[step];
                 // What is sent is what the action accepted: a number as a text, say.
                 for trace in &mut traces {
+                    self.add_origins(context, &mut trace.reads);
                     if let Some(value) = accepted.get(&trace.field) {
                         trace.value = value.clone();
                     }
@@ -153,6 +154,21 @@ impl Ruleset {
                 }));
                 Ok(traces)
             }
+        }
+    }
+
+    /// Behind each name of the common view, the payload path that it comes from.
+    fn add_origins(&self, context: &RunContext, reads: &mut Vec<Read>) {
+        let source = self.sources.get(&context.change.source);
+        let records = source.and_then(|source| source.connector.source.as_ref());
+        let Some(spec) = records.and_then(|records| records.records.first()) else { return };
+        let mut index = 0;
+        while index < reads.len() {
+            if let Some((path, value)) = spec.view_origin(&reads[index].path, &context.change.booking) {
+                index += 1;
+                reads.insert(index, Read { path: format!("booking.{path}"), value: Some(value.clone()) });
+            }
+            index += 1;
         }
     }
 
