@@ -107,7 +107,14 @@ impl App {
                     } else {
                         format!("Its credential is accepted: {reached}.")
                     };
-                    findings.push(Finding::well(&about, text));
+                    let way_out = (!setup.choices.is_empty()).then(|| {
+                        let inputs = setup.choices.keys().cloned().collect::<Vec<_>>().join(", ");
+                        format!(
+                            "waypost doctor --choices {} shows what there is for {inputs}",
+                            connection.name
+                        )
+                    });
+                    findings.push(Finding { way_out, ..Finding::well(&about, text) });
                 }
                 Ok(answer) => {
                     findings.push(refused(&about, "Its credential was tried", &answer));
@@ -123,10 +130,11 @@ impl App {
             for (scope, call) in &test.scopes {
                 match calling.call(call).await {
                     Ok(answer) if answer.status == 403 => missing.push(scope.as_str()),
-                    Ok(answer) if is_done(&answer) => {}
-                    Ok(answer) => {
-                        findings.push(refused(&about, &format!("The scope {scope} was tried"), &answer))
+                    Ok(answer) if answer.status == 429 || answer.status >= 500 => {
+                        findings.push(refused(&about, &format!("The scope {scope} was tried"), &answer));
                     }
+                    // Any other answer, also one that the call was not right, says that it may be made.
+                    Ok(_) => {}
                     Err(why) => {
                         let text = format!("The scope {scope} could not be tried: {why}");
                         findings.push(Finding::amiss(&about, text, "try again in a moment"));
@@ -251,3 +259,7 @@ fn said(answer: &Answer) -> String {
         text.chars().take(SAID_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!(" ({})", line.trim_end_matches('.'))
 }
+
+#[cfg(test)]
+#[path = "doctor_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! What several commands take: where the data is, where the rules are, in which form to answer.
 
-use super::output::Wrong;
+use super::output::note;
 use crate::app::{App, Machine, Places};
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -56,14 +56,14 @@ impl StoreOptions {
         Ok(App::open(self.places(false), machine.clock, machine.entropy).await?)
     }
 
-    /// The same for commands that only look at what is there, or change it.
+    /// The same for commands that look for what should be there already, and say so where it isn't.
     pub async fn open_existing(&self) -> anyhow::Result<Arc<App>> {
         if !self.holds_something() {
-            return Err(Wrong::new(format!(
-                "There is no Waypost data in {}. Name the folder that `waypost serve` was given with --data, or the \
-                 database with --database",
+            note(format!(
+                "There was no Waypost data in {}, so an empty database is made there. If you meant another folder, name \
+                 it with --data.",
                 self.data.display()
-            )));
+            ));
         }
         self.open().await
     }

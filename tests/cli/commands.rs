@@ -194,6 +194,18 @@ fn secrets_are_set_listed_and_removed_and_never_shown() {
 }
 
 #[test]
+fn an_empty_place_has_nothing_to_show_and_says_so() {
+    let home = tempfile::tempdir().expect("a folder");
+    for list in ["events", "runs", "bookings"] {
+        let told = run(home.path(), &[list, "--data", "somewhere", "--json"]).fine();
+        assert_eq!(told.out, "");
+        run(home.path(), &[list, "--data", "somewhere"]).fine();
+    }
+    let sent = run_with(home.path(), &["send", "-", "--to", "tours", "--data", "somewhere"], "{}");
+    assert_eq!(sent.code, 2, "{}", sent.err);
+}
+
+#[test]
 fn the_doctor_says_what_is_not_well() {
     let place = Place::new();
     let well = place.run(&["doctor"]).fine().out;

@@ -19,7 +19,7 @@ fn the_demo_shows_a_webhook_going_all_the_way_and_leaves_nothing_behind() {
     assert!(page.contains("Siobhán Ní Bhriain"), "{page}");
 
     // The command that it says works as it stands.
-    let line = demo.line_with(" send ");
+    let line = demo.line_with(" send /");
     let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
     let sent = run_with(home.path(), &arguments, "").fine();
     assert!(sent.out.contains("evt_"), "{}", sent.out);

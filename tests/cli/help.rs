@@ -52,7 +52,7 @@ fn wrong_use_ends_with_two() {
         &["serve", "--nothing"],
         &["serve", "--listen", "somewhere"],
         &["events", "--state", "blue"],
-        &["runs"],
+        &["runs", "--limit", "0"],
         &["secret", "set", "no name"],
         &["check", "--rules", "nowhere"],
         &["send", "nothing.json", "--to", "tours"],
