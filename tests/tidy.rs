@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "runner",
         &["domain", "ports", "rules", "connectors", "ingest", "bookings", "delivery", "workspace", "app"],
     ),
+    ("docs", &["ingest", "bookings", "delivery"]),
     ("web", &["domain", "ports", "document", "rules", "connectors", "expr", "ingest", "app"]),
 ];
 

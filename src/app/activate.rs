@@ -100,16 +100,10 @@ impl App {
         let compiled = tokio::task::block_in_place(|| {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(files, Some(&has_secret))))
         });
-        let compiled = match compiled {
-            Ok(compiled) => compiled,
-            Err(_) => {
-                diagnostics.push(Diagnostic::error(
-                    "",
-                    None,
-                    "a mistake of Waypost came up while reading the rules",
-                ));
-                return (false, diagnostics);
-            }
+        let Ok(compiled) = compiled else {
+            let message = "a mistake of Waypost came up while reading the rules";
+            diagnostics.push(Diagnostic::error("", None, message));
+            return (false, diagnostics);
         };
         diagnostics.extend(compiled.diagnostics);
         let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -226,7 +220,7 @@ impl App {
                 // The vault can't be read: what its tokens hashed to is remembered, and ingest goes on.
                 hashes = hashes_of(&known.tokens);
             }
-            let tokens = hashes.iter().map(|hash| hex(hash)).collect::<Vec<_>>().join(",");
+            let tokens = hashes.iter().map(hex).collect::<Vec<_>>().join(",");
             let memory = SourceMemory { name: source.name.clone(), tokens, removed_at: None };
             if !hashes.is_empty() && known != Some(&memory) {
                 memories.push(memory);

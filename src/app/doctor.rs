@@ -80,7 +80,7 @@ impl App {
         let counts = self.store.counts().await?;
         for connection in ruleset.connections.values() {
             let state = states.iter().find(|state| state.name == connection.name);
-            self.look_at_state(connection, state, &counts, &mut findings);
+            Self::look_at_state(connection, state, &counts, &mut findings);
             self.try_connection(outbound, &ruleset, connection, fix, &mut findings).await;
         }
         Ok(findings)
@@ -169,13 +169,13 @@ impl App {
         for connection in ruleset.connections.values() {
             for (secret, _) in connection.secrets.iter().filter(|(secret, _)| !self.has_secret(secret)) {
                 let about = format!("connection {}", connection.name);
-                findings.push(self.missing(about, secret, "It is paused until it has one."));
+                findings.push(Self::missing(about, secret, "It is paused until it has one."));
             }
         }
         for source in ruleset.sources.values() {
             for (secret, _) in source.tokens.iter().filter(|(secret, _)| !self.has_secret(secret)) {
                 let about = format!("source {}", source.name);
-                findings.push(self.missing(
+                findings.push(Self::missing(
                     about,
                     secret,
                     "Its webhooks are answered with 503 until it has one.",
@@ -184,7 +184,7 @@ impl App {
         }
     }
 
-    fn missing(&self, about: String, secret: &crate::connectors::SecretRef, then: &str) -> Finding {
+    fn missing(about: String, secret: &crate::connectors::SecretRef, then: &str) -> Finding {
         let way_out = match secret {
             crate::connectors::SecretRef::Vault(name) => format!("waypost secret set {name}"),
             crate::connectors::SecretRef::Env(name) => {

@@ -16,7 +16,6 @@ pub type InputChoices = (String, Result<Vec<Choice>, String>);
 impl App {
     /// What is remembered of a connection, and what waits for it.
     pub(super) fn look_at_state(
-        &self,
         connection: &Connection,
         state: Option<&ConnectionState>,
         counts: &Counts,

@@ -48,6 +48,9 @@ pub struct Applier {
     doors: AccountDoors,
 }
 
+/// A booking and the hash of one of its versions.
+type HashOfBooking = (BookingId, String);
+
 /// A booking's state while a batch is under way.
 struct State {
     id: BookingId,
@@ -225,7 +228,7 @@ impl Applier {
         reading: &Reading,
         (states, doors): (&mut HashMap<BookingKey, State>, &doors::Known),
         now: Millis,
-    ) -> (AppliedEvent, Vec<(i64, (BookingId, String))>) {
+    ) -> (AppliedEvent, Vec<(i64, HashOfBooking)>) {
         let mut one =
             AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![] };
         let mut pairs = Vec::new();
@@ -339,22 +342,20 @@ impl Applier {
         let pairs: Vec<_> = to_look_up.iter().map(|(_, _, pair)| pair.clone()).collect();
         let mut known: HashSet<(BookingId, String)> =
             self.store.known_hashes(&pairs).await?.into_iter().collect();
-        for index in 0..applied.len() {
+        for (index, one) in applied.iter_mut().enumerate() {
             for (_, ordinal, pair) in to_look_up.iter().filter(|(at, _, _)| *at == index) {
                 if !known.contains(pair) {
                     continue;
                 }
-                if let Some(change) = applied[index].changes.iter_mut().find(|c| c.ordinal == *ordinal)
+                if let Some(change) = one.changes.iter_mut().find(|c| c.ordinal == *ordinal)
                     && change.note.is_none()
                 {
                     change.note =
                         Some("possible late copy: the booking looked exactly like this before".into());
                 }
             }
-            let hashes = applied[index]
-                .changes
-                .iter()
-                .filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));
+            let hashes =
+                one.changes.iter().filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));
             known.extend(hashes);
         }
         Ok(())

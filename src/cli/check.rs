@@ -34,9 +34,10 @@ const VAULT_WAIT: Duration = Duration::from_secs(3);
 
 /// The command.
 pub(super) async fn command(args: Args) -> anyhow::Result<Ended> {
-    let app = match args.store.holds_something() {
-        true => tokio::time::timeout(VAULT_WAIT, args.store.open()).await.ok().and_then(Result::ok),
-        false => None,
+    let app = if args.store.holds_something() {
+        tokio::time::timeout(VAULT_WAIT, args.store.open()).await.ok().and_then(Result::ok)
+    } else {
+        None
     };
     let app = app.filter(|app| app.vault_problem().is_none());
     let code = match &app {

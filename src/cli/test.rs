@@ -5,7 +5,7 @@ use super::Ended;
 use super::options::{FormOptions, RulesOptions};
 use super::output::say;
 use crate::document::render;
-use crate::rehearsal::{FolderReport, Report, RehearseError, rehearse_folder};
+use crate::rehearsal::{FolderReport, RehearseError, Report, rehearse_folder};
 use serde_json::json;
 
 /// Run the rules' tests
@@ -58,7 +58,9 @@ fn tell(report: &FolderReport) {
     }
     let passed = report.reports.len() - failed;
     say(match (report.reports.len(), report.passed()) {
-        (0, true) => "There are no tests here. A rule NAME.yaml is tested by NAME.test.yaml beside it.".to_owned(),
+        (0, true) => {
+            "There are no tests here. A rule NAME.yaml is tested by NAME.test.yaml beside it.".to_owned()
+        }
         (0, false) => "No test was run: put the mistakes right first.".to_owned(),
         _ => format!("{passed} passed, {failed} failed"),
     });

@@ -95,9 +95,8 @@ impl ViewSpec {
         let field = fields.iter().find(|field| field.name == name)?;
         let country = field.country.as_ref().and_then(|path| path.get(entity)).and_then(Value::as_str);
         let there = || field.from.iter().filter_map(|path| Some((path.to_string(), path.get(entity)?)));
-        let read = |(_, value): &(String, &Value)| {
-            !is_blank(value) && !field.reading.read(value, country).is_null()
-        };
+        let read =
+            |(_, value): &(String, &Value)| !is_blank(value) && !field.reading.read(value, country).is_null();
         there().find(read).or_else(|| there().next())
     }
 

@@ -185,7 +185,7 @@ impl Delivery {
     ) -> Result<Round, StoreError> {
         let mut nexts = Vec::new();
         think.run(&mut || {
-            nexts = going.iter_mut().map(|work| with_deadline(think.deadline(), || work.next())).collect()
+            nexts = going.iter_mut().map(|work| with_deadline(think.deadline(), || work.next())).collect();
         });
         let mut candidates = Vec::new();
         for (mut work, next) in going.into_iter().zip(nexts) {

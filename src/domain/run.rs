@@ -128,13 +128,14 @@ pub fn transition(state: RunState, event: RunEvent) -> Option<RunState> {
         (S::Waiting, E::Begin) => Some(S::Working),
         (S::Waiting | S::Working, E::Finish) => Some(S::Done),
         (S::Waiting | S::Working | S::Paused, E::Skip) => Some(S::Skipped),
-        (S::Waiting | S::Working | S::Paused, E::Later) | (S::Paused, E::Resume) => Some(S::Waiting),
+        (S::Waiting | S::Working | S::Paused, E::Later)
+        | (S::Paused, E::Resume)
+        | (S::Failed | S::Held | S::Cancelled, E::TryAgain) => Some(S::Waiting),
         (S::Waiting | S::Working | S::Paused, E::Fail) => Some(S::Failed),
         (S::Waiting | S::Working | S::Paused, E::Hold) => Some(S::Held),
         (S::Waiting | S::Working, E::Pause) => Some(S::Paused),
         (S::Waiting | S::Working | S::Paused | S::Held | S::Failed, E::Supersede) => Some(S::Superseded),
         (S::Waiting | S::Paused | S::Held, E::Cancel) => Some(S::Cancelled),
-        (S::Failed | S::Held | S::Cancelled, E::TryAgain) => Some(S::Waiting),
         _ => None,
     }
 }
@@ -176,6 +177,7 @@ pub struct StepProgress {
     pub verdict: Option<Verdict>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }

@@ -142,7 +142,7 @@ async fn read_body(
 fn source_and_token(request: &HttpRequest) -> Option<(String, String)> {
     let path = request.uri().path().strip_prefix("/hooks/")?;
     let path = path.strip_suffix('/').unwrap_or(path);
-    let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
+    let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     match path.split_once('/') {
         Some((source, token)) if !token.contains('/') => Some((decode(source)?, decode(token)?)),
         Some(_) => None,

@@ -42,7 +42,7 @@ impl Place {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--ui-listen", "127.0.0.1:0", "--log", "warn"];
         let mut serving = Running::start(self.home.path(), &serve);
         let line = serving.line_with("webhooks ");
-        self.url = first_url(&line).expect("a URL").trim_end_matches("/hooks/…").to_owned();
+        first_url(&line).expect("a URL").trim_end_matches("/hooks/…").clone_into(&mut self.url);
         serving.line_with("--show-tokens");
         self.serving = Some(serving);
     }

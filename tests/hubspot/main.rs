@@ -1,6 +1,7 @@
 //! HubSpot's connector against a fake of its API, call by call over real sockets: requests that the fake takes, answers
 //! that are understood. The engine's way with them is tried elsewhere.
 
+#[expect(dead_code, reason = "the flow tests use the rest")]
 #[path = "../support/hubspot.rs"]
 mod hubspot;
 

@@ -153,17 +153,17 @@ fn outputs_of_steps_that_were_left_out_or_lacked_them() {
         };
         let ruleset = one_rule(&text);
         let mut context = run(&ruleset, booking(|_| {}));
-        write!(table, "{field}\n").expect("a text takes all");
+        writeln!(table, "{field}").expect("a text takes all");
         if let Err(error) = begin(&ruleset, &context) {
-            write!(table, "  at once: {error}\n").expect("a text takes all");
+            writeln!(table, "  at once: {error}").expect("a text takes all");
         }
         context.outputs = outputs("first", json!({ "id": "c1" }));
-        write!(table, "  done: {}\n", step(&ruleset, 1, &context)).expect("a text takes all");
+        writeln!(table, "  done: {}", step(&ruleset, 1, &context)).expect("a text takes all");
         context.outputs = outputs("first", json!({}));
-        write!(table, "  lacked: {}\n", step(&ruleset, 1, &context)).expect("a text takes all");
+        writeln!(table, "  lacked: {}", step(&ruleset, 1, &context)).expect("a text takes all");
         context.outputs.clear();
         context.left_out = vec!["first".to_owned()];
-        write!(table, "  left out: {}\n", step(&ruleset, 1, &context)).expect("a text takes all");
+        writeln!(table, "  left out: {}", step(&ruleset, 1, &context)).expect("a text takes all");
     }
     insta::assert_snapshot!(table);
 }

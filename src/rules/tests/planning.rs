@@ -95,16 +95,16 @@ fn each_makes_one_run_per_item_and_tells_of_those_that_left() {
     let mut table = String::new();
     for on in on {
         let ruleset = one_rule(&format!("on: {on}\neach: booking.customers\n{STEP}"));
-        write!(table, "on: {on}\n").expect("a text takes all");
+        writeln!(table, "on: {on}").expect("a text takes all");
         for (kind, new, old) in [
             (ChangeKind::Created, before(), None),
             (ChangeKind::Updated, after(), Some(before())),
             (ChangeKind::Updated, booking(|booking| booking["customers"] = json!([])), None),
         ] {
             let runs = plan(&ruleset, kind, new, old);
-            write!(table, "  {kind}\n").expect("a text takes all");
+            writeln!(table, "  {kind}").expect("a text takes all");
             for run in runs {
-                write!(table, "    {run}\n").expect("a text takes all");
+                writeln!(table, "    {run}").expect("a text takes all");
             }
         }
     }
