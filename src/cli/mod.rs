@@ -94,6 +94,18 @@ impl From<Ended> for ExitCode {
     }
 }
 
+/// Threads whose stacks are large enough for expressions (only what is used of one takes memory).
+fn runtime() -> tokio::runtime::Builder {
+    /// For what is under way on a thread beside an expression.
+    const BESIDE_BYTES: usize = 4 << 20;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .enable_all()
+        .thread_stack_size(crate::expr::STACK_BYTES + BESIDE_BYTES)
+        .on_thread_start(crate::expr::stack_is_large);
+    builder
+}
+
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -105,7 +117,7 @@ pub fn main() -> ExitCode {
             return if fine { Ended::Fine } else { Ended::WrongUse }.into();
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("Waypost could not start: {error}.");

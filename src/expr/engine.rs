@@ -15,9 +15,9 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{AST, Dynamic, EvalAltResult, INT, ImmutableString, OptimizationLevel, Position};
+use rhai::{AST, Dynamic, EvalAltResult, FnPtr, INT, ImmutableString, OptimizationLevel, Position};
 use serde_json::Value;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -92,6 +92,8 @@ struct Program {
 struct Slot {
     name: String,
     path: Path,
+    /// The one key of the map there that is read, where that is known.
+    only: Option<&'static str>,
 }
 
 /// Where an expression or script can't be read.
@@ -169,7 +171,10 @@ impl Engine {
         scripts::check_imports(text, &found, &self.scripts)?;
         paths.sort_by_key(|path| path.at);
         paths.dedup();
-        let (rewritten, slots) = rewrite(text, &paths);
+        let (rewritten, mut slots) = rewrite(text, &paths);
+        if !self.known.is_script("field") && !self.known.is_script("field_value") {
+            slots.iter_mut().for_each(|slot| slot.only = only_key(text, &slot.path));
+        }
         let ast = self.rhai.compile(&rewritten).map_err(|error| errors::syntax(text, &error))?;
         let deep = found.repeats || found.calls.iter().any(|call| self.known.is_script(&call.name));
         let deep = deep || !found.imports.is_empty();
@@ -225,7 +230,7 @@ impl Engine {
         for slot in &program.slots {
             match slot.path.resolve(scope) {
                 Ok(found) => {
-                    let value = found.map_or(Dynamic::UNIT, |value| to_rhai(&value));
+                    let value = found.map_or(Dynamic::UNIT, |value| slot.convert(&value));
                     variables.push_dynamic(slot.name.as_str(), value);
                 }
                 // The name stays unknown, so that only who reads it fails.
@@ -335,8 +340,20 @@ fn raw_engine(limits: Limits) -> rhai::Engine {
     // What is absent has no parts, and asking for them is no error.
     engine.register_indexer_get(|(): &mut (), _: ImmutableString| ());
     engine.register_indexer_get(|(): &mut (), _: INT| ());
+    absent_lists(&mut engine);
     engine.on_invalid_array_index(|_, _, _| Ok(Dynamic::UNIT.into()));
     engine
+}
+
+/// A list that is absent has no items, so that `booking.payments.len() > 0` is no error where there are no payments.
+fn absent_lists(engine: &mut rhai::Engine) {
+    engine.register_fn("len", |(): &mut ()| -> INT { 0 });
+    engine.register_fn("is_empty", |(): &mut ()| true);
+    for name in ["map", "filter", "find"] {
+        engine.register_fn(name, |(): &mut (), _: FnPtr| ());
+    }
+    engine.register_fn("some", |(): &mut (), _: FnPtr| false);
+    engine.register_fn("all", |(): &mut (), _: FnPtr| true);
 }
 
 /// Whether first items within first items go deeper: what wraps itself again and again, and costs the
@@ -387,17 +404,40 @@ fn rewrite(text: &str, paths: &[Path]) -> (String, Vec<Slot>) {
         let Some(name) = name else {
             // A name of one or two letters stays itself, read from the root on.
             let root = Path { segments: Vec::new(), ..path };
-            slots.push(Slot { name: root.root.clone(), path: root });
+            slots.push(Slot { name: root.root.clone(), path: root, only: None });
             continue;
         };
         rewritten.push_str(&text[copied..start]);
         rewritten.push_str(&name);
         rewritten.extend(written.chars().skip(name.len()).map(|c| if c == '\n' { '\n' } else { ' ' }));
         copied = start + length;
-        slots.push(Slot { name, path });
+        slots.push(Slot { name, path, only: None });
     }
     rewritten.push_str(&text[copied..]);
     (rewritten, slots)
+}
+
+/// `field(booking, …)` reads the custom fields only, and converting a whole payload for it would cost most.
+fn only_key(text: &str, path: &Path) -> Option<&'static str> {
+    let (start, length) = path.at;
+    let before = text.get(..start)?.trim_end().strip_suffix('(')?.trim_end();
+    let name = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+    let after = text.get(start + length..)?.trim_start();
+    let before = &before[..before.len() - name.len()];
+    let plain = matches!(name, "field" | "field_value") && !before.ends_with(['.', ':']);
+    (plain && after.starts_with(',')).then_some("custom_field_values")
+}
+
+impl Slot {
+    fn convert(&self, value: &Value) -> Dynamic {
+        match (self.only, value) {
+            (Some(key), Value::Object(entries)) => {
+                let kept = entries.get(key).map(|value| (key.into(), to_rhai(value)));
+                Dynamic::from_map(kept.into_iter().collect())
+            }
+            _ => to_rhai(value),
+        }
+    }
 }
 
 /// Short names that do not occur in the text.
@@ -422,11 +462,24 @@ fn fresh_names(text: &str) -> impl Iterator<Item = String> {
 
 /// Bytes of stack for what may be nested: 20 000 levels of lists and maps, some hundred bytes each to
 /// walk or drop.
-const STACK_BYTES: usize = 64 << 20;
+pub const STACK_BYTES: usize = 64 << 20;
+
+thread_local! {
+    static STACK_IS_LARGE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that this thread has a stack of `STACK_BYTES` or more, so that no other is needed for what takes much of it.
+/// Called once at the beginning of such a thread.
+pub fn stack_is_large() {
+    STACK_IS_LARGE.with(|large| large.set(true));
+}
 
 /// Runs the work on a thread with a large stack (only what is used of it takes memory). It asks this
 /// thread for the deadline.
 fn on_a_large_stack<T: Send>(work: impl FnOnce() -> Result<T, EvalError> + Send) -> Result<T, EvalError> {
+    if STACK_IS_LARGE.with(Cell::get) {
+        return work();
+    }
     let deadline = DEADLINES.with(|deadlines| deadlines.borrow().last().cloned());
     let failed = |message: &str| EvalError { message: message.to_owned(), offset: None };
     std::thread::scope(|threads| {

@@ -24,7 +24,37 @@ fn position_offset(text: &str, at: Position) -> Option<usize> {
 pub(super) fn syntax(text: &str, error: &ParseError) -> SyntaxError {
     let offset = offset_of(text, error.position());
     let (message, hint) = parse_words(error.err_type());
+    let (message, hint) = match foreign(text, offset) {
+        Some((word, hint)) => (format!("`{word}` means nothing here."), Some(hint)),
+        None => (message, hint),
+    };
     SyntaxError { message, offset, hint: hint.map(str::to_owned) }
+}
+
+/// Words and signs of other languages that stand where the parser gave up, or right before.
+fn foreign(text: &str, offset: usize) -> Option<(&'static str, &'static str)> {
+    const WORDS: [(&str, &str); 3] = [
+        ("and", "write `&&`: both must be true"),
+        ("or", "write `||`: one of them must be true"),
+        ("not", "write `!` right before what must not be true, such as `!present(booking.note)`"),
+    ];
+    let rest = text.get(offset..)?;
+    let before = text.get(..offset)?.trim_end();
+    let at = |word: &str| {
+        let follows = rest.strip_prefix(word).is_some_and(|after| !after.starts_with(is_word));
+        let leads = before.strip_suffix(word).is_some_and(|first| !first.ends_with(is_word));
+        follows || leads
+    };
+    let choice = rest.starts_with('?') && !rest.starts_with("?.") && rest.contains(':');
+    let choice = choice.then_some((
+        "?",
+        "a choice is written `if booking.receipt_total > 0 { \"paid\" } else { \"free\" }`",
+    ));
+    WORDS.into_iter().find(|(word, _)| at(word)).or(choice)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 fn parse_words(error: &ParseErrorType) -> (String, Option<&'static str>) {
@@ -205,7 +235,8 @@ fn capital(words: &str) -> String {
 fn not_for_these(signature: &str) -> String {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let kinds: Vec<&str> = types
-        .trim_end_matches(')')
+        .strip_suffix(')')
+        .unwrap_or(types)
         .split(", ")
         .filter(|name| !name.is_empty())
         .map(|name| kind_of_type(name.split(" | ").next().unwrap_or(name)))

@@ -14,7 +14,9 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, EvalError, Expression, Limits, Scripts, SyntaxError, with_deadline};
+pub use engine::{
+    Engine, EvalError, Expression, Limits, STACK_BYTES, Scripts, SyntaxError, stack_is_large, with_deadline,
+};
 pub use functions::{Function, catalogue};
 pub use paths::{Path, Read, Segment};
 pub use template::{Part, Template};

@@ -70,6 +70,12 @@ fn lone_paths_keep_every_digit_and_null_is_not_missing() {
             ("booking.amount", "1.10"),
             (" booking.note ", "null"),
             ("booking.absent", "missing"),
+            ("booking.absent.len() > 0", "false"),
+            ("booking.absent.is_empty()", "true"),
+            ("booking.absent.filter(|c| c.pk > 1).map(|c| c.pk)", "missing"),
+            ("booking.absent.some(|c| c.pk > 1) || !booking.absent.all(|c| c.pk > 1)", "false"),
+            ("booking.absent.split(\",\")", "missing"),
+            ("booking.absent.pop()", "error at 15: `pop` can't be used on nothing."),
             ("booking.note.x.y", "missing"),
             ("booking.customers[1].type", "\"Child\""),
             ("booking[\"a b\"]", "7"),
@@ -239,6 +245,9 @@ fn mistakes_are_told_before_anything_runs() {
         "this.x",
         "1 2",
         "booking.a and booking.b",
+        "booking.a or booking.b",
+        "not present(booking.a)",
+        "booking.a > 1 ? 2 : 3",
         "booking.a & & booking.b",
         "lookup(\"x\", 1, \"y\")",
         "booking.list[]",
@@ -468,6 +477,39 @@ fn templates_end_where_a_person_sees_the_end() {
     ];
     for (text, expected) in cases {
         assert_eq!(filled(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_thread_of_a_large_stack_evaluates_by_itself_and_to_the_same() {
+    let engine = engine_with(&[("lib/names.rhai", "fn twice(x) { x + x }")]).0;
+    let expression = engine.compile("twice(2)", &[]).expect("it compiles");
+    let here = engine.evaluate(&expression, &Scope::new());
+    let work = move || {
+        super::stack_is_large();
+        engine.evaluate(&expression, &Scope::new())
+    };
+    let thread = std::thread::Builder::new().stack_size(super::STACK_BYTES).spawn(work).expect("a thread");
+    assert_eq!(thread.join().expect("it ends"), here);
+}
+
+#[test]
+fn custom_fields_are_found_however_the_booking_is_named() {
+    let value =
+        json!({ "custom_field_values": [{ "name": "Shoe size", "value": "42" }], "contact": { "a": 1 } });
+    let mut scope = Scope::new();
+    scope.set("booking", Arc::new(json!({ "first": value, "guests": [value], "text": "x" })));
+    for text in [
+        "field(booking.first, \"Shoe size\")",
+        "field( booking.first , \"shoe size\" )",
+        "booking.first.field(\"Shoe size\")",
+        "let b = booking.first; field(b, \"Shoe size\")",
+        "booking.guests.map(|guest| field(guest, \"Shoe size\"))[0]",
+        "field_value(booking.guests[0], \"Shoe size\")",
+    ] {
+        let engine = engine();
+        let expression = engine.compile(text, &["booking"]).expect("it compiles");
+        assert_eq!(engine.evaluate(&expression, &scope), Ok(Ok(json!("42"))), "{text}");
     }
 }
 

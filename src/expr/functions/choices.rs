@@ -58,18 +58,18 @@ pub(super) fn present(value: &Dynamic) -> bool {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all functions have one shape")]
-fn is_present(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn is_present(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     Ok(present(&arguments[0]).into())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all functions have one shape")]
-fn first_of(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn first_of(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let first = arguments.iter().find(|argument| present(argument));
     // A fallback may be blank on purpose.
-    Ok(first.or(arguments.last()).cloned().unwrap_or(Dynamic::UNIT))
+    Ok(first.or(arguments.last()).map_or(Dynamic::UNIT, |found| (*found).clone()))
 }
 
-fn text(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn text(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let value = &arguments[0];
     if value.is_array() || value.is_map() {
         return json_text(value).map(Into::into);
@@ -77,7 +77,7 @@ fn text(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     text_of(value).map(Into::into)
 }
 
-fn json(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn json(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     json_text(&arguments[0]).map(Into::into)
 }
 

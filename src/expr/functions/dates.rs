@@ -128,7 +128,7 @@ fn placed(moment: Moment, zone: Option<TimeZone>) -> Result<Zoned, String> {
     }
 }
 
-fn date(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn date(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let format = text_of(&arguments[1])?;
     let mut rest: Vec<String> = Vec::new();
     for argument in arguments[2..].iter().filter(|argument| !argument.is_unit()) {
@@ -197,19 +197,19 @@ pub(super) fn check(literals: &[Option<(&str, Position)>]) -> Result<(), (Syntax
     }
 }
 
-fn iso_date(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
-    let time = placed(read(&arguments[0])?, zone_argument(arguments.get(1))?)?;
+fn iso_date(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
+    let time = placed(read(&arguments[0])?, zone_argument(arguments.get(1).copied())?)?;
     Ok(time.date().to_string().into())
 }
 
-fn epoch_ms(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn epoch_ms(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     match read(&arguments[0])? {
         Moment::At(time) => Ok(time.timestamp().as_millisecond().into()),
         other => Ok(placed(other, None)?.timestamp().as_millisecond().into()),
     }
 }
 
-fn date_add(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn date_add(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let count = whole(&arguments[1])?;
     let unit = text_of(&arguments[2])?;
     let span = Span::new();
@@ -248,7 +248,7 @@ fn date_add(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     }
 }
 
-fn days_between(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn days_between(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     if arguments[1].is_unit() {
         return Ok(Dynamic::UNIT);
     }

@@ -24,15 +24,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-fn field(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn field(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     find(arguments, &["display_value", "value"])
 }
 
-fn field_value(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn field_value(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     find(arguments, &["value"])
 }
 
-fn find(arguments: &[Dynamic], wanted: &[&str]) -> Result<Dynamic, String> {
+fn find(arguments: &[&Dynamic], wanted: &[&str]) -> Result<Dynamic, String> {
     let Some(owner) = arguments[0].read_lock::<Map>() else {
         return Err("the first argument must be a booking or a customer".to_owned());
     };

@@ -42,7 +42,7 @@ pub struct Function {
     call: Native,
 }
 
-type Native = fn(&Context<'_>, &[Dynamic]) -> Result<Dynamic, String>;
+type Native = fn(&Context<'_>, &[&Dynamic]) -> Result<Dynamic, String>;
 
 /// What a function comes to when its main argument is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,14 @@ fn add(
 ) {
     let tables = tables.clone();
     let call = move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
-        let arguments: Vec<Dynamic> = arguments.iter().map(|argument| argument.flatten_clone()).collect();
+        // By reference: an argument may be a whole booking. Only what a closure shares must be copied.
+        let shared: Vec<Option<Dynamic>> =
+            arguments.iter().map(|argument| argument.is_shared().then(|| argument.flatten_clone())).collect();
+        let arguments: Vec<&Dynamic> = arguments
+            .iter()
+            .zip(&shared)
+            .map(|(argument, copy)| copy.as_ref().unwrap_or(&**argument))
+            .collect();
         run(function, &Context { tables: &tables, text_bytes_max }, &arguments).map_err(|message| {
             let message = format!("`{}`: {message}", function.name);
             Box::new(EvalAltResult::ErrorRuntime(message.into(), context.call_position()))
@@ -150,8 +157,8 @@ fn add(
     engine.register_raw_fn::<Dynamic>(function.name, types, call);
 }
 
-fn run(function: &Function, context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
-    let nothing = arguments.first().is_none_or(Dynamic::is_unit);
+fn run(function: &Function, context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
+    let nothing = arguments.first().is_none_or(|argument| argument.is_unit());
     match function.absent {
         Absent::Nothing if nothing => return Ok(Dynamic::UNIT),
         Absent::False if nothing => return Ok(false.into()),

@@ -66,7 +66,7 @@ fn decimal(value: &Dynamic) -> Result<Decimal, String> {
     read.map_err(|_| format!("`{text}` is no number"))
 }
 
-fn money(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn money(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let scale = decimals(&arguments[1])?;
     let amount = decimal(&arguments[0])?.normalize();
     let Some(minor) = amount.to_i128().filter(|_| amount.scale() == 0) else {
@@ -79,7 +79,7 @@ fn money(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     Ok(format!("{sign}{whole}{point}{fraction}").into())
 }
 
-fn minor(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn minor(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let scale = decimals(&arguments[1])?;
     let amount = decimal(&arguments[0])?;
     let minor = amount.checked_mul(Decimal::from(10_u64.pow(scale))).map(|minor| minor.normalize());
@@ -89,10 +89,10 @@ fn minor(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     }
 }
 
-fn number(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn number(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let value = &arguments[0];
     if value.is_int() || value.is_float() {
-        return Ok(value.clone());
+        return Ok((*value).clone());
     }
     let amount = decimal(value)?;
     if let Some(whole) = amount.to_i64().filter(|_| amount.normalize().scale() == 0) {
@@ -101,7 +101,7 @@ fn number(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     amount.to_string().parse::<f64>().map(Into::into).map_err(|_| format!("`{amount}` is no number"))
 }
 
-fn integer(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn integer(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let amount = decimal(&arguments[0])?;
     amount.trunc().to_i64().map(Into::into).ok_or_else(|| format!("`{amount}` is too large"))
 }

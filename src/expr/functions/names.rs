@@ -127,15 +127,15 @@ fn joined(words: &[&str]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-fn first_name(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn first_name(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     Ok(split(&text_of(&arguments[0])?).0.map_or(Dynamic::UNIT, Into::into))
 }
 
-fn last_name(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn last_name(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     Ok(split(&text_of(&arguments[0])?).1.map_or(Dynamic::UNIT, Into::into))
 }
 
-fn full_name(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn full_name(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let mut words = Vec::new();
     for argument in arguments.iter().filter(|argument| !argument.is_unit()) {
         words.push(text_of(argument)?.trim().to_owned());

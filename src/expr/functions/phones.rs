@@ -41,7 +41,7 @@ pub(super) fn e164(text: &str, region: Option<country::Id>) -> Option<String> {
     number.is_valid().then(|| number.format().mode(Mode::E164).to_string())
 }
 
-fn read(arguments: &[Dynamic]) -> Result<Option<String>, String> {
+fn read(arguments: &[&Dynamic]) -> Result<Option<String>, String> {
     let region =
         match arguments.get(1).filter(|region| !region.is_unit()) {
             None => None,
@@ -56,10 +56,10 @@ fn read(arguments: &[Dynamic]) -> Result<Option<String>, String> {
     Ok(e164(&text_of(&arguments[0])?, region))
 }
 
-fn phone(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn phone(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     Ok(read(arguments)?.map_or(Dynamic::UNIT, Into::into))
 }
 
-fn is_phone(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn is_phone(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     Ok(read(arguments)?.is_some().into())
 }

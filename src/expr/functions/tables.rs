@@ -121,7 +121,7 @@ fn read_table(text: &str) -> Result<Table, SyntaxError> {
     Ok(Table { columns, rows })
 }
 
-fn lookup(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn lookup(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let name = text_of(&arguments[0])?;
     let told = |error: SyntaxError| match error.hint {
         Some(hint) => format!("{} ({hint})", error.message.trim_end_matches('.')),
@@ -129,7 +129,7 @@ fn lookup(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Strin
     };
     let table = context.tables.table(&name).map_err(told)?;
     let column = table.column(&name, &text_of(&arguments[2])?).map_err(told)?;
-    let fallback = arguments.get(3).cloned().unwrap_or(Dynamic::UNIT);
+    let fallback = arguments.get(3).map_or(Dynamic::UNIT, |fallback| (*fallback).clone());
     if arguments[1].is_unit() {
         return Ok(fallback);
     }

@@ -85,23 +85,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-fn changed(arguments: &[Dynamic], change: impl FnOnce(&str) -> String) -> Result<Dynamic, String> {
+fn changed(arguments: &[&Dynamic], change: impl FnOnce(&str) -> String) -> Result<Dynamic, String> {
     Ok(change(&text_of(&arguments[0])?).into())
 }
 
-fn upper(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn upper(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     changed(arguments, str::to_uppercase)
 }
 
-fn lower(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn lower(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     changed(arguments, str::to_lowercase)
 }
 
-fn trim(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn trim(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     changed(arguments, |text| text.trim().to_owned())
 }
 
-fn title_case(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn title_case(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     changed(arguments, |text| {
         let mut titled = String::with_capacity(text.len());
         let mut within = false;
@@ -117,7 +117,7 @@ fn title_case(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String>
     })
 }
 
-fn replace(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn replace(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let text = text_of(&arguments[0])?;
     let part = text_of(&arguments[1])?;
     let by = if arguments[2].is_unit() { String::new() } else { text_of(&arguments[2])? };
@@ -131,7 +131,7 @@ fn replace(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Stri
     Ok(text.replace(&part, &by).into())
 }
 
-fn split(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn split(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let text = text_of(&arguments[0])?;
     let separator = text_of(&arguments[1])?;
     if separator.is_empty() {
@@ -140,7 +140,7 @@ fn split(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     Ok(Dynamic::from_array(text.split(&separator).map(Into::into).collect()))
 }
 
-fn join(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn join(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let Some(items) = arguments[0].read_lock::<rhai::Array>() else {
         return Err(format!("a list is needed, and this is {}", rhai_kind(&arguments[0])));
     };
@@ -158,7 +158,7 @@ fn join(context: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String>
     Ok(joined.into())
 }
 
-fn contains(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn contains(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     if let Some(entries) = arguments[0].read_lock::<rhai::Map>() {
         return Ok(entries.contains_key(text_of(&arguments[1])?.as_str()).into());
     }
@@ -169,22 +169,22 @@ fn contains(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     asked(arguments, |text, part| text.contains(part))
 }
 
-fn starts_with(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn starts_with(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     asked(arguments, |text, part| text.starts_with(part))
 }
 
-fn ends_with(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn ends_with(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     asked(arguments, |text, part| text.ends_with(part))
 }
 
-fn asked(arguments: &[Dynamic], ask: impl FnOnce(&str, &str) -> bool) -> Result<Dynamic, String> {
+fn asked(arguments: &[&Dynamic], ask: impl FnOnce(&str, &str) -> bool) -> Result<Dynamic, String> {
     if arguments[1].is_unit() {
         return Ok(false.into());
     }
     Ok(ask(&text_of(&arguments[0])?, &text_of(&arguments[1])?).into())
 }
 
-fn length(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn length(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let value = &arguments[0];
     let count = if let Some(text) = value.read_lock::<ImmutableString>() {
         text.chars().count()
@@ -198,7 +198,7 @@ fn length(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
     Ok((count as i64).into())
 }
 
-fn truncate(_: &Context<'_>, arguments: &[Dynamic]) -> Result<Dynamic, String> {
+fn truncate(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let count = usize::try_from(whole(&arguments[1])?).unwrap_or(0);
     changed(arguments, |text| text.chars().take(count).collect())
 }
