@@ -95,6 +95,34 @@ impl Action {
     }
 }
 
+impl Action {
+    /// Whether its call can be made of these fields: what can't is known before anything is sent. (What reads `link` is
+    /// known only then.)
+    pub fn try_out(
+        &self,
+        engine: &Engine,
+        connection: &Connection,
+        fields: &Map<String, Value>,
+    ) -> Result<(), RenderError> {
+        if self.call.templates().iter().any(|template| template.reads("link")) {
+            return Ok(());
+        }
+        let names = ["id", "rule", "booking", "item", "event", "source"];
+        let run: Map<String, Value> =
+            names.iter().map(|name| ((*name).to_owned(), Value::from("x"))).collect();
+        let step: Map<String, Value> =
+            ["id", "ref"].iter().map(|name| ((*name).to_owned(), Value::from("x"))).collect();
+        let context = CallContext {
+            input: fields.clone(),
+            run: Value::Object(run),
+            step: Value::Object(step),
+            link: Value::Null,
+            output: Value::Null,
+        };
+        connection.render(engine, &self.call, &context).map(|_| ())
+    }
+}
+
 impl Connection {
     /// The request of any call, also of one that belongs to no action (`Setup`).
     pub fn render(
@@ -283,6 +311,9 @@ impl<'r> Rendering<'r> {
                     }
                 }
             }
+        }
+        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(RenderError::new("A part of the path is made of dots only."));
         }
         Ok(path)
     }

@@ -356,7 +356,8 @@ impl Delivery {
             Ok(rendered) => rendered,
             Err(error) => {
                 let step = &work.rule.steps[sending.step];
-                let text = format!("{}:{}: {}", work.rule.file, step.line, error.message);
+                let text =
+                    format!("{}:{}: {}", work.rule.file, step.line_of(error.field.as_deref()), error.message);
                 work.steps[sending.step].state = StepState::Failed;
                 let verdict = Some(Verdict::new(VerdictCode::Mapping, text));
                 writes.push(end_of(&mut work, RunEvent::Fail, verdict, now));

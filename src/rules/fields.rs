@@ -5,7 +5,7 @@ use super::map::{FieldTrace, MapError, RunContext, StepMapping};
 use super::plan::{holds, in_event, shown};
 use super::rule::{Condition, FieldTemplate, FieldValue, Rule, Ruleset, Step};
 use super::scope;
-use crate::connectors::{Action, Connection, Input, InputKind};
+use crate::connectors::{Action, Connection, Input, InputKind, RenderError};
 use crate::domain::{Verdict, VerdictCode};
 use crate::expr::{Expression, Part, Path, Scope, Segment, Template};
 use serde_json::{Map, Value, json};
@@ -117,7 +117,14 @@ impl<'m> Mapper<'m> {
                 fields.insert(field.name.clone(), value);
             }
         }
-        self.accepted(connection, action, fields).map(|_| ())
+        let accepted = self.accepted(connection, action, fields)?;
+        let later = self.step.with.iter().any(|field| field.reads_steps)
+            || self.step.condition.as_ref().is_some_and(|condition| condition.expression.reads(scope::STEPS));
+        if later {
+            return Ok(());
+        }
+        let tried = action.try_out(&self.ruleset.engine, connection, &accepted);
+        tried.map_err(|error| self.refused(connection, action, &error))
     }
 
     /// Within a field that reads `steps`: those parts that don't.
@@ -347,16 +354,15 @@ impl<'m> Mapper<'m> {
         action: &Action,
         fields: Map<String, Value>,
     ) -> Result<Map<String, Value>, MapError> {
-        action.accept(fields).map_err(|error| {
-            let line = error
-                .field
-                .as_ref()
-                .and_then(|name| self.step.with.iter().find(|field| field.name == *name))
-                .map_or(self.step.line, |field| field.line);
-            let why = error.message.trim_end_matches('.');
-            let sentence = format!("{why} ({}.{}{})", connection.name, action.name, self.event());
-            MapError::at(&self.rule.file, line, &sentence)
-        })
+        action.accept(fields).map_err(|error| self.refused(connection, action, &error))
+    }
+
+    /// What the action does not take, at the line of the field that it is about.
+    fn refused(&self, connection: &Connection, action: &Action, error: &RenderError) -> MapError {
+        let line = self.step.line_of(error.field.as_deref());
+        let why = error.message.trim_end_matches('.');
+        let sentence = format!("{why} ({}.{}{})", connection.name, action.name, self.event());
+        MapError::at(&self.rule.file, line, &sentence)
     }
 
     fn event(&self) -> String {

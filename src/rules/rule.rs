@@ -173,6 +173,14 @@ impl Rule {
     }
 }
 
+impl Step {
+    /// The line of a field, else the step's own.
+    pub fn line_of(&self, field: Option<&str>) -> u32 {
+        let found = field.and_then(|name| self.with.iter().find(|field| field.name == name));
+        found.map_or(self.line, |field| field.line)
+    }
+}
+
 impl FieldTemplate {
     fn reads(&self, name: &str) -> bool {
         match &self.value {

@@ -4,7 +4,7 @@ use super::expressions::{Item, Names};
 use super::names::listed;
 use super::rule::{Condition, Each, Lane, Rule};
 use super::{rule_steps, scope};
-use crate::connectors::{Children, Connection, RetrySchedule, Source};
+use crate::connectors::{Children, Connection, RetrySchedule, Source, read_retry};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::domain::ChangeKind;
 use crate::expr::{Engine, Segment};
@@ -231,18 +231,7 @@ impl<'r> RuleFile<'r> {
     }
 
     fn retry(&mut self, node: &'r Node) -> RetrySchedule {
-        let mut fields = Fields::new(self.file, "a retry", node, &mut self.told);
-        let intervals = fields.durations("schedule");
-        let give_up_after = fields.duration("give_up_after");
-        fields.finish();
-        let mut schedule = RetrySchedule::default();
-        if !intervals.is_empty() {
-            schedule.intervals_ms = intervals.iter().map(|interval| interval.as_millis() as i64).collect();
-        }
-        if let Some(give_up_after) = give_up_after {
-            schedule.give_up_after_ms = give_up_after.as_millis() as i64;
-        }
-        schedule
+        read_retry(self.file, node, &RetrySchedule::default(), &mut self.told)
     }
 
     fn rebooking(&mut self, node: Option<&Node>) {

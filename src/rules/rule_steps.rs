@@ -262,6 +262,10 @@ fn check_inputs(
                     hint,
                 );
             }
+            Some(entry) if entry.value.as_text().is_some_and(|text| text.trim().is_empty()) => {
+                let message = format!("`{uses}` needs the field `{name}`, and this is empty.");
+                file.error(entry.value.place, message, "give it a value");
+            }
             Some(_) => {}
         }
     }

@@ -261,3 +261,18 @@ fn a_thousand_runs_are_planned_and_mapped_in_a_moment() {
         context.outputs.clear();
     }
 }
+
+#[test]
+fn a_call_that_can_not_be_made_is_known_before_an_earlier_step_is_sent() {
+    let ruleset = one_rule(
+        "steps:\n  - use: crm.upsert_contact\n    with: { email: a@example.org }\n  - id: second\n    \
+         use: crm.upsert_contact\n    with:\n      age: 7\n      email: \"..\"\n",
+    );
+    let context = run(&ruleset, booking(|_| {}));
+    let error = begin(&ruleset, &context).expect_err("it can't be made");
+    assert_eq!(
+        error.message,
+        "rule.yaml:9: The field `email` is part of the path, and it is made of dots only \
+         (crm.upsert_contact in evt_1)."
+    );
+}
