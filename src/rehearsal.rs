@@ -5,7 +5,7 @@ use crate::bookings::Applier;
 use crate::connectors::Action;
 use crate::delivery::{Answered, Delivery, ReadyCall, Rulesets};
 use crate::document::{Diagnostic, Fields, Node, Severity, Yaml, parse};
-use crate::domain::{EventId, Millis, ORIGIN_WEBHOOK, RunState, StepState};
+use crate::domain::{ChangeKind, EventId, Millis, ORIGIN_WEBHOOK, RunState, StepState};
 use crate::ports::{Answer, Entropy, ListFilter, NewEvent, Secrets, Store, StoreError, Think};
 use crate::rules::{Rule, Ruleset};
 use async_trait::async_trait;
@@ -59,6 +59,8 @@ struct Sent {
     calls: u64,
     last: BTreeMap<String, Map<String, Value>>,
     notes: Vec<String>,
+    /// Payloads that could not be used, which makes of any test one that says nothing.
+    unusable: Vec<String>,
 }
 
 /// Reads a test file. Reports all that is wrong.
@@ -282,8 +284,15 @@ impl Stage {
         let filter = ListFilter { limit: 100, ..ListFilter::default() };
         for event in self.store.list_events(&filter).await? {
             for change in event.changes.iter().filter(|change| !change.kind.has_effect()) {
-                let note = change.note.as_deref().unwrap_or("no reason is given");
-                self.sent.notes.push(format!("a payload was {}: {note}", change.kind));
+                let told = match (&change.note, change.kind) {
+                    (Some(note), kind) => format!("a payload was {kind}: {note}"),
+                    (None, ChangeKind::Unchanged) => "a payload told nothing new".to_owned(),
+                    (None, kind) => format!("a payload was {kind}"),
+                };
+                match change.kind {
+                    ChangeKind::Unreadable | ChangeKind::Refused => self.sent.unusable.push(told),
+                    _ => self.sent.notes.push(told),
+                }
             }
         }
         for run in self.store.list_runs(&filter).await? {
@@ -306,18 +315,23 @@ impl Stage {
 
 /// What is not as expected, each as a few lines.
 fn differences(rule: &Rule, case: &Case, sent: &Sent) -> Vec<String> {
-    let mut differences = Vec::new();
+    let mut differences = sent.unusable.clone();
+    let known: Vec<&str> = rule.steps.iter().map(|step| step.id.as_str()).collect();
+    let unknown = |step: &str| {
+        let near = crate::document::suggest(step, known.iter().copied());
+        let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+        format!("the rule has no step \"{step}\"{hint}")
+    };
+    let strange = case.outputs.keys().filter(|step| !known.contains(&step.as_str()));
+    differences.extend(strange.map(|step| format!("outputs: {}", unknown(step))));
     if let Some(expected) = case.sends
         && expected != sent.calls
     {
         differences.push(format!("sends: expected {expected}, made {}", sent.calls));
     }
     for (step, expected) in &case.steps {
-        let known: Vec<&str> = rule.steps.iter().map(|step| step.id.as_str()).collect();
         if !known.contains(&step.as_str()) {
-            let near = crate::document::suggest(step, known.iter().copied());
-            let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
-            differences.push(format!("the rule has no step \"{step}\"{hint}"));
+            differences.push(unknown(step));
             continue;
         }
         let Some(actual) = sent.last.get(step) else {
@@ -327,7 +341,7 @@ fn differences(rule: &Rule, case: &Case, sent: &Sent) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, value) in &expected.fields {
             match actual.get(name) {
-                Some(found) if found == value => {}
+                Some(found) if same(found, value) => {}
                 Some(found) => lines.extend([format!("  - {name}: {value}"), format!("  + {name}: {found}")]),
                 None => lines.extend([format!("  - {name}: {value}"), format!("  + {name} was not sent")]),
             }
@@ -346,6 +360,26 @@ fn differences(rule: &Rule, case: &Case, sent: &Sent) -> Vec<String> {
         differences.push(format!("what happened:\n  {}", sent.notes.join("\n  ")));
     }
     differences
+}
+
+/// Whether two values are the same: numbers by what they are worth (1.10 is 1.1), digit by digit where they are whole.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let whole = |number: &serde_json::Number| !number.to_string().contains(['.', 'e', 'E']);
+            one == other
+                || (!(whole(one) && whole(other))
+                    && one.as_f64().is_some_and(|one| other.as_f64() == Some(one)))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, value)| other.get(key).is_some_and(|found| same(value, found)))
+        }
+        _ => one == other,
+    }
 }
 
 /// A payload of the rules folder: never outside of it.

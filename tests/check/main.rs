@@ -74,3 +74,61 @@ fn as_json_each_mistake_is_one_line() {
     let told = check(&here().join("broken/02-unknown-key"), true);
     insta::assert_snapshot!(told.text);
 }
+
+/// A folder of one rule with these tests; what `waypost test` says.
+async fn rehearsed(tests: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |path: &str, text: &str| {
+        let file = folder.path().join(path);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
+    };
+    put("sources/tours.yaml", "connector: fareharbor\n");
+    put(
+        "connections/crm.yaml",
+        "connector: http\nbase_url: http://127.0.0.1:9900\nactions:\n  put:\n    method: PUT\n    \
+         path: \"/guests/{{ input.id }}\"\n    key: [id]\n    outputs: { id: /id }\n",
+    );
+    put(
+        "guests.yaml",
+        "from: tours\nsteps:\n  - id: guest\n    use: crm.put\n    \
+         with: { id: \"{{ booking.uuid }}\", price: \"{{ booking[\\\"price\\\"] }}\" }\n",
+    );
+    put("guests.test.yaml", tests);
+    let booking = r#"{ "booking": { "uuid": "u-1", "pk": 1, "status": "booked", "price": 1.10,
+        "company": { "shortname": "reeftours" } } }"#;
+    put("payloads/one.json", booking);
+    put("payloads/broken.json", "{ \"booking\": ");
+    let report = waypost::rehearsal::rehearse_folder(folder.path()).await.expect("the tests run");
+    let told = report.diagnostics.iter().map(|diagnostic| format!("{diagnostic:?}"));
+    let told: Vec<String> = told.filter(|told| told.contains("Error")).collect();
+    assert!(told.is_empty(), "{told:#?}");
+    report.reports.into_iter().map(|report| report.differences.join("; ")).collect()
+}
+
+#[tokio::test]
+async fn a_test_whose_payload_can_not_be_used_fails() {
+    let told = rehearsed("- name: x\n  given: payloads/broken.json\n  expect: { sends: 0 }\n").await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("a payload was unreadable: "), "{told:?}");
+}
+
+#[tokio::test]
+async fn numbers_in_tests_count_by_what_they_are_worth() {
+    let test = |price: &str| {
+        format!(
+            "- name: x\n  given: payloads/one.json\n  expect: {{ steps: {{ guest: {{ price: {price} }} }} }}\n"
+        )
+    };
+    assert_eq!(rehearsed(&format!("{}{}", test("1.10"), test("1.1"))).await, ["", ""]);
+    assert_ne!(rehearsed(&test("1.2")).await, [""]);
+    assert_ne!(rehearsed(&test("\"1.10\"")).await, [""]);
+}
+
+#[tokio::test]
+async fn outputs_of_a_step_that_is_not_there_are_told() {
+    let test =
+        "- name: x\n  given: payloads/one.json\n  outputs: { gest: { id: 1 } }\n  expect: { sends: 1 }\n";
+    let told = rehearsed(test).await;
+    assert_eq!(told, ["outputs: the rule has no step \"gest\"; did you mean \"guest\"?"]);
+}
