@@ -227,7 +227,9 @@ steps:
   - use: crm.upsert_contact
     with: { id: "{{ booking.contact.email }}", tag: "guest" }
 "#;
-    let mut router = Router::start(&[("guests.yaml", GUESTS), ("tags.yaml", tags)]).await;
+    // Of the contact only: the bookings are records of their own, and the CRM counts calls of all records together.
+    let guests = GUESTS.split("  - id: booking").next().expect("a text has a first part");
+    let mut router = Router::start(&[("guests.yaml", guests), ("tags.yaml", tags)]).await;
     router.behave(json!({ "delay_ms": 50, "match": { "object": "contacts" } }));
     for number in 1..=4 {
         router.post(&Booking::new(number).with("/contact/email", "lee@example.org")).await;
