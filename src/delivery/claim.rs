@@ -1,7 +1,7 @@
 //! Takes due runs, works out what each sends, writes the attempts as `sending`, and gives the calls to make.
 
 use super::gate::Pass;
-use super::links::{Decision, Known, decide, former_records, link_key};
+use super::links::{Decision, Known, decide, former_records, link_key, named_records};
 use super::work::{Next, Sending, Work};
 use super::{CHUNK, CLAIM_RUNS_MAX, Claimed, Delivery, Inner, ReadyCall, Ticket};
 use crate::connectors::Which;
@@ -39,6 +39,7 @@ impl Delivery {
         let mut claimed = Claimed::default();
         let mut inner = self.inner.lock().await;
         self.load_gates(&mut inner, now).await?;
+        self.take_back_unsent(&mut inner, now).await?;
         let due = self.store.due_connections().await?;
         for (name, first_due) in due {
             let connection = active.connections.get(&name);
@@ -90,7 +91,7 @@ impl Delivery {
         room: usize,
         due_by: Option<Millis>,
     ) -> Result<Vec<DueRun>, StoreError> {
-        let limit = room + inner.parked_of(connection) + inner.in_hand.len();
+        let limit = room + inner.parked_of(connection);
         let query = DueQuery { connection: connection.to_owned(), due_by, limit: limit as i64 };
         let mut runs = self.store.due_runs(&query).await?;
         runs.retain(|due| !inner.in_hand.contains(&due.run.id) && !inner.parked_runs.contains(&due.run.id));
@@ -125,7 +126,7 @@ impl Delivery {
                 .map(|(due, pinned)| with_deadline(think.deadline(), || Work::take(due, active, pinned)))
                 .collect();
         });
-        let mut going = Vec::new();
+        let mut going = Vec::with_capacity(taken.len());
         for taken in taken {
             match taken {
                 Ok(work) => going.push(work),
@@ -133,22 +134,17 @@ impl Delivery {
                 Err((_, Next::Send(_))) => {}
             }
         }
-        for _ in 0..ROUNDS_MAX {
-            if going.is_empty() {
-                break;
-            }
-            let round = self.round(inner, active, going, now, think, &mut writes).await?;
-            going = round.go_on;
-            for (candidate, decision) in round.calls {
-                self.prepare(inner, active, candidate, decision, now, (&mut writes, &mut ready));
-            }
-        }
-        if writes.is_empty() {
-            return Ok(());
-        }
-        let written = match self.store.write_delivery(&writes).await {
+        let worked_out = self.rounds(inner, active, going, now, think, (&mut writes, &mut ready)).await;
+        let written = match worked_out {
+            Ok(()) if writes.is_empty() => return Ok(()),
+            Ok(()) => self.store.write_delivery(&writes).await,
+            Err(error) => Err(error),
+        };
+        let written = match written {
             Ok(written) => written,
             Err(error) => {
+                // The database may have taken the begins all the same: the next claim looks.
+                inner.unsure |= !ready.is_empty();
                 for call in ready {
                     give_back(inner, &call.ticket);
                 }
@@ -169,6 +165,35 @@ impl Delivery {
                 inner.in_flight.insert(call.ticket.work.due.run.id.clone());
                 claimed.calls.push(call);
             }
+        }
+        Ok(())
+    }
+
+    /// Rounds until each run has a call, ended, or moved on.
+    async fn rounds(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        mut going: Vec<Work>,
+        now: Millis,
+        think: &dyn Think,
+        (writes, ready): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>),
+    ) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS_MAX {
+            if going.is_empty() {
+                return Ok(());
+            }
+            let round = self.round(inner, active, going, now, think, writes).await?;
+            going = round.go_on;
+            for (candidate, decision) in round.calls {
+                self.prepare(inner, active, candidate, decision, now, (writes, ready));
+            }
+        }
+        // What has more steps without a call than that goes on with the next claim.
+        for mut work in going {
+            let mut write = end_of(&mut work, RunEvent::Later, None, now);
+            write.run.next_at = Some(now);
+            writes.push(write);
         }
         Ok(())
     }
@@ -255,13 +280,18 @@ impl Delivery {
                 .iter()
                 .filter(|link| link.key == own_key)
                 .any(|link| link.bookings.iter().any(|b| b.booking == run.booking && b.item == run.item));
-            // A booking that points here has not changed its key; one without key inputs never does.
-            let of_booking = if points_here || sending.action.key.is_empty() {
+            // A booking that points here has not changed its key; one without key inputs never does. A call after the
+            // main one names other records of the booking.
+            let after = (work.steps[sending.step].calls_done > 0)
+                .then(|| next_after(&sending, work.steps[sending.step].calls_done))
+                .flatten();
+            let of_booking = if after.is_none() && (points_here || sending.action.key.is_empty()) {
                 Vec::new()
             } else {
                 self.store.links_of_booking(&run.booking, &run.item, &run.connection).await?
             };
             let former = former_records(&work, sending.step, &record, &of_booking);
+            let named = after.map_or_else(Vec::new, |after| named_records(&sending, after, &of_booking));
             let others: Vec<RecordKey> =
                 of_booking.iter().map(|link| link.key.record.clone()).filter(|key| *key != record).collect();
             let of_former = if others.is_empty() || sending.action.update.is_none() {
@@ -279,7 +309,7 @@ impl Delivery {
                 }
                 Decision::Call { which, remote_id, moved_from } => {
                     let own_link = of_record.iter().find(|link| link.key == own_key).cloned();
-                    let plan = CallPlan { which, remote_id, moved_from, former, own_link };
+                    let plan = CallPlan { which, remote_id, moved_from, former, named, own_link };
                     round.calls.push((Candidate { work, sending, record }, plan));
                 }
             }
@@ -321,7 +351,7 @@ impl Delivery {
         (writes, ready): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>),
     ) {
         let Candidate { mut work, sending, record } = candidate;
-        let CallPlan { which, remote_id, moved_from, former, own_link } = plan;
+        let CallPlan { which, remote_id, moved_from, former, named, own_link } = plan;
         let run_id = work.due.run.id.clone();
         let mut records = vec![record.clone()];
         if let Some(moved) = &moved_from {
@@ -368,6 +398,7 @@ impl Delivery {
         let stored = request_text(&rendered);
         let step_id = work.steps[sending.step].id.clone();
         let about = (work.steps[sending.step].uses.clone(), step_id.clone());
+        let credential = connection.credential_fingerprint(&*self.secrets);
         let request = match connection.authorise(&work.ruleset.engine, rendered, &*self.secrets, about) {
             Ok(request) => request,
             Err(secret) => {
@@ -410,9 +441,11 @@ impl Delivery {
                 attempt: id,
                 connection: connection.name.clone(),
                 limits: connection.limits,
+                credential,
                 records,
                 moved_from,
                 former,
+                named,
                 work,
             },
         ));
@@ -434,6 +467,7 @@ struct CallPlan {
     remote_id: Option<String>,
     moved_from: Option<super::links::MovedFrom>,
     former: Vec<RecordKey>,
+    named: Vec<(RecordKey, String)>,
     own_link: Option<LinkRow>,
 }
 

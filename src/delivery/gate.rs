@@ -52,6 +52,8 @@ pub(super) struct Gate {
     sent: VecDeque<Millis>,
     reserved: usize,
     rest_ms: i64,
+    /// The call in flight is the breaker's probe; failures of those sent before it tripped say nothing new.
+    probing: bool,
     /// The process has just started: of a limited connection the last second is not known.
     started_at: Millis,
 }
@@ -67,6 +69,7 @@ impl Gate {
             sent: VecDeque::new(),
             reserved: 0,
             rest_ms: REST_FIRST_MS,
+            probing: false,
             started_at: now,
         }
     }
@@ -151,6 +154,7 @@ impl Gate {
     pub fn begin(&mut self) {
         self.in_flight += 1;
         self.reserved += 1;
+        self.probing = self.state.tripped_since.is_some();
     }
 
     /// It goes out now.
@@ -188,7 +192,10 @@ impl Gate {
         self.state.probe_at = None;
         self.state.probe_after_ms = 0;
         self.window = WINDOW_FIRST;
-        self.stop_ended(now);
+        self.dirty = true;
+        if !self.stopped_by_people() {
+            self.stop_ended(now);
+        }
         true
     }
 
@@ -199,6 +206,9 @@ impl Gate {
         self.state.failures += 1;
         self.dirty = true;
         if self.state.tripped_since.is_some() {
+            if !std::mem::take(&mut self.probing) {
+                return false;
+            }
             self.state.probe_after_ms = (self.state.probe_after_ms * 2).clamp(PROBE_FIRST_MS, PROBE_MS_MAX);
             self.state.probe_at = Some(now + self.state.probe_after_ms);
             return false;

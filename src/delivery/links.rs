@@ -62,6 +62,19 @@ pub(super) fn decide(
     let remote_id = own_link
         .and_then(|link| link.remote_id.clone())
         .or_else(|| known.of_record.iter().find_map(|link| link.remote_id.clone()));
+    if let (Some(id), Some(_), 0) =
+        (&work.steps[sending.step].known_id, &sending.action.update, work.steps[sending.step].calls_done)
+    {
+        return Decision::Call { which: Which::Update, remote_id: Some(id.clone()), moved_from: None };
+    }
+    if sending.action.repeatable
+        && work.steps[sending.step].calls_done == 0
+        && !run.as_it_was
+        && let Some(newer) = newer_elsewhere(work, sending.step, record, known)
+    {
+        let text = "something newer of this booking was sent already, to another record";
+        return have(newer, Verdict::new(VerdictCode::Stale, text), Vec::new());
+    }
     if sending.action.repeatable
         && let Some(link) = own_link
         && work.steps[sending.step].calls_done == 0
@@ -110,6 +123,23 @@ pub(super) fn decide(
     }
 }
 
+/// A link of this rule, step and booking to another record of the same kind that holds something newer: the booking's
+/// key changed since, and a run from before (tried again by a person) must not change it back.
+fn newer_elsewhere<'a>(
+    work: &Work,
+    step: usize,
+    record: &RecordKey,
+    known: &Known<'a>,
+) -> Option<&'a LinkRow> {
+    let own = link_key(work, step, record);
+    known
+        .of_booking
+        .iter()
+        .filter(|link| link.key.rule == own.rule && link.key.step == own.step)
+        .filter(|link| same_kind(&link.key.record, record) && link.key.record != *record)
+        .find(|link| link.position > work.due.run.position)
+}
+
 /// The record of the same kind that the booking had before, if no other booking points to it.
 fn former_record(work: &Work, record: &RecordKey, known: &Known<'_>) -> Option<MovedFrom> {
     let run = &work.due.run;
@@ -141,10 +171,33 @@ pub(super) fn former_records(
     of_booking
         .iter()
         .map(|link| &link.key)
-        .filter(|key| key.rule == work.due.run.rule && key.step == work.steps[step].id)
+        .filter(|key| key.rule == work.rule.name && key.step == work.steps[step].id)
         .filter(|key| same_kind(&key.record, record) && key.record != *record)
         .map(|key| key.record.clone())
         .collect()
+}
+
+/// Records of the booking that a call after the main one names by their ids in the CRM.
+pub(super) fn named_records(
+    sending: &Sending,
+    after: usize,
+    of_booking: &[LinkRow],
+) -> Vec<(RecordKey, String)> {
+    let fields = sending.action.after[after].needs.iter().filter_map(|name| sending.fields.get(name));
+    let ids: Vec<String> = fields.map(id_text).collect();
+    let named = of_booking.iter().filter_map(|link| {
+        let id = link.remote_id.clone().filter(|id| ids.contains(id))?;
+        Some((link.key.record.clone(), id))
+    });
+    named.collect()
+}
+
+/// An id in the CRM as a text.
+pub(super) fn id_text(id: &Value) -> String {
+    match id {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn same_kind(one: &RecordKey, other: &RecordKey) -> bool {
@@ -153,7 +206,7 @@ fn same_kind(one: &RecordKey, other: &RecordKey) -> bool {
 
 /// The link of a run's step to a record.
 pub(super) fn link_key(work: &Work, step: usize, record: &RecordKey) -> LinkKey {
-    LinkKey { record: record.clone(), rule: work.due.run.rule.clone(), step: work.steps[step].id.clone() }
+    LinkKey { record: record.clone(), rule: work.rule.name.clone(), step: work.steps[step].id.clone() }
 }
 
 fn have(link: &LinkRow, verdict: Verdict, links: Vec<LinkWrite>) -> Decision {

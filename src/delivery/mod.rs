@@ -26,7 +26,7 @@ use crate::ports::{
 use crate::rules::Ruleset;
 use async_trait::async_trait;
 use gate::Gate;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -64,12 +64,16 @@ pub struct Ticket {
     attempt: AttemptId,
     connection: String,
     limits: RateLimits,
+    /// Hash of the credential that it goes with.
+    credential: Option<String>,
     /// The records taken for it.
     records: Vec<RecordKey>,
     /// The link of the record before its key changed.
     moved_from: Option<links::MovedFrom>,
     /// Links of this booking to other records of the same kind, rule and step.
     former: Vec<RecordKey>,
+    /// Other records of the booking, with their ids in the CRM, that a call after the main one names.
+    named: Vec<(RecordKey, String)>,
 }
 
 impl Ticket {
@@ -136,7 +140,14 @@ struct Inner {
     /// Runs set aside until a record is free, per connection.
     parked: HashMap<RecordKey, Vec<(String, RunId)>>,
     parked_runs: HashSet<RunId>,
-    loaded: bool,
+    /// Begins may be written whose calls were never made: the database failed in between.
+    unsure: bool,
+    /// Since when this process delivers; `None` before the first claim.
+    since: Option<Millis>,
+    /// Connections whose paused runs are to be set waiting.
+    to_resume: BTreeSet<String>,
+    /// Paused runs of connections that were resumed while nothing ran were looked for.
+    looked_for_paused: bool,
 }
 
 /// The stage.
@@ -171,35 +182,41 @@ impl Delivery {
 
     /// Takes over what people did to connections meanwhile, and notices changed credentials. Called about once a second.
     pub async fn refresh(&self, active: &Arc<Ruleset>, now: Millis) -> Result<bool, StoreError> {
-        let stored = self.store.connections().await?;
         let mut inner = self.inner.lock().await;
-        let mut resumed = Vec::new();
+        self.load_gates(&mut inner, now).await?;
+        // Read behind the lock: what a claim or settle writes down meanwhile is not taken for what people did.
+        let stored = self.store.connections().await?;
+        let all = !inner.looked_for_paused;
+        let Inner { gates, to_resume, .. } = &mut *inner;
         for state in &stored {
-            let gate = inner.gates.entry(state.name.clone()).or_insert_with(|| Gate::new(state.clone(), now));
-            if gate.take_over(state, now) {
-                resumed.push(state.name.clone());
+            let gate = gates.entry(state.name.clone()).or_insert_with(|| Gate::new(state.clone(), now));
+            if gate.take_over(state, now) || (all && !gate.stopped_by_people()) {
+                to_resume.insert(state.name.clone());
             }
         }
         for (name, connection) in &active.connections {
-            let Some(gate) = inner.gates.get_mut(name) else { continue };
+            let Some(gate) = gates.get_mut(name) else { continue };
             if gate.state.needs_auth.is_none() {
                 continue;
             }
             let present = connection.credential_fingerprint(&*self.secrets);
             if present.is_some() && present != gate.state.refused_credential {
                 gate.signed_in(now);
-                resumed.push(name.clone());
+                to_resume.insert(name.clone());
             }
         }
+        inner.looked_for_paused = true;
         self.remember(&mut inner).await?;
+        let resumed: Vec<String> = inner.to_resume.iter().cloned().collect();
         drop(inner);
-        let mut any = false;
-        for name in resumed {
-            while self.store.pause_runs(&name, false, now, CHUNK).await? == CHUNK {}
-            self.hurry(&name, now).await?;
-            any = true;
+        for name in &resumed {
+            while self.store.pause_runs(name, false, now, CHUNK).await? == CHUNK {}
+            if !all {
+                self.hurry(name, now).await?;
+            }
+            self.inner.lock().await.to_resume.remove(name);
         }
-        Ok(any)
+        Ok(!resumed.is_empty())
     }
 
     /// All waiting runs of a connection become due under its limit.
@@ -218,7 +235,7 @@ impl Delivery {
     }
 
     async fn load_gates(&self, inner: &mut Inner, now: Millis) -> Result<(), StoreError> {
-        if inner.loaded {
+        if inner.since.is_some() {
             return Ok(());
         }
         for state in self.store.connections().await? {
@@ -226,16 +243,17 @@ impl Delivery {
             gate.probe_at_once(now);
             inner.gates.insert(state.name, gate);
         }
-        inner.loaded = true;
+        inner.since = Some(now);
         Ok(())
     }
 }
 
 impl Inner {
     fn gate(&mut self, connection: &str, now: Millis) -> &mut Gate {
+        let since = self.since.unwrap_or(now);
         self.gates.entry(connection.to_owned()).or_insert_with(|| {
             let state = ConnectionState { name: connection.to_owned(), ..ConnectionState::default() };
-            Gate::new(state, now)
+            Gate::new(state, since)
         })
     }
 
@@ -266,11 +284,13 @@ impl Inner {
         }
     }
 
-    /// A claim failed half-way: whatever has no call in flight is free again.
+    /// A claim failed half-way: whatever has no call in flight is free again, and so is what waited for it.
     fn forget_unwritten(&mut self) {
-        let Self { in_hand, in_flight, records, .. } = self;
+        let Self { in_hand, in_flight, records, parked, parked_runs, .. } = self;
         in_hand.retain(|run| in_flight.contains(run));
         records.retain(|_, run| in_flight.contains(run));
+        parked.retain(|record, _| records.contains_key(record));
+        *parked_runs = parked.values().flatten().map(|(_, run)| run.clone()).collect();
     }
 
     fn park(&mut self, connection: &str, record: RecordKey, run: &RunId) {

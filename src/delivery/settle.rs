@@ -1,11 +1,11 @@
 //! What came back becomes outcome, outputs, link and the run's next state, in one transaction.
 
 use super::claim::{end_of, next_after_of};
-use super::links::link_key;
+use super::links::{id_text, link_key};
 use super::schedule::{Failed, Next, look_up_after, next_try};
 use super::{Answered, Delivery, Inner, Settled, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
-use crate::domain::{AttemptId, Millis, RunEvent, StepState, Verdict, VerdictCode};
+use crate::domain::{AttemptId, Millis, RunEvent, StepProgress, StepState, Verdict, VerdictCode};
 use crate::ports::{
     Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Written,
 };
@@ -20,6 +20,8 @@ const ANSWER_BYTES_KEPT: usize = 16 << 10;
 struct Outcome {
     write: DeliveryWrite,
     class: AnswerClass,
+    /// It answered, and not with a failure of its own: it is alive.
+    alive: bool,
     wait_ms: Option<i64>,
     message: String,
     ticket: Box<Ticket>,
@@ -50,10 +52,10 @@ impl Delivery {
             if written == Written::Overtaken {
                 tracing::warn!(run = %outcome.ticket.work.due.run.id, "a run was changed while its call was in flight");
             }
-            let Outcome { class, wait_ms, message, ticket, .. } = outcome;
+            let Outcome { class, alive, wait_ms, message, ticket, .. } = outcome;
             let gate = inner.gate(&ticket.connection, now);
             match class {
-                AnswerClass::Retry | AnswerClass::MaybeDone => {
+                AnswerClass::Retry | AnswerClass::MaybeDone if !alive => {
                     if gate.bad(now) {
                         tracing::warn!(
                             connection = ticket.connection,
@@ -67,14 +69,10 @@ impl Delivery {
                     settled.failed += 1;
                 }
                 AnswerClass::NeedsAuth => {
-                    let credential = active
-                        .connections
-                        .get(&ticket.connection)
-                        .and_then(|connection| connection.credential_fingerprint(&*self.secrets));
-                    gate.refused(&message, credential, now);
+                    gate.refused(&message, ticket.credential.clone(), now);
                     settled.failed += 1;
                 }
-                AnswerClass::Done | AnswerClass::Conflict | AnswerClass::Refused | AnswerClass::Gone => {
+                _ => {
                     if gate.good(now) {
                         closed.push(ticket.connection.clone());
                     }
@@ -147,6 +145,7 @@ impl Delivery {
         Outcome {
             write,
             class: classified.class,
+            alive: answered.result.as_ref().is_ok_and(|answer| answer.status < 500),
             wait_ms: classified.wait_ms,
             message: classified.message,
             ticket,
@@ -155,13 +154,28 @@ impl Delivery {
 
     /// Part of the start: attempts that were in flight when this node stopped have an unknown outcome.
     pub async fn recover(&self, now: Millis) -> Result<usize, StoreError> {
+        *self.inner.lock().await = Inner::default();
         self.store.mend_lanes(now).await?;
         let lost = self.store.lost_attempts(Some(&self.node), now).await?;
-        let writes: Vec<DeliveryWrite> = lost.iter().map(|lost| lost_write(lost, now)).collect();
+        let writes: Vec<DeliveryWrite> = lost.iter().map(|lost| lost_write(lost, true, now)).collect();
         for chunk in writes.chunks(256) {
             self.store.write_delivery(chunk).await?;
         }
         Ok(lost.len())
+    }
+
+    /// Where the database failed as begins were written, it may have taken them: those runs are set waiting again. Their
+    /// calls were certainly not made.
+    pub(super) async fn take_back_unsent(&self, inner: &mut Inner, now: Millis) -> Result<(), StoreError> {
+        if !inner.unsure {
+            return Ok(());
+        }
+        let begun = self.store.lost_attempts(Some(&self.node), now).await?;
+        let unsent = begun.iter().filter(|begun| !inner.in_flight.contains(&begun.run.id));
+        let writes: Vec<DeliveryWrite> = unsent.map(|unsent| lost_write(unsent, false, now)).collect();
+        self.store.write_delivery(&writes).await?;
+        inner.unsure = false;
+        Ok(())
     }
 }
 
@@ -184,8 +198,20 @@ impl Settling<'_> {
             }
             (AnswerClass::Done | AnswerClass::Gone, Which::Find) => (self.not_found(), "not_found"),
             (AnswerClass::Done, _) => (self.call_done(), "done"),
-            (AnswerClass::Conflict, Which::Update) => (self.start_over(false), "conflict"),
-            (AnswerClass::Gone, Which::Update | Which::After(_)) if self.ticket.action.repeatable => {
+            (AnswerClass::Conflict, Which::Update) if self.progress().known_id.is_none() => {
+                (self.start_over(false), "conflict")
+            }
+            (AnswerClass::Conflict, Which::Call)
+                if self.known_id().is_some() && self.progress().known_id.is_none() =>
+            {
+                (self.update_known(), "conflict")
+            }
+            (AnswerClass::Gone, Which::After(_))
+                if self.ticket.action.repeatable && !self.progress().started_over =>
+            {
+                (self.start_named_over(), "gone")
+            }
+            (AnswerClass::Gone, _) if self.ticket.action.repeatable && !self.progress().started_over => {
                 (self.start_over(true), "gone")
             }
             (AnswerClass::Gone, _) => (self.stopped(RunEvent::Hold, VerdictCode::Gone), "gone"),
@@ -198,6 +224,24 @@ impl Settling<'_> {
             (AnswerClass::Throttle, _) => (self.rest(), "throttled"),
             (AnswerClass::NeedsAuth, _) => (self.paused(), "needs_auth"),
         }
+    }
+
+    fn progress(&self) -> &StepProgress {
+        &self.ticket.work.steps[self.ticket.step]
+    }
+
+    /// The id that a conflict named, where the action can update by it.
+    fn known_id(&self) -> Option<String> {
+        self.ticket.action.update.as_ref()?;
+        self.classified.outputs.get("id").map(id_text).filter(|id| !id.is_empty())
+    }
+
+    /// The record is there already and the CRM says which: that one is updated.
+    fn update_known(&self) -> DeliveryWrite {
+        let mut write = self.later(self.now);
+        write.run.steps[self.ticket.step].known_id = self.known_id();
+        write.run.uncertain = false;
+        write
     }
 
     /// The run's row after `event`, counted from the state that its begin wrote.
@@ -260,11 +304,9 @@ impl Settling<'_> {
         let ticket = self.ticket;
         let run = &ticket.work.due.run;
         let Some(record) = ticket.records.first() else { return Vec::new() };
-        let id = ticket.action.id_output.as_ref().and_then(|name| outputs.get(name)).map(|id| match id {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
+        let id = ticket.action.id_output.as_ref().and_then(|name| outputs.get(name)).map(id_text);
         let moved = ticket.moved_from.as_ref().map(|moved| moved.remote_id.clone());
+        let moved = moved.or_else(|| self.progress().known_id.clone());
         let mut links = vec![LinkWrite::Put {
             key: link_key(&ticket.work, ticket.step, record),
             remote_id: id.or(moved),
@@ -301,7 +343,10 @@ impl Settling<'_> {
         let ticket = self.ticket;
         let run = &ticket.work.due.run;
         let mut write = self.later(self.now);
-        write.run.steps[ticket.step].calls_done = 0;
+        let step = &mut write.run.steps[ticket.step];
+        step.calls_done = 0;
+        step.known_id = None;
+        step.started_over |= gone;
         write.run.uncertain = false;
         for record in
             ticket.moved_from.iter().map(|moved| &moved.record).chain(gone.then(|| &ticket.records[0]))
@@ -319,11 +364,41 @@ impl Settling<'_> {
         write
     }
 
+    /// A call after the main one did not find what it names: the records that it names are begun anew too, by the steps
+    /// of this run that can be repeated.
+    fn start_named_over(&self) -> DeliveryWrite {
+        let ticket = self.ticket;
+        let mut write = self.start_over(true);
+        for (record, id) in &ticket.named {
+            write.links.push(LinkWrite::Clear { record: record.clone(), at: self.now });
+            for (index, step) in write.run.steps[..ticket.step].iter_mut().enumerate() {
+                let rule_step = &ticket.work.rule.steps[index];
+                let repeatable = ticket
+                    .work
+                    .ruleset
+                    .connections
+                    .get(&rule_step.connection)
+                    .and_then(|connection| connection.actions.get(&rule_step.action))
+                    .is_some_and(|action| action.repeatable);
+                let gave_it = step.outputs.values().any(|output| id_text(output) == *id);
+                if repeatable && gave_it && step.state == StepState::Done {
+                    step.state = StepState::Waiting;
+                    step.outputs.clear();
+                    step.verdict = None;
+                }
+            }
+        }
+        write
+    }
+
     /// Refused for ever, or a person is needed.
     fn stopped(&self, event: RunEvent, code: VerdictCode) -> DeliveryWrite {
         let mut write = self.row(event, Some(Verdict::new(code, self.classified.message.clone())));
+        let step = &mut write.run.steps[self.ticket.step];
+        step.known_id = None;
+        step.started_over = false;
         if event == RunEvent::Fail {
-            write.run.steps[self.ticket.step].state = StepState::Failed;
+            step.state = StepState::Failed;
         }
         write.run.uncertain = false;
         if code == VerdictCode::Gone
@@ -384,11 +459,17 @@ fn forgive(run: &mut RunWrite) {
     run.uncertain = false;
 }
 
-fn lost_write(lost: &LostAttempt, now: Millis) -> DeliveryWrite {
+/// An attempt without an answer: its call may have been `made`, or certainly was not.
+fn lost_write(lost: &LostAttempt, made: bool, now: Millis) -> DeliveryWrite {
     let run = &lost.run;
     // A look-up changes nothing, and further calls are repeat-safe; the main one may have been done.
-    let uncertain = run.uncertain || matches!(lost.kind.as_str(), "call" | "update");
+    let uncertain = run.uncertain || (made && matches!(lost.kind.as_str(), "call" | "update"));
     let look_up_at = lost.at + super::schedule::LOOK_UP_MS_MIN;
+    let (outcome, message) = if made {
+        ("maybe_done", "Waypost stopped while the call was in flight")
+    } else {
+        ("retry", "the database was in the way, so the call was not made")
+    };
     DeliveryWrite {
         run: RunWrite {
             id: run.id.clone(),
@@ -409,10 +490,10 @@ fn lost_write(lost: &LostAttempt, now: Millis) -> DeliveryWrite {
         begin: None,
         end: Some(AttemptEnd {
             id: AttemptId::new(lost.id.as_str()),
-            outcome: "maybe_done".into(),
+            outcome: outcome.into(),
             status: None,
             answer: None,
-            message: Some("Waypost stopped while the call was in flight".into()),
+            message: Some(message.into()),
             duration_ms: (now - lost.at).max(0),
             at: now,
         }),

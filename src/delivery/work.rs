@@ -3,7 +3,7 @@
 use crate::connectors::{Action, CallContext, Connection};
 use crate::domain::{RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
 use crate::ports::{DueRun, LinkWrite};
-use crate::rules::{ChangeContext, Mapped, Rule, Ruleset, RunContext, StepMapping};
+use crate::rules::{ChangeContext, MapError, Mapped, Rule, Ruleset, RunContext, StepMapping};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Work {
     ) -> Result<Self, (DueRun, Next)> {
         let begun = pinned.is_some();
         let ruleset = pinned.unwrap_or_else(|| active.clone());
-        let rule = ruleset.rules.get(&due.run.rule).filter(|rule| begun || rule.enabled).cloned();
+        let rule = rule_of(&ruleset, &due.run.rule).filter(|rule| begun || rule.enabled).cloned();
         let Some(rule) = rule else {
             let text =
                 format!("the rule \"{}\" was switched off or deleted before anything was sent", due.run.rule);
@@ -76,7 +76,7 @@ impl Work {
         let mut work = Self { due, ruleset, rule, context, steps, pending_links: Vec::new() };
         work.tell_outputs();
         if !begun {
-            match work.ruleset.begin(&work.rule, &work.context) {
+            match guarded(|| work.ruleset.begin(&work.rule, &work.context)) {
                 Ok(Mapped::Go) => {}
                 Ok(Mapped::Skip(verdict)) => {
                     return Err((work.due, Next::End(RunEvent::Skip, Some(verdict))));
@@ -96,15 +96,10 @@ impl Work {
             if self.steps[index].state != StepState::Waiting {
                 continue;
             }
-            match self.ruleset.map_step(&self.rule, index, &self.context) {
+            match guarded(|| self.ruleset.map_step(&self.rule, index, &self.context)) {
                 Err(error) => {
-                    let code = if error.message.contains("answer") {
-                        VerdictCode::OutputMissing
-                    } else {
-                        VerdictCode::Mapping
-                    };
                     self.steps[index].state = StepState::Failed;
-                    return Next::End(RunEvent::Fail, Some(Verdict::new(code, error.message)));
+                    return Next::End(RunEvent::Fail, Some(Verdict::new(error.code, error.message)));
                 }
                 Ok(StepMapping::LeftOut(verdict)) => self.leave_out(index, verdict),
                 Ok(StepMapping::Send(fields)) => {
@@ -164,6 +159,8 @@ impl Work {
         step.state = StepState::Done;
         step.outputs = outputs;
         step.verdict = verdict;
+        step.known_id = None;
+        step.started_over = false;
         self.tell_outputs();
     }
 
@@ -217,6 +214,20 @@ impl Work {
     }
 }
 
+/// The rule of a run: by its name, or the one that says that it had this name before.
+fn rule_of<'r>(ruleset: &'r Ruleset, name: &str) -> Option<&'r Arc<Rule>> {
+    ruleset.rules.get(name).or_else(|| ruleset.rules.values().find(|rule| rule.was.as_deref() == Some(name)))
+}
+
+/// Mapping by which nobody else is harmed: a panic fails this run alone.
+fn guarded<T>(map: impl FnOnce() -> Result<T, MapError>) -> Result<T, MapError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(map)).unwrap_or_else(|_| {
+        let message =
+            "a mistake of Waypost came up while the fields were mapped; please report it".to_owned();
+        Err(MapError { message, line: None, code: VerdictCode::Mapping })
+    })
+}
+
 /// Steps of the rule with what the run knows of them, matched by id.
 fn merge_steps(rule: &Rule, known: &[StepProgress]) -> Vec<StepProgress> {
     rule.steps
@@ -241,6 +252,8 @@ fn merge_steps(rule: &Rule, known: &[StepProgress]) -> Vec<StepProgress> {
                     attempts: was.map_or(0, |was| was.attempts),
                     calls_done: 0,
                     outputs: BTreeMap::new(),
+                    known_id: None,
+                    started_over: false,
                     verdict: None,
                 },
             }

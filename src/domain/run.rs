@@ -172,6 +172,12 @@ pub struct StepProgress {
     /// What the answer gave, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
+    /// The CRM said that the record is there already, under this id: that one is updated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_id: Option<String>,
+    /// A record was gone and the step began anew: it does so once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub started_over: bool,
     /// Why nothing was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,

@@ -137,6 +137,7 @@ async fn retry_piece(
         "UPDATE runs
          SET    state = 'waiting', next_at = NULL, kept_at = NULL, failures = 0, failing_since = NULL,
                 failing_stopped_ms = 0, verdict_code = NULL, verdict_text = NULL, ruleset = NULL, as_it_was = $2,
+                uncertain = CASE WHEN verdict_code = 'outcome_unknown' THEN 0 ELSE uncertain END,
                 revision = revision + 1, updated_at = $1
          WHERE  id IN (VALUES {wanted}) AND state IN ('waiting', 'failed', 'held', 'cancelled')
          RETURNING id, lane"

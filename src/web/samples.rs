@@ -110,6 +110,8 @@ pub fn runs() -> Vec<RunRow> {
             calls_done: 1,
             outputs: [("id".to_owned(), json!(HOSTILE))].into(),
             verdict: None,
+            known_id: None,
+            started_over: false,
         }],
         failures: 1,
         failing_since: None,

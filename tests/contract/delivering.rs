@@ -38,6 +38,8 @@ on_both! {
             calls_done: 0,
             outputs: [("id".to_owned(), json!(12_345_678_901_234_567_890_u64))].into(),
             verdict: None,
+            known_id: None,
+            started_over: false,
         }];
         failing.run.failures = 2;
         failing.run.failing_since = Some(4_000);

@@ -291,6 +291,8 @@ impl Site {
             calls_done: 1,
             outputs: [("id".to_owned(), json!("1551"))].into(),
             verdict: None,
+            known_id: None,
+            started_over: false,
         };
         let end = DeliveryWrite {
             run: row(state, due.run.revision + 1, vec![step], verdict.clone()),
