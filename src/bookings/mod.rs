@@ -44,6 +44,8 @@ pub struct Applier {
     entropy: Arc<dyn Entropy>,
     /// Events up to this position may have been in hand when the process died: they are applied one by one.
     suspect_until: AtomicI64,
+    /// The event that this process has counted as in hand alone: each process counts once.
+    counted: AtomicI64,
     /// Through which sources bodies of an account came in so far.
     doors: AccountDoors,
 }
@@ -61,7 +63,13 @@ struct State {
 impl Applier {
     /// The stage over a store.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, entropy, suspect_until: AtomicI64::new(0), doors: AccountDoors::default() }
+        Self {
+            store,
+            entropy,
+            suspect_until: AtomicI64::new(0),
+            counted: AtomicI64::new(0),
+            doors: AccountDoors::default(),
+        }
     }
 
     /// Part of the start: what a batch may have held when the process died is applied one by one.
@@ -94,16 +102,26 @@ impl Applier {
         if alone {
             return self.step_alone(ruleset, &events[0], now, think).await;
         }
-        let applied = self.compute(ruleset, &events, now, think).await?;
-        match self.store.apply_events(&applied).await {
-            Ok(()) => Ok(did(&applied)),
-            // The database is away, or one row of the batch is not to its taste: one by one shows which.
-            Err(error) if events.len() == 1 => self.put_aside_or(error, &events[0], now).await,
+        match self.apply(ruleset, &events, now, think).await {
+            Ok(did) => Ok(did),
+            // The database is away, or something in the batch is not to its taste: one by one shows which.
             Err(_) => {
                 self.suspect_until.store(last, Ordering::SeqCst);
                 self.step_alone(ruleset, &events[0], now, think).await
             }
         }
+    }
+
+    async fn apply(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
+        now: Millis,
+        think: &dyn Think,
+    ) -> Result<AppliedStep, StoreError> {
+        let applied = self.compute(ruleset, events, now, think).await?;
+        self.store.apply_events(&applied).await?;
+        Ok(did(&applied))
     }
 
     /// One event that may have killed the process before.
@@ -114,35 +132,25 @@ impl Applier {
         now: Millis,
         think: &dyn Think,
     ) -> Result<AppliedStep, StoreError> {
-        let crashes = self.store.count_crash(event.position).await?;
+        let crashes = if self.counted.load(Ordering::SeqCst) == event.position {
+            event.crashes
+        } else {
+            self.store.count_crash(event.position).await?
+        };
+        self.counted.store(event.position, Ordering::SeqCst);
         if crashes > CRASHES_MAX {
             return self
                 .quarantine(event, now, "quarantined: Waypost stopped three times while reading it")
                 .await;
         }
-        let applied = self.compute(ruleset, std::slice::from_ref(event), now, think).await?;
-        match self.store.apply_events(&applied).await {
-            Ok(()) => Ok(did(&applied)),
-            Err(error) => self.put_aside_or(error, event, now).await,
+        match self.apply(ruleset, std::slice::from_ref(event), now, think).await {
+            // Not the database, which may be away, but what the event tells.
+            Err(error) if error.is_lasting() => {
+                tracing::error!(event = %event.id, error = %error, "an event could not be applied and is put aside");
+                self.quarantine(event, now, "quarantined: the database does not take what it tells").await
+            }
+            did => did,
         }
-    }
-
-    /// A single event could not be written. While the database answers otherwise, it is the event.
-    async fn put_aside_or(
-        &self,
-        error: StoreError,
-        event: &StoredEvent,
-        now: Millis,
-    ) -> Result<AppliedStep, StoreError> {
-        if self.store.describe().await.is_err() {
-            return Err(error);
-        }
-        if self.store.count_crash(event.position).await? > CRASHES_MAX {
-            return self
-                .quarantine(event, now, "quarantined: the database does not take what it tells")
-                .await;
-        }
-        Err(error)
     }
 
     async fn quarantine(

@@ -20,6 +20,8 @@ pub enum StoreError {
     Database {
         /// What was tried, as a verb: "store the event".
         doing: &'static str,
+        /// It refused the data themselves, and will again; else it may do it another time.
+        of_data: bool,
         /// What the database said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -35,6 +37,13 @@ pub enum StoreError {
     /// The database is not as needed: newer schema, a second node, `synchronous_commit=off`.
     #[error("{0}")]
     Unfit(String),
+}
+
+impl StoreError {
+    /// Whether the same will come of it another time.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Database { of_data: true, .. } | Self::Corrupt { .. })
+    }
 }
 
 /// The store.

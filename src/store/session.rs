@@ -111,7 +111,22 @@ pub(super) fn database_error(
     doing: &'static str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> StoreError {
-    StoreError::Database { doing, source: source.into() }
+    let source = source.into();
+    let of_data = source.downcast_ref::<sqlx::Error>().is_some_and(is_of_data);
+    StoreError::Database { doing, of_data, source }
+}
+
+/// Whether the database refused the data themselves: it will do so again. Everything else passes.
+fn is_of_data(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(told) => told.code().is_some_and(|code| match code.parse::<u32>() {
+            // SQLite: too big, constraint, mismatch. Postgres' codes have five characters.
+            Ok(number) if code.len() < 5 => matches!(number & 0xff, 18..=20),
+            _ => ["22", "23", "54"].iter().any(|class| code.starts_with(class)),
+        }),
+        sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } => true,
+        _ => false,
+    }
 }
 
 impl Session {
