@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall};
 use crate::ingest::Batches;
-use crate::ports::{Clock, Outbound, StoreError, Think};
+use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -78,14 +79,31 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        tasks.spawn(runner.clone().recover_and_deliver());
-        tasks.spawn(runner.clone().apply());
-        tasks.spawn(runner.clone().watch_folder());
-        tasks.spawn(runner.clone().keep_up());
+        let parts: [(&'static str, fn(Arc<Self>) -> BoxFuture<'static, ()>); 4] = [
+            ("deliver", |runner| Box::pin(runner.recover_and_deliver())),
+            ("apply", |runner| Box::pin(runner.apply())),
+            ("watch the rules", |runner| Box::pin(runner.watch_folder())),
+            ("keep up", |runner| Box::pin(runner.keep_up())),
+        ];
+        for (name, part) in parts {
+            tasks.spawn(runner.clone().again_and_again(name, part));
+        }
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(error = %error, "a part of Waypost ended with a mistake");
             }
+        }
+    }
+
+    /// A part that ends with a mistake begins anew: what it had in hand is taken up as after a crash.
+    async fn again_and_again(
+        self: Arc<Self>,
+        name: &'static str,
+        part: fn(Arc<Self>) -> BoxFuture<'static, ()>,
+    ) {
+        while let Err(error) = tokio::spawn(part(self.clone())).await {
+            tracing::error!(error = %error, part = name, "a part of Waypost ended with a mistake; it begins anew");
+            tokio::time::sleep(REST).await;
         }
     }
 
@@ -215,7 +233,12 @@ impl Runner {
         self.delivery.sent(&ticket, clock.now()).await;
         calls.spawn(async move {
             let began = clock.monotonic();
-            let result = outbound.send(request).await;
+            // In a task of its own: whatever comes up in it, the ticket comes back.
+            let sent = tokio::spawn(async move { outbound.send(request).await }).await;
+            let result = sent.unwrap_or_else(|error| {
+                tracing::error!(error = %error, "a call ended with a mistake");
+                Err(OutboundFailure::Unknown("a mistake of Waypost came up during the call".into()))
+            });
             Answered { ticket, result, duration_ms: clock.monotonic() - began }
         });
     }
