@@ -3,7 +3,7 @@
 use super::App;
 use crate::bookings::{RunPlace, planned_runs};
 use crate::delivery::{Explained, explain};
-use crate::domain::{ChangeRef, EventId, RunId};
+use crate::domain::{EventId, RunId};
 use crate::ports::{ListFilter, StoreError};
 use crate::rules::ChangeContext;
 use std::collections::BTreeSet;
@@ -80,13 +80,9 @@ impl App {
                 at: now,
                 event: event.to_string(),
             };
-            let newest = self.store.changes_of_booking(id, 50).await?;
-            let reference: ChangeRef = newest
-                .iter()
-                .find(|change| change.kind.has_effect() && change.reference.position == booking.position)
-                .map_or(change.reference, |change| change.reference);
-            let place =
-                RunPlace { booking: id, change: reference, position: booking.position, trigger: "replay" };
+            // About that change still, with the booking as it is now.
+            let (change, position) = (change.reference, booking.position);
+            let place = RunPlace { booking: id, change, position, trigger: "replay" };
             runs.extend(planned_runs(&*self.entropy, ruleset.plan(&context), &place, now));
         }
         self.store.plan_runs(&runs).await?;
