@@ -21,7 +21,8 @@ const EXCERPT_CHARS_MAX: usize = 200;
 pub enum AnswerClass {
     /// Done.
     Done,
-    /// Something with that key is there already (an `update` falls back to the main call; else refused).
+    /// Something with that key is there already. An `update` falls back to the main call; where the answer to the main call
+    /// named it (output `id`), the `update` with that id is made; else it counts as refused.
     Conflict,
     /// Certainly not done; try again later.
     Retry,
@@ -79,7 +80,8 @@ pub struct Classified {
 }
 
 /// Understands an answer: the action's own rules, then the connector's, then the common classes: 2xx done; 401 needs
-/// auth; 404 and 410 gone (on the `update` call of a known record; on others refused); 408, 425 retry; 409 conflict;
+/// auth; 404 and 410 gone (on the `update` call of a known record, and on calls `after:` the main one; on others
+/// refused); 408, 425 retry; 409 conflict;
 /// 429 throttle; 503 with Retry-After retry, other 5xx maybe done; 3xx and other 4xx refused. An answer of class done
 /// whose outputs can't be found is still done. A look-up that found nothing (also by 404) is done without the id's
 /// output; one whose answer says nothing is to be tried again. `now` is for `Retry-After` dates.
@@ -99,7 +101,9 @@ pub fn classify(
         (Which::Find, AnswerClass::Refused) if matches!(answer.status, 404 | 410) => AnswerClass::Done,
         (Which::Find, AnswerClass::MaybeDone) => AnswerClass::Retry,
         (Which::Find, AnswerClass::Conflict) => AnswerClass::Refused,
-        (Which::Update, AnswerClass::Refused) if rule.is_none() && matches!(answer.status, 404 | 410) => {
+        (Which::Update | Which::After(_), AnswerClass::Refused)
+            if rule.is_none() && matches!(answer.status, 404 | 410) =>
+        {
             AnswerClass::Gone
         }
         (_, class) => class,
