@@ -7,8 +7,14 @@ mod support;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+#[path = "../support/hubspot.rs"]
+mod fake_hubspot;
+
+mod by_hand;
 mod hard_cases;
 mod hooks;
 mod http_connection;
+mod hubspot;
 mod kill;
+mod neighbours;
 mod rules_folder;

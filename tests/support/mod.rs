@@ -2,6 +2,7 @@
 //! integration binaries.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,10 +147,7 @@ impl Router {
     }
 
     async fn set_token(&self) {
-        let clock = Arc::new(SystemClock::new());
-        let app = waypost::app::App::open(self.places(false), clock, Arc::new(waypost::clock::OsEntropy))
-            .await
-            .expect("the store opens");
+        let app = self.beside().await;
         app.set_secret("tours-token", TOKEN).await.expect("a secret is kept");
         app.store.close().await;
     }
@@ -189,11 +187,72 @@ impl Router {
         self.served = Some(served);
     }
 
-    /// Stops in order.
+    /// Stops in order, and looks whether everything was left as it should be.
     pub async fn stop(&mut self) {
         if let Some(served) = self.served.take() {
             served.stop().await;
+            self.settled_well().await;
         }
+    }
+
+    /// No call is left open, no run in a call, and no lane stands still.
+    async fn settled_well(&self) {
+        let store = waypost::store::open(&waypost::store::OpenOptions {
+            data_dir: self.data(),
+            database_url: self.database.clone(),
+            exclusive: false,
+            backup_dir: None,
+        })
+        .await
+        .expect("the store opens");
+        let sending = store.lost_attempts(None, i64::MAX).await.expect("the attempts");
+        assert!(sending.is_empty(), "calls without an end: {sending:?}");
+        let filter = ListFilter { limit: 5_000, ..ListFilter::default() };
+        let mut lanes: BTreeMap<String, RunRow> = BTreeMap::new();
+        for run in store.list_runs(&filter).await.expect("the runs") {
+            assert_ne!(run.state, RunState::Working, "{run:?}");
+            if run.state.blocks_lane() {
+                let first = lanes.entry(run.lane.clone()).or_insert_with(|| run.clone());
+                if run.seq < first.seq {
+                    *first = run;
+                }
+            }
+        }
+        for first in lanes.values().filter(|run| run.state == RunState::Waiting) {
+            assert!(first.next_at.is_some(), "the first of a lane has no time: {first:?}");
+        }
+        store.close().await;
+    }
+
+    /// Another Waypost beside the one that serves, as a command line makes it. Close its store after use.
+    pub async fn beside(&self) -> Arc<waypost::app::App> {
+        let clock = Arc::new(SystemClock::new());
+        waypost::app::App::open(self.places(false), clock, Arc::new(waypost::clock::OsEntropy))
+            .await
+            .expect("the store opens")
+    }
+
+    /// Waits until the rules folder as it stands is the active ruleset.
+    pub async fn taken_up(&self) {
+        let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        let mut wanted = BTreeMap::new();
+        for folder in ["", "sources", "connections"] {
+            let Ok(entries) = std::fs::read_dir(self.rules().join(folder)) else { continue };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                if path.extension().is_some_and(|ending| ending == "yaml") {
+                    let name = path.strip_prefix(self.rules()).expect("below it").display().to_string();
+                    wanted.insert(name, text(&path));
+                }
+            }
+        }
+        self.until("the folder is active", async |router| {
+            let kept = router.served().app.store.active_ruleset().await.expect("the ruleset");
+            let Some(kept) = kept else { return false };
+            let active = router.served().app.active().map(|ruleset| ruleset.hash.clone());
+            let files: BTreeMap<String, String> = serde_json::from_str(&kept.files).expect("files");
+            active == Some(kept.hash) && files == wanted
+        })
+        .await;
     }
 
     /// What serves.
