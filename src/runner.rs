@@ -53,6 +53,9 @@ impl Think for BlockingThink {
     }
 }
 
+/// A part of what runs: goes on until the stop.
+type Part = fn(Arc<Runner>) -> BoxFuture<'static, ()>;
+
 /// All that runs.
 pub struct Runner {
     /// What is wired.
@@ -79,7 +82,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&'static str, fn(Arc<Self>) -> BoxFuture<'static, ()>); 4] = [
+        let parts: [(&str, Part); 4] = [
             ("deliver", |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", |runner| Box::pin(runner.apply())),
             ("watch the rules", |runner| Box::pin(runner.watch_folder())),
@@ -96,11 +99,7 @@ impl Runner {
     }
 
     /// A part that ends with a mistake begins anew: what it had in hand is taken up as after a crash.
-    async fn again_and_again(
-        self: Arc<Self>,
-        name: &'static str,
-        part: fn(Arc<Self>) -> BoxFuture<'static, ()>,
-    ) {
+    async fn again_and_again(self: Arc<Self>, name: &'static str, part: Part) {
         while let Err(error) = tokio::spawn(part(self.clone())).await {
             tracing::error!(error = %error, part = name, "a part of Waypost ended with a mistake; it begins anew");
             tokio::time::sleep(REST).await;

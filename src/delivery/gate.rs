@@ -384,4 +384,39 @@ mod tests {
         gate.good(6_000);
         assert_eq!(gate.stopped_ms(9_000), 5_000);
     }
+
+    #[test]
+    fn calls_that_were_under_way_when_it_tripped_do_not_put_the_probe_off() {
+        let mut gate = Gate::new(ConnectionState::default(), 0);
+        (0..40).for_each(|_| gate.begin());
+        (0..40).for_each(|_| {
+            gate.bad(1_000);
+        });
+        assert_eq!(gate.pass(&FREE, 1_000), Pass::Not(6_000));
+        for (now, next) in [(6_000, 16_000), (16_000, 36_000), (36_000, 66_000), (66_000, 96_000)] {
+            assert_eq!(gate.pass(&FREE, now), Pass::Probe);
+            gate.begin();
+            gate.bad(now);
+            assert_eq!(gate.pass(&FREE, now), Pass::Not(next));
+        }
+        let mut after_a_start = Gate::new(gate.state.clone(), 70_000);
+        after_a_start.probe_at_once(70_000);
+        assert_eq!(after_a_start.pass(&FREE, 70_000), Pass::Probe);
+    }
+
+    #[test]
+    fn a_good_answer_while_a_person_has_paused_it_does_not_start_the_clock() {
+        let mut gate = Gate::new(ConnectionState::default(), 0);
+        for _ in 0..TRIP_AFTER {
+            gate.begin();
+            gate.bad(1_000);
+        }
+        gate.begin();
+        let paused = ConnectionState { paused: true, ..ConnectionState::default() };
+        gate.take_over(&paused, 2_000);
+        assert!(gate.good(3_000));
+        assert_eq!(gate.stopped_ms(9_000), 8_000);
+        assert!(gate.take_over(&ConnectionState::default(), 10_000), "and now it goes on");
+        assert_eq!(gate.stopped_ms(50_000), 9_000);
+    }
 }
