@@ -70,8 +70,16 @@ pub fn shown(value: Option<&Value>) -> String {
         Some(Value::String(text)) => capped(text, VALUE_CHARS_MAX),
         Some(Value::Bool(true)) => String::from("yes"),
         Some(Value::Bool(false)) => String::from("no"),
+        // A thing with a name is told by it; the rest of it is one click away.
+        Some(Value::Object(map)) if map.get("name").is_some_and(|name| !is_blank(name)) => {
+            shown(map.get("name"))
+        }
         Some(other) => capped(&other.to_string(), VALUE_CHARS_MAX),
     }
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_none_or(|text| text.trim().is_empty())
 }
 
 /// At most so many characters, and a mark where something was cut.
