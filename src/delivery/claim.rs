@@ -2,22 +2,19 @@
 
 use super::gate::Pass;
 use super::links::{Decision, Known, decide, former_records, link_key, named_records};
+use super::rows::{emptied, end_of, end_of_row, kind_of, next_after, request_text, secret_name};
 use super::work::{Next, Sending, Work};
 use super::{CHUNK, CLAIM_RUNS_MAX, Claimed, Delivery, Inner, ReadyCall, Ticket};
 use crate::connectors::Which;
-use crate::domain::{Millis, RecordKey, RunEvent, RunState, StepState, Verdict, VerdictCode, transition};
+use crate::domain::{Millis, RecordKey, RunEvent, StepState, Verdict, VerdictCode};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkBooking, LinkRow, LinkWrite, OutboundRequest,
-    RunWrite, StoreError, Think, Written,
+    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, OutboundRequest, StoreError, Think, Written,
 };
 use crate::rules::Ruleset;
-use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Bytes of a request's body that an attempt keeps.
-const REQUEST_BYTES_KEPT: usize = 16 << 10;
 /// Rounds that runs of one claim may go on without a call (steps that had nothing to send).
 const ROUNDS_MAX: usize = 32;
 
@@ -44,7 +41,11 @@ impl Delivery {
         for (name, first_due) in due {
             let connection = active.connections.get(&name);
             let limits = connection.map(|c| c.limits).unwrap_or_default();
-            let pass = inner.gate(&name, now).pass(&limits, now);
+            // What a deleted connection keeps waiting is held, whatever its state was.
+            let pass = match connection {
+                Some(_) => inner.gate(&name, now).pass(&limits, now),
+                None => Pass::Calls(CLAIM_RUNS_MAX),
+            };
             let (room, due_by) = match pass {
                 Pass::Calls(_) if first_due > now => {
                     claimed.again_by(first_due);
@@ -478,111 +479,6 @@ fn ready_call(request: OutboundRequest, ticket: Ticket) -> ReadyCall {
 impl Claimed {
     fn again_by(&mut self, at: Millis) {
         self.again_at = Some(self.again_at.map_or(at, |known| known.min(at)));
-    }
-}
-
-/// A run that ends, moves on, or begins a call: its row as it will be.
-pub(super) fn end_of(
-    work: &mut Work,
-    event: RunEvent,
-    verdict: Option<Verdict>,
-    now: Millis,
-) -> DeliveryWrite {
-    let mut write = end_of_row(&work.due, event, verdict, now);
-    write.run.steps.clone_from(&work.steps);
-    write.links = std::mem::take(&mut work.pending_links);
-    write
-}
-
-/// The same for a run that was never taken apart.
-fn end_of_row(due: &DueRun, event: RunEvent, verdict: Option<Verdict>, now: Millis) -> DeliveryWrite {
-    let row = &due.run;
-    let from = if event == RunEvent::Begin || row.state != RunState::Working {
-        row.state
-    } else {
-        RunState::Working
-    };
-    let state = transition(from, event);
-    assert!(state.is_some(), "a run that is {from} can't {event:?}");
-    DeliveryWrite {
-        run: RunWrite {
-            id: row.id.clone(),
-            revision: row.revision,
-            lane: row.lane.clone(),
-            state: state.unwrap_or(from),
-            verdict,
-            next_at: None,
-            connection: row.connection.clone(),
-            ruleset: row.ruleset.clone(),
-            steps: row.steps.clone(),
-            failures: row.failures,
-            failing_since: row.failing_since,
-            failing_stopped_ms: row.failing_stopped_ms,
-            uncertain: row.uncertain,
-            at: now,
-        },
-        begin: None,
-        end: None,
-        links: Vec::new(),
-    }
-}
-
-/// The link while a call is in flight: it says nothing of what the CRM holds.
-fn emptied(work: &Work, link: LinkRow, now: Millis) -> LinkWrite {
-    let run = &work.due.run;
-    let pointer = LinkBooking { booking: run.booking.clone(), item: run.item.clone(), hash: None };
-    LinkWrite::Put {
-        key: link.key,
-        remote_id: None,
-        position: link.position,
-        hash: None,
-        outputs: None,
-        booking: Some(pointer),
-        at: now,
-    }
-}
-
-/// The next of the calls after the main one whose inputs are there (`calls_done` counts the main one as 1).
-pub(super) fn next_after(sending: &Sending, calls_done: usize) -> Option<usize> {
-    next_after_of(&sending.action, &sending.fields, calls_done)
-}
-
-pub(super) fn next_after_of(
-    action: &crate::connectors::Action,
-    fields: &serde_json::Map<String, serde_json::Value>,
-    calls_done: usize,
-) -> Option<usize> {
-    (calls_done.saturating_sub(1)..action.after.len()).find(|index| {
-        let needs = &action.after[*index].needs;
-        needs.iter().all(|name| fields.get(name).is_some_and(|value| !value.is_null()))
-    })
-}
-
-fn kind_of(which: Which) -> &'static str {
-    match which {
-        Which::Call => "call",
-        Which::Update => "update",
-        Which::Find => "find",
-        Which::After(_) => "after",
-    }
-}
-
-/// The request as an attempt keeps it: without credential, body capped.
-fn request_text(request: &crate::connectors::RenderedRequest) -> String {
-    let body = request.body.as_ref().map(|body| {
-        let kept = &body[..body.len().min(REQUEST_BYTES_KEPT)];
-        String::from_utf8_lossy(kept).into_owned()
-    });
-    json!({ "method": request.method, "url": request.url, "headers": request.headers, "body": body })
-        .to_string()
-}
-
-fn secret_name(secret: &crate::connectors::SecretRef) -> String {
-    match secret {
-        crate::connectors::SecretRef::Vault(name) => {
-            format!("\"{name}\" (set it: waypost secret set {name})")
-        }
-        crate::connectors::SecretRef::Env(name) => format!("\"{name}\" of the environment"),
     }
 }
 

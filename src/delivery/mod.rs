@@ -12,6 +12,7 @@ mod claim;
 mod explain;
 mod gate;
 mod links;
+mod rows;
 mod schedule;
 mod settle;
 mod work;
@@ -190,7 +191,8 @@ impl Delivery {
         let Inner { gates, to_resume, .. } = &mut *inner;
         for state in &stored {
             let gate = gates.entry(state.name.clone()).or_insert_with(|| Gate::new(state.clone(), now));
-            if gate.take_over(state, now) || (all && !gate.stopped_by_people()) {
+            let deleted = gate.stopped_by_people() && !active.connections.contains_key(&state.name);
+            if gate.take_over(state, now) || deleted || (all && !gate.stopped_by_people()) {
                 to_resume.insert(state.name.clone());
             }
         }

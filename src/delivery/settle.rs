@@ -1,7 +1,7 @@
 //! What came back becomes outcome, outputs, link and the run's next state, in one transaction.
 
-use super::claim::{end_of, next_after_of};
 use super::links::{id_text, link_key};
+use super::rows::{end_of, next_after_of};
 use super::schedule::{Failed, Next, look_up_after, next_try};
 use super::{Answered, Delivery, Inner, Settled, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};

@@ -110,7 +110,9 @@ impl<'r> RuleFile<'r> {
             steps,
             supersedes: false,
         };
-        rule.supersedes = rule.latest_only.unwrap_or_else(|| self.converges(&rule));
+        // A lane of the rule's own may hold several bookings: what is newer of one says nothing of another.
+        let own_lane = rule.lane.is_some();
+        rule.supersedes = rule.latest_only.unwrap_or_else(|| !own_lane && self.converges(&rule));
         Some(rule)
     }
 

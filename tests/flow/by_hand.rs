@@ -322,3 +322,38 @@ async fn a_source_without_its_tokens_value_answers_503_and_a_removed_one_keeps_a
     assert_eq!(events[0].changes[0].note.as_deref(), Some("source removed"));
     router.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_deleted_while_it_was_paused_holds_what_had_begun() {
+    let mut router = Router::start(&[("guests.yaml", &guests("one"))]).await;
+    router.behave(json!({ "fail": { "status": 500 } }));
+    router.post(&Booking::new(1)).await;
+    router.until("it has begun", async |router| router.stats()["calls"].as_i64() > Some(0)).await;
+    router.served().app.pause("crm", true).await.expect("it is paused");
+    router.until("it is paused", async |router| states(&router.runs().await) == ["paused"]).await;
+    std::fs::remove_file(router.rules().join("connections/crm.yaml")).expect("it was there");
+    router.write(
+        "connections/other.yaml",
+        "connector: sandbox\nbase_url: http://127.0.0.1:9\nallow_private: true\n",
+    );
+    router.write("guests.yaml", &guests("one").replace("crm.upsert", "other.upsert"));
+    router.until("it is held", async |router| states(&router.runs().await) == ["held"]).await;
+    assert_eq!(code(&router.runs().await[0]), Some(VerdictCode::ConnectionGone));
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bookings_that_share_a_lane_do_not_end_each_others_runs() {
+    let shared = guests("one").replace("steps:", "lane: \"{{ booking.company.shortname }}\"\nsteps:");
+    let mut router = Router::start(&[("guests.yaml", &shared)]).await;
+    router.served().app.pause("crm", true).await.expect("it is paused");
+    for number in 1..=3 {
+        router.post(&Booking::new(number)).await;
+    }
+    planned(&router, 3).await;
+    router.served().app.pause("crm", false).await.expect("it is resumed");
+    let runs = router.quiet().await;
+    assert_eq!(states(&runs), ["done", "done", "done"]);
+    assert_eq!(router.records("contacts").as_object().map(serde_json::Map::len), Some(3));
+    router.stop().await;
+}
