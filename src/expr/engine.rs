@@ -173,7 +173,9 @@ impl Engine {
         paths.dedup();
         let (rewritten, mut slots) = rewrite(text, &paths);
         if !self.known.is_script("field") && !self.known.is_script("field_value") {
-            slots.iter_mut().for_each(|slot| slot.only = only_key(text, &slot.path));
+            for slot in &mut slots {
+                slot.only = only_key(text, &slot.path);
+            }
         }
         let ast = self.rhai.compile(&rewritten).map_err(|error| errors::syntax(text, &error))?;
         let deep = found.repeats || found.calls.iter().any(|call| self.known.is_script(&call.name));

@@ -59,7 +59,7 @@ pub(super) fn present(value: &Dynamic) -> bool {
 
 #[expect(clippy::unnecessary_wraps, reason = "all functions have one shape")]
 fn is_present(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    Ok(present(&arguments[0]).into())
+    Ok(present(arguments[0]).into())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all functions have one shape")]
@@ -78,7 +78,7 @@ fn text(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
 }
 
 fn json(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    json_text(&arguments[0]).map(Into::into)
+    json_text(arguments[0]).map(Into::into)
 }
 
 fn json_text(value: &Dynamic) -> Result<String, String> {

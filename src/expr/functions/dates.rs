@@ -129,7 +129,7 @@ fn placed(moment: Moment, zone: Option<TimeZone>) -> Result<Zoned, String> {
 }
 
 fn date(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let format = text_of(&arguments[1])?;
+    let format = text_of(arguments[1])?;
     let mut rest: Vec<String> = Vec::new();
     for argument in arguments[2..].iter().filter(|argument| !argument.is_unit()) {
         rest.push(text_of(argument)?);
@@ -137,7 +137,7 @@ fn date(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let (zone_name, language_name) = zone_and_language(&rest.iter().map(String::as_str).collect::<Vec<_>>());
     let zone = zone_name.map(zone).transpose().map_err(told)?;
     let language = language_name.map(language).transpose().map_err(told)?.unwrap_or(&LANGUAGES[0]);
-    let time = placed(read(&arguments[0])?, zone)?;
+    let time = placed(read(arguments[0])?, zone)?;
     formatted(&format, &time, language).map(Into::into).map_err(told)
 }
 
@@ -198,20 +198,20 @@ pub(super) fn check(literals: &[Option<(&str, Position)>]) -> Result<(), (Syntax
 }
 
 fn iso_date(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let time = placed(read(&arguments[0])?, zone_argument(arguments.get(1).copied())?)?;
+    let time = placed(read(arguments[0])?, zone_argument(arguments.get(1).copied())?)?;
     Ok(time.date().to_string().into())
 }
 
 fn epoch_ms(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    match read(&arguments[0])? {
+    match read(arguments[0])? {
         Moment::At(time) => Ok(time.timestamp().as_millisecond().into()),
         other => Ok(placed(other, None)?.timestamp().as_millisecond().into()),
     }
 }
 
 fn date_add(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let count = whole(&arguments[1])?;
-    let unit = text_of(&arguments[2])?;
+    let count = whole(arguments[1])?;
+    let unit = text_of(arguments[2])?;
     let span = Span::new();
     let span = match unit.trim().trim_end_matches('s') {
         "year" => span.try_years(count),
@@ -229,7 +229,7 @@ fn date_add(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> 
     };
     let far = |_: jiff::Error| "that is too far away".to_owned();
     let span = span.map_err(far)?;
-    match read(&arguments[0])? {
+    match read(arguments[0])? {
         Moment::At(time) => {
             let time = time.checked_add(span).map_err(far)?;
             if arguments[0].is_int() {
@@ -252,8 +252,8 @@ fn days_between(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, Stri
     if arguments[1].is_unit() {
         return Ok(Dynamic::UNIT);
     }
-    let one = placed(read(&arguments[0])?, None)?.date();
-    let other = placed(read(&arguments[1])?, None)?.date();
+    let one = placed(read(arguments[0])?, None)?.date();
+    let other = placed(read(arguments[1])?, None)?.date();
     let span = one.until(other).map_err(|_| "these are too far from each other".to_owned())?;
     Ok(i64::from(span.get_days()).into())
 }

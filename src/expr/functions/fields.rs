@@ -36,7 +36,7 @@ fn find(arguments: &[&Dynamic], wanted: &[&str]) -> Result<Dynamic, String> {
     let Some(owner) = arguments[0].read_lock::<Map>() else {
         return Err("the first argument must be a booking or a customer".to_owned());
     };
-    let title = text_of(&arguments[1])?;
+    let title = text_of(arguments[1])?;
     let title = title.trim();
     let Some(values) = owner.get("custom_field_values").and_then(Dynamic::read_lock::<rhai::Array>) else {
         return Ok(Dynamic::UNIT);

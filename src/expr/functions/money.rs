@@ -67,8 +67,8 @@ fn decimal(value: &Dynamic) -> Result<Decimal, String> {
 }
 
 fn money(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let scale = decimals(&arguments[1])?;
-    let amount = decimal(&arguments[0])?.normalize();
+    let scale = decimals(arguments[1])?;
+    let amount = decimal(arguments[0])?.normalize();
     let Some(minor) = amount.to_i128().filter(|_| amount.scale() == 0) else {
         return Err(format!("`{amount}` is not a whole number of the smallest coin"));
     };
@@ -80,8 +80,8 @@ fn money(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
 }
 
 fn minor(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let scale = decimals(&arguments[1])?;
-    let amount = decimal(&arguments[0])?;
+    let scale = decimals(arguments[1])?;
+    let amount = decimal(arguments[0])?;
     let minor = amount.checked_mul(Decimal::from(10_u64.pow(scale))).map(|minor| minor.normalize());
     match minor.filter(|minor| minor.scale() == 0).and_then(|minor| minor.to_i64()) {
         Some(minor) => Ok(minor.into()),
@@ -102,6 +102,6 @@ fn number(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
 }
 
 fn integer(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let amount = decimal(&arguments[0])?;
+    let amount = decimal(arguments[0])?;
     amount.trunc().to_i64().map(Into::into).ok_or_else(|| format!("`{amount}` is too large"))
 }

@@ -128,11 +128,11 @@ fn joined(words: &[&str]) -> Option<String> {
 }
 
 fn first_name(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    Ok(split(&text_of(&arguments[0])?).0.map_or(Dynamic::UNIT, Into::into))
+    Ok(split(&text_of(arguments[0])?).0.map_or(Dynamic::UNIT, Into::into))
 }
 
 fn last_name(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    Ok(split(&text_of(&arguments[0])?).1.map_or(Dynamic::UNIT, Into::into))
+    Ok(split(&text_of(arguments[0])?).1.map_or(Dynamic::UNIT, Into::into))
 }
 
 fn full_name(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {

@@ -53,7 +53,7 @@ fn read(arguments: &[&Dynamic]) -> Result<Option<String>, String> {
                 })?)
             }
         };
-    Ok(e164(&text_of(&arguments[0])?, region))
+    Ok(e164(&text_of(arguments[0])?, region))
 }
 
 fn phone(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {

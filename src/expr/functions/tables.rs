@@ -122,18 +122,18 @@ fn read_table(text: &str) -> Result<Table, SyntaxError> {
 }
 
 fn lookup(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let name = text_of(&arguments[0])?;
+    let name = text_of(arguments[0])?;
     let told = |error: SyntaxError| match error.hint {
         Some(hint) => format!("{} ({hint})", error.message.trim_end_matches('.')),
         None => error.message,
     };
     let table = context.tables.table(&name).map_err(told)?;
-    let column = table.column(&name, &text_of(&arguments[2])?).map_err(told)?;
+    let column = table.column(&name, &text_of(arguments[2])?).map_err(told)?;
     let fallback = arguments.get(3).map_or(Dynamic::UNIT, |fallback| (*fallback).clone());
     if arguments[1].is_unit() {
         return Ok(fallback);
     }
-    let key = text_of(&arguments[1])?;
+    let key = text_of(arguments[1])?;
     let cell = table.rows.get(key.trim()).and_then(|row| row.get(column)).filter(|cell| !cell.is_empty());
     Ok(cell.map_or(fallback, |cell| cell.as_str().into()))
 }

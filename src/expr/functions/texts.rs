@@ -86,7 +86,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn changed(arguments: &[&Dynamic], change: impl FnOnce(&str) -> String) -> Result<Dynamic, String> {
-    Ok(change(&text_of(&arguments[0])?).into())
+    Ok(change(&text_of(arguments[0])?).into())
 }
 
 fn upper(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
@@ -118,9 +118,9 @@ fn title_case(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String
 }
 
 fn replace(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let text = text_of(&arguments[0])?;
-    let part = text_of(&arguments[1])?;
-    let by = if arguments[2].is_unit() { String::new() } else { text_of(&arguments[2])? };
+    let text = text_of(arguments[0])?;
+    let part = text_of(arguments[1])?;
+    let by = if arguments[2].is_unit() { String::new() } else { text_of(arguments[2])? };
     if part.is_empty() {
         return Ok(text.into());
     }
@@ -132,8 +132,8 @@ fn replace(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, Str
 }
 
 fn split(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let text = text_of(&arguments[0])?;
-    let separator = text_of(&arguments[1])?;
+    let text = text_of(arguments[0])?;
+    let separator = text_of(arguments[1])?;
     if separator.is_empty() {
         return Ok(Dynamic::from_array(vec![text.into()]));
     }
@@ -142,9 +142,9 @@ fn split(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
 
 fn join(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     let Some(items) = arguments[0].read_lock::<rhai::Array>() else {
-        return Err(format!("a list is needed, and this is {}", rhai_kind(&arguments[0])));
+        return Err(format!("a list is needed, and this is {}", rhai_kind(arguments[0])));
     };
-    let separator = text_of(&arguments[1])?;
+    let separator = text_of(arguments[1])?;
     let mut joined = String::new();
     for (at, item) in items.iter().filter(|item| !item.is_unit()).enumerate() {
         if at > 0 {
@@ -160,10 +160,10 @@ fn join(context: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String
 
 fn contains(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
     if let Some(entries) = arguments[0].read_lock::<rhai::Map>() {
-        return Ok(entries.contains_key(text_of(&arguments[1])?.as_str()).into());
+        return Ok(entries.contains_key(text_of(arguments[1])?.as_str()).into());
     }
     if let Some(items) = arguments[0].read_lock::<rhai::Array>() {
-        let wanted = text_of(&arguments[1])?;
+        let wanted = text_of(arguments[1])?;
         return Ok(items.iter().any(|item| text_of(item).is_ok_and(|own| own == wanted)).into());
     }
     asked(arguments, |text, part| text.contains(part))
@@ -181,7 +181,7 @@ fn asked(arguments: &[&Dynamic], ask: impl FnOnce(&str, &str) -> bool) -> Result
     if arguments[1].is_unit() {
         return Ok(false.into());
     }
-    Ok(ask(&text_of(&arguments[0])?, &text_of(&arguments[1])?).into())
+    Ok(ask(&text_of(arguments[0])?, &text_of(arguments[1])?).into())
 }
 
 fn length(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
@@ -199,6 +199,6 @@ fn length(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
 }
 
 fn truncate(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let count = usize::try_from(whole(&arguments[1])?).unwrap_or(0);
+    let count = usize::try_from(whole(arguments[1])?).unwrap_or(0);
     changed(arguments, |text| text.chars().take(count).collect())
 }

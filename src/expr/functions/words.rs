@@ -35,7 +35,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn slug(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let text = text_of(&arguments[0])?;
+    let text = text_of(arguments[0])?;
     let mut slug = String::new();
     for c in text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
         match c {
@@ -53,17 +53,17 @@ fn slug(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
 }
 
 fn digits(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    Ok(text_of(&arguments[0])?.chars().filter(char::is_ascii_digit).collect::<String>().into())
+    Ok(text_of(arguments[0])?.chars().filter(char::is_ascii_digit).collect::<String>().into())
 }
 
 fn sha256(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let hash = Sha256::digest(text_of(&arguments[0])?.as_bytes());
+    let hash = Sha256::digest(text_of(arguments[0])?.as_bytes());
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     Ok(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>().into())
 }
 
 fn strip_html(_: &Context<'_>, arguments: &[&Dynamic]) -> Result<Dynamic, String> {
-    let html = text_of(&arguments[0])?;
+    let html = text_of(arguments[0])?;
     let mut plain = String::with_capacity(html.len());
     let mut rest = html.as_str();
     while let Some(open) = rest.find('<') {
