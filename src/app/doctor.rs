@@ -156,7 +156,7 @@ impl App {
         let on = ruleset.rules.values().filter(|rule| rule.enabled).count();
         let at_work = if same { "at work" } else { "not at work yet: a running instance takes it up" };
         let text = format!(
-            "{shown} has {on} rules that are on, and {warnings} warnings (ruleset {}, {at_work}).",
+            "In {shown}, rules that are on: {on}; warnings: {warnings} (ruleset {}, {at_work}).",
             ruleset.hash
         );
         let health = if warnings > 0 || !same { Health::Notice } else { Health::Well };
