@@ -5,7 +5,9 @@ use super::SqlStore;
 use super::rows::{self, RUN_COLUMNS};
 use super::session::{Session, Value, values};
 use super::sql;
-use crate::domain::{AttemptId, BookingId, ChangeKind, ChangeRef, EventId, Position, RunId, RunState};
+use crate::domain::{
+    AttemptId, BookingId, ChangeKind, ChangeRef, EventId, ORIGIN_PROBE, Position, RunId, RunState,
+};
 use crate::ports::{
     AttemptView, BookingView, ChangeView, Counts, EventView, ListFilter, RunRow, StoreError, StoredEvent,
 };
@@ -80,6 +82,8 @@ impl SqlStore {
         if let Some(before) = filter.before {
             wanted.add("e.position < ?", before);
         }
+        // Waypost's own readiness checks are no webhooks: nobody looks for them.
+        wanted.add("e.origin <> ?", ORIGIN_PROBE);
         let limit = wanted.limit(filter);
         let text = format!(
             "SELECT e.position, e.id, e.source, e.received_at, e.origin, e.body_bytes

@@ -39,6 +39,9 @@ async fn a_door_opens_by_path_or_query_and_tells_nothing_otherwise() {
     refused.dedup();
     assert_eq!(refused.len(), 1, "an unknown source and a wrong token look the same");
     router.quiet().await;
+    let filter = waypost::ports::ListFilter { limit: 50, ..Default::default() };
+    let events = router.served().app.store.list_events(&filter).await.expect("events");
+    assert_eq!(events.len(), 4, "the webhooks, and not the readiness check");
     router.stop().await;
 }
 
