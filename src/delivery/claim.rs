@@ -76,6 +76,7 @@ impl Delivery {
                 if claimed.calls.is_empty() {
                     return Err(error);
                 }
+                tracing::warn!(connection = name, error = %error, "runs could not be claimed; trying again");
                 // Calls of other connections are written as `sending` already: they go out.
                 break;
             }
