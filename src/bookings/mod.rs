@@ -28,6 +28,10 @@ pub const BATCH_EVENTS_MAX: i64 = 32;
 const BATCH_BODY_BYTES_MAX: i64 = 8 << 20;
 /// How often an event may be in hand alone at a death of the process before it is put aside.
 const CRASHES_MAX: i64 = 3;
+/// Before the last of these tries the process must have lived so long. Whoever kills Waypost again and again shortly after
+/// its start (a supervisor, an operator, a flapping machine) would else have some innocent event put aside, which happened
+/// to be in hand each time; an event that kills does so whenever it is tried.
+const CALM_MS: Millis = 3_000;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Applier {
     suspect_until: AtomicI64,
     /// The event that this process has counted as in hand alone: each process counts once.
     counted: AtomicI64,
+    /// When this process began to apply; 0 before.
+    since: AtomicI64,
     /// Through which sources bodies of an account came in so far.
     doors: AccountDoors,
 }
@@ -68,6 +74,7 @@ impl Applier {
             entropy,
             suspect_until: AtomicI64::new(0),
             counted: AtomicI64::new(0),
+            since: AtomicI64::new(0),
             doors: AccountDoors::default(),
         }
     }
@@ -100,6 +107,9 @@ impl Applier {
             return Box::pin(self.step(ruleset, now, think)).await;
         }
         if alone {
+            if self.waits_for_calm(&events[0], now) {
+                return Ok(AppliedStep::default());
+            }
             return self.step_alone(ruleset, &events[0], now, think).await;
         }
         match self.apply(ruleset, &events, now, think).await {
@@ -110,6 +120,17 @@ impl Applier {
                 self.step_alone(ruleset, &events[0], now, think).await
             }
         }
+    }
+
+    /// Whether the event's last try is still to come and it is too early for it in the life of this process. Nothing else
+    /// is applied meanwhile, since later events may be about the same booking.
+    fn waits_for_calm(&self, event: &StoredEvent, now: Millis) -> bool {
+        let _ = self.since.compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst);
+        // A clock that was set back begins the wait anew.
+        let since = self.since.fetch_min(now, Ordering::SeqCst).min(now);
+        event.crashes == CRASHES_MAX - 1
+            && self.counted.load(Ordering::SeqCst) != event.position
+            && now - since < CALM_MS
     }
 
     async fn apply(
