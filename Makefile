@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 
-.PHONY: help test deps fmt fmt-check lint licences tests rules
+.PHONY: help test deps fmt fmt-check lint licences tests rules kill
 .NOTPARALLEL:
 
 help: ## this list
@@ -19,6 +19,7 @@ deps: ## what the tests need; installs Debian's packages where that is allowed
 	  || { echo "rustfmt and clippy are missing: install them beside Rust, then try again."; exit 1; }
 	@missing=""; \
 	command -v cc >/dev/null || missing="build-essential"; \
+	command -v strace >/dev/null || missing="$$missing strace"; \
 	[ -n "$${WAYPOST_TEST_POSTGRES:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -n "$$missing" ] || exit 0; \
 	root=""; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
@@ -53,3 +54,7 @@ tests: deps ## all tests, with cargo-nextest where it is installed
 rules: ## the example rules and their tests
 	$(CARGO) run --locked --quiet -- check --rules rules
 	$(CARGO) run --locked --quiet -- test --rules rules
+
+ROUNDS ?= 200
+kill: deps ## kill -9 at random moments, ROUNDS=200 on each database; WAYPOST_BIN=target/release/waypost for that one
+	WAYPOST_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet --test kill -- --nocapture --test-threads=1 kill_9
