@@ -19,3 +19,4 @@ mod chance;
 mod load;
 mod model;
 mod rounds;
+mod sync;
