@@ -4,7 +4,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 
-.PHONY: help test deps fmt fmt-check lint licences tests rules kill
+# The bench is a package of its own; what it builds goes beside the product's.
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
+
+.PHONY: help test deps fmt fmt-check lint licences tests rules kill bench
 .NOTPARALLEL:
 
 help: ## this list
@@ -33,12 +37,15 @@ deps: ## what the tests need; installs Debian's packages where that is allowed
 
 fmt: ## put the format right
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path tests/bench/Cargo.toml
 
 fmt-check:
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/bench/Cargo.toml
 
 lint: ## clippy, warnings are errors
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy $(BENCH) --all-targets -- -D warnings
 
 licences: ## licences and sources of dependencies, where cargo-deny is installed
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
@@ -46,9 +53,11 @@ licences: ## licences and sources of dependencies, where cargo-deny is installed
 
 tests: deps ## all tests, with cargo-nextest where it is installed
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  echo "$(CARGO) nextest run"; $(CARGO) nextest run --locked --no-fail-fast && $(CARGO) test --locked --quiet --doc; \
+	  echo "$(CARGO) nextest run"; $(CARGO) nextest run --locked --no-fail-fast && $(CARGO) test --locked --quiet --doc \
+	  && $(CARGO) nextest run $(BENCH) --no-fail-fast; \
 	 else \
-	  echo "$(CARGO) test"; $(CARGO) test --locked --quiet --no-fail-fast; \
+	  echo "$(CARGO) test"; $(CARGO) test --locked --quiet --no-fail-fast \
+	  && $(CARGO) test $(BENCH) --quiet --no-fail-fast; \
 	 fi
 
 rules: ## the example rules and their tests
@@ -58,3 +67,7 @@ rules: ## the example rules and their tests
 ROUNDS ?= 200
 kill: deps ## kill -9 at random moments, ROUNDS=200 on each database; WAYPOST_BIN=target/release/waypost for that one
 	WAYPOST_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet --test kill -- --nocapture --test-threads=1 kill_9
+
+bench: ## how fast it is beside its yardsticks: a table and target/bench.json; settings are in tests/bench/README.md
+	[ -n "$${RELEASE_BIN:-}" ] || $(CARGO) build --release --locked
+	RELEASE_BIN="$${RELEASE_BIN:-$(BUILT)/release/waypost}" $(CARGO) run --quiet --release $(BENCH) -- all

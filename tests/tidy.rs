@@ -126,7 +126,10 @@ fn files(folder: &str) -> Vec<String> {
             let entry = entry.expect("a folder of the package can be listed");
             let path = folder.join(entry.file_name());
             if entry.path().is_dir() {
-                folders.push(path);
+                // What was built by a package inside of this one is not its source.
+                if entry.file_name() != "target" {
+                    folders.push(path);
+                }
             } else {
                 found.push(path.to_string_lossy().replace('\\', "/"));
             }
