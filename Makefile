@@ -8,13 +8,13 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests rules kill bench
+.PHONY: help test deps fmt fmt-check lint licences tests rules kill bench bench-smoke
 .NOTPARALLEL:
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-test: deps fmt-check lint licences tests rules ## everything: format, lints, all tests on SQLite and Postgres, the example rules
+test: deps fmt-check lint licences tests rules bench-smoke ## everything: format, lints, all tests on SQLite and Postgres, the example rules, the bench in small
 
 deps: ## what the tests need; installs Debian's packages where that is allowed
 	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then try again."; exit 1; }
@@ -71,3 +71,9 @@ kill: deps ## kill -9 at random moments, ROUNDS=200 on each database; WAYPOST_BI
 bench: ## how fast it is beside its yardsticks: a table and target/bench.json; settings are in tests/bench/README.md
 	[ -n "$${RELEASE_BIN:-}" ] || $(CARGO) build --release --locked
 	RELEASE_BIN="$${RELEASE_BIN:-$(BUILT)/release/waypost}" $(CARGO) run --quiet --release $(BENCH) -- all
+
+# Figures of a build without optimisation mean nothing; that every count is right does.
+bench-smoke: deps ## whether the bench works: each of its runs in small, no figure is looked at
+	$(CARGO) build --locked --quiet
+	RELEASE_BIN=$(BUILT)/debug/waypost BENCH_OUT=$(BUILT)/bench-smoke.json ROUNDS=1 EVENTS=100 ACK_SECONDS=1 OPEN_SECONDS=1 \
+	  IDLE_SECONDS=0.1 STORED=200 $(CARGO) run --quiet $(BENCH) -- all

@@ -1,6 +1,6 @@
-//! Processes that the bench starts: servers that are measured, the mock CRM, the load generator. Each writes to a log in
-//! the work folder; none outlives the bench, also where that is interrupted; one that ends by itself is told with its
-//! last words.
+//! Processes that the bench starts: the servers that are measured, the mock CRM. Each writes to a log in the work folder;
+//! one that ends by itself is told with its last words. None outlives a bench that is interrupted; those that are this
+//! program itself, the load generator with them, don't outlive one that is killed either (`main` sees to that).
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};

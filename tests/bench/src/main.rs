@@ -28,6 +28,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::Parser;
 use hyper::{Method, Uri};
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Measures Waypost beside its yardsticks
@@ -91,7 +92,8 @@ fn once(uri: &Uri, method: Method, body: Vec<u8>) -> anyhow::Result<(u16, Bytes)
     answer.context("no answer within 5 s")?.map_err(anyhow::Error::from_boxed)
 }
 
-fn one(args: OneArgs) -> anyhow::Result<()> {
+fn one(mut args: OneArgs) -> anyhow::Result<()> {
+    args.settings.tell_process = true;
     let mut stage = run::Stage::new(args.settings, args.peer == peer::Peer::WaypostPostgres)?;
     let events = stage.settings.events;
     let outcome = match args.scenario {
@@ -111,13 +113,27 @@ fn one(args: OneArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn main() -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<()> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match Cli::parse().command {
+    if !matches!(command, Command::All(_) | Command::One(_)) {
+        // What the bench starts goes with it, however it ends.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    }
+    match command {
         Command::All(args) => round::all(args),
         Command::One(args) => one(args),
         Command::Load(args) => runtime()?.block_on(load::run(args)),
         Command::MockCrm(args) => runtime()?.block_on(mock_crm::serve(args)),
         Command::Floor(args) => floor::serve(args),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("This is no bench: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

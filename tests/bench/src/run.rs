@@ -23,8 +23,8 @@ const OPEN_CONNECTIONS: u32 = 128;
 /// Events before a measurement, so that caches, connections and statements are there.
 const WARM_UP: u32 = 200;
 const WARM_UP_CONNECTIONS: u32 = 8;
-/// How long an idle server is left alone before its memory is read.
-const IDLE: Duration = Duration::from_secs(3);
+/// The longest wait for the mock CRM.
+const CRM_START_MAX: Duration = Duration::from_secs(10);
 
 /// The type of a file system that keeps nothing, see statfs(2).
 const TMPFS: i64 = 0x0102_1994;
@@ -50,6 +50,12 @@ pub struct Settings {
     /// How long the open loop is
     #[arg(long, env = "OPEN_SECONDS", default_value_t = 20)]
     open_seconds: u32,
+    /// How long an idle server is left alone before its memory is read
+    #[arg(long, env = "IDLE_SECONDS", default_value_t = 3.0)]
+    idle_seconds: f64,
+    /// Say the number of each process that is measured
+    #[arg(long, hide = true)]
+    pub tell_process: bool,
 }
 
 /// What one run came to.
@@ -71,13 +77,22 @@ pub struct Start {
     pub rss_idle_mib: f64,
 }
 
-/// The work folder, the mock CRM and the Postgres of a bench.
+/// The mock CRM, the Postgres and the work folder of a bench, which go in that order.
 pub struct Stage {
     pub settings: Settings,
-    work: PathBuf,
     crm: Child,
     crm_url: String,
     postgres: Option<postgres::Server>,
+    work: Work,
+}
+
+/// A folder of this bench alone. Dropping it removes it.
+struct Work(PathBuf);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Stage {
@@ -88,37 +103,38 @@ impl Stage {
             "{} is not there; build it, or name another with RELEASE_BIN",
             settings.bin.display()
         );
-        let work = std::path::absolute(&settings.work)?.join(std::process::id().to_string());
-        fs::create_dir_all(&work).with_context(|| format!("{} can't be made", work.display()))?;
-        crate::child::end_all_when_interrupted(work.clone());
-        let postgres = with_postgres.then(|| postgres::Server::start(&work.join("postgres"))).transpose()?;
+        let work = Work(std::path::absolute(&settings.work)?.join(std::process::id().to_string()));
+        fs::create_dir_all(&work.0).with_context(|| format!("{} can't be made", work.0.display()))?;
+        crate::child::end_all_when_interrupted(work.0.clone());
+        let postgres =
+            with_postgres.then(|| postgres::Server::start(&work.0.join("postgres"))).transpose()?;
         let port = free_port()?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["mock-crm", "--port", &port.to_string()]);
-        let crm = Child::start("the mock CRM", &mut command, &work.join("mock-crm.log"))?;
-        let mut stage = Self { settings, work, crm, crm_url: format!("http://127.0.0.1:{port}"), postgres };
+        let crm = Child::start("the mock CRM", &mut command, &work.0.join("mock-crm.log"))?;
+        let mut stage = Self { settings, crm, crm_url: format!("http://127.0.0.1:{port}"), postgres, work };
         let began = Instant::now();
         while let Err(error) = stage.crm_stats() {
             stage.crm.expect_alive()?;
-            ensure!(began.elapsed() < IDLE, "the mock CRM does not come up: {error:#}");
+            ensure!(began.elapsed() < CRM_START_MAX, "the mock CRM does not come up: {error:#}");
         }
         Ok(stage)
     }
 
     /// An empty home.
     pub fn home(&self, peer: Peer) -> Result<Home> {
-        Home::new(peer, &self.work, self.postgres.as_ref())
+        Home::new(peer, &self.work.0, self.postgres.as_ref())
     }
 
     /// Room that the disk with the homes has left.
     pub fn free_bytes(&self) -> Result<u64> {
-        let about = rustix::fs::statvfs(&self.work)?;
+        let about = rustix::fs::statvfs(&self.work.0)?;
         Ok(about.f_bavail * about.f_frsize)
     }
 
     /// What about this machine makes figures doubtful.
     pub fn warnings(&self) -> Vec<String> {
-        let in_memory = rustix::fs::statfs(&self.work).is_ok_and(|about| about.f_type == TMPFS);
+        let in_memory = rustix::fs::statfs(&self.work.0).is_ok_and(|about| about.f_type == TMPFS);
         let told = "The work folder is in memory (tmpfs), where a commit costs nothing. Name one on a disk by BENCH_WORK.";
         in_memory.then(|| told.to_owned()).into_iter().collect()
     }
@@ -182,7 +198,7 @@ impl Stage {
     /// A start of what has run before.
     pub fn start_again(&mut self, home: &Home) -> Result<Start> {
         let mut running = home.start(&self.settings.bin, &self.crm_url)?;
-        std::thread::sleep(IDLE);
+        std::thread::sleep(Duration::from_secs_f64(self.settings.idle_seconds));
         running.child.expect_alive()?;
         let rss_idle_mib = procfs::rss_mib(running.child.pid()).context("its memory can't be read")?;
         let to_200_ms = running.first_200.as_secs_f64() * 1_000.0;
@@ -193,10 +209,16 @@ impl Stage {
     /// Starts it and warms it up.
     fn start(&mut self, home: &Home) -> Result<Running> {
         let mut running = home.start(&self.settings.bin, &self.crm_url)?;
-        eprintln!("  {} runs as process {}", home.peer.name(), running.child.pid());
         let options = [("--events", WARM_UP.to_string()), ("--connections", WARM_UP_CONNECTIONS.to_string())];
         let sent = self.load(&mut running, &options, home.peer.delivers())?;
         expect_all(home.peer, &sent)?;
+        if self.settings.tell_process {
+            eprintln!(
+                "{} is warm and is measured now; it is process {}",
+                home.peer.name(),
+                running.child.pid()
+            );
+        }
         Ok(running)
     }
 
@@ -245,12 +267,6 @@ impl Stage {
             expect_once(home.peer, outcome.sent.acked, &self.crm_stats()?)?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.work);
     }
 }
 
