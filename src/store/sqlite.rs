@@ -114,9 +114,24 @@ impl SqliteDatabase {
             .await
             .map_err(|_| database_error(doing, "the writer was busy for 20 s"))?;
         self.bound_the_wal(&permit).await;
-        let transaction =
-            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| database_error(doing, error))?;
+        let transaction = match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if self.file.is_some() && is_of_the_connection(&error) => {
+                self.replace_the_writer().await;
+                self.writer.begin_with("BEGIN IMMEDIATE").await
+            }
+            begun => begun,
+        };
+        let transaction = transaction.map_err(|error| database_error(doing, error))?;
         Ok(Session::new(Line::SqliteWrite(transaction, permit), doing))
+    }
+
+    /// Closes the writer's connection; the pool opens another one.
+    async fn replace_the_writer(&self) {
+        if let Ok(connection) = self.writer.acquire().await
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(error = %error, "the writer's connection could not be closed");
+        }
     }
 
     /// Checkpoints before writing where the WAL grew over its bound since the last time. A failure is no reason not to
@@ -206,6 +221,19 @@ impl SqliteDatabase {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// Whether a transaction could not begin for what became of its connection, while another one may do. On a full disk
+/// SQLite itself rolls back, and sqlx goes on counting that transaction as open; and a connection that was opened while
+/// the folder was read-only stays so.
+fn is_of_the_connection(error: &sqlx::Error) -> bool {
+    const READ_ONLY: u32 = 8;
+    let code = |told: &dyn sqlx::error::DatabaseError| told.code()?.parse::<u32>().ok();
+    match error {
+        sqlx::Error::InvalidSavePointStatement => true,
+        sqlx::Error::Database(told) => code(&**told).is_some_and(|code| code & 0xff == READ_ONLY),
+        _ => false,
     }
 }
 
