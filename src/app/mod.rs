@@ -24,7 +24,8 @@ use crate::rules::Ruleset;
 use crate::runner::Hints;
 use crate::store::{OpenOptions, open};
 use crate::workspace::{Vault, VaultSecrets};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 /// Where things are.
@@ -75,6 +76,7 @@ impl App {
         std::fs::create_dir_all(&places.data).map_err(|error| {
             StoreError::Unfit(format!("The data folder {} can't be made: {error}.", places.data.display()))
         })?;
+        refuse_read_only(&places.data)?;
         let store = open(&OpenOptions {
             data_dir: places.data.clone(),
             database_url: places.database.clone(),
@@ -126,5 +128,25 @@ impl App {
     /// Why the vault's secrets can't be read, where they can't.
     pub fn vault_problem(&self) -> Option<&str> {
         self.vault.as_ref().err().map(String::as_str)
+    }
+}
+
+/// A data folder that can't be written is told in words, before anything else fails over it.
+fn refuse_read_only(data: &Path) -> Result<(), StoreError> {
+    let probe = data.join(format!(".can-be-written-{}", std::process::id()));
+    let refused = match std::fs::File::create(&probe) {
+        Ok(_) => std::fs::remove_file(&probe).err(),
+        Err(error) => Some(error),
+    };
+    // A full disk is none of this: it may have space again.
+    match refused
+        .filter(|error| matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied))
+    {
+        Some(error) => Err(StoreError::Unfit(format!(
+            "The data folder {} can't be written: {error}. Mount its disk writable, give the user that Waypost runs as the \
+             right to write there, or name another folder with --data.",
+            data.display()
+        ))),
+        None => Ok(()),
     }
 }
