@@ -129,6 +129,11 @@ impl Home {
         format!("/hooks/tours/{TOKEN}")
     }
 
+    /// A page of it.
+    pub fn page(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ui_port)
+    }
+
     /// The command that serves, with its output in the log.
     pub fn command(&self) -> Command {
         self.command_under(&[])

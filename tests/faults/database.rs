@@ -1,0 +1,69 @@
+//! A database that goes away and comes back, and one whose settings would make a 200 a lie.
+
+use crate::cluster::Cluster;
+use crate::post::{GUESTS, Poster};
+use crate::process::{Crm, Home, Process};
+use crate::support::Booking;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_restarted_in_the_middle_costs_nothing_but_503s() {
+    let Some(cluster) = Cluster::start("") else { return };
+    let crm = Crm::start().await;
+    let home = Home::new(crm.address, Some(&cluster.url()), &[("guests.yaml", GUESTS)]).await;
+    let mut process = home.start_ready().await;
+    let mut poster = Poster::new(&home);
+    for (round, mode) in ["fast", "immediate"].into_iter().enumerate() {
+        let first = 1_000 * (round as u32 + 1);
+        crm.behave(json!({ "delay_ms": 50 })).await;
+        poster.post_all(first..first + 20).await;
+        cluster.down(mode);
+        let mut number = first + 100;
+        let mut refused = 0;
+        home.until("webhooks are refused", async || {
+            number += 1;
+            let answer = poster.post(&Booking::new(number)).await;
+            assert!(answer.status == 503 && answer.retry_after, "{answer:?}");
+            refused += 1;
+            refused >= 3
+        })
+        .await;
+        assert_eq!(process.ended(), None, "{}", home.log_end());
+        cluster.up();
+        crm.behave_well().await;
+        poster.post_until_acked(&home, &Booking::new(first + 500)).await;
+        poster.post_all(first + 501..first + 511).await;
+        poster.all_arrived_once(&home, &crm).await;
+        assert_eq!(process.ended(), None, "{}", home.log_end());
+    }
+    drop(process);
+    drop(cluster);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_without_fsync_is_refused() {
+    let Some(cluster) = Cluster::start("fsync = off") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let mut command = std::process::Command::new(crate::process::binary());
+    command
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--ui-listen",
+            "127.0.0.1:0",
+            "--database",
+            &cluster.url(),
+        ])
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .arg("--rules")
+        .arg(folder.path().join("rules"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::fs::File::create(&log).expect("a log"));
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    let status = Process::start(command).end(said).await;
+    assert_eq!(status.code(), Some(1), "{}", said());
+    assert!(said().contains("fsync=off"), "{}", said());
+}
