@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[expect(dead_code, reason = "the other binaries use the rest")]
 #[path = "../support/process.rs"]
 mod process;
 
