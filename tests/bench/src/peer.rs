@@ -130,9 +130,9 @@ impl Home {
         if let Some(database) = &self.database {
             return database.stored_events();
         }
-        let file = if self.peer == Peer::Waypost { "waypost.db" } else { "floor.db" };
-        let database = rusqlite::Connection::open(self.data().join(file))?;
-        Ok(database.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+        let mut files = fs::read_dir(self.data())?.flatten().map(|entry| entry.path());
+        let stored = files.find_map(|path| events_in(&path));
+        stored.with_context(|| format!("{}: none of its files has a table of events", self.peer.name()))
     }
 
     /// Size of its data on the disk. It is stopped.
@@ -148,6 +148,17 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// How many rows the table `events` of an SQLite file has; nothing where it is none or has none. In which of its files
+/// Waypost keeps them is its own affair.
+fn events_in(path: &Path) -> Option<u64> {
+    if path.extension()? != "db" {
+        return None;
+    }
+    let database = rusqlite::Connection::open(path).ok()?;
+    let count = database.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
+    Some(count.ok()?.cast_unsigned())
 }
 
 fn folder_bytes(folder: &Path) -> Result<u64> {
