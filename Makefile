@@ -54,7 +54,7 @@ licences: ## licences and sources of dependencies, where cargo-deny is installed
 tests: deps ## all tests, with cargo-nextest where it is installed
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  echo "$(CARGO) nextest run"; $(CARGO) nextest run --locked --no-fail-fast && $(CARGO) test --locked --quiet --doc \
-	  && $(CARGO) nextest run $(BENCH) --no-fail-fast; \
+	  && $(CARGO) nextest run $(BENCH) --config-file .config/nextest.toml --no-fail-fast; \
 	 else \
 	  echo "$(CARGO) test"; $(CARGO) test --locked --quiet --no-fail-fast \
 	  && $(CARGO) test $(BENCH) --quiet --no-fail-fast; \

@@ -127,8 +127,9 @@ async fn interrupted() -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Child, LOOK};
+    use super::{Child, LOOK, STOP_MAX};
     use std::process::Command;
+    use std::time::Instant;
 
     fn shell(script: &str, log: &str) -> Child {
         let log = std::env::temp_dir().join(format!("waypost-bench-{}-{log}", std::process::id()));
@@ -139,19 +140,17 @@ mod tests {
     #[test]
     fn a_child_that_ends_unasked_is_told_with_its_last_words() {
         let mut child = shell("echo no room left >&2; exit 3", "words");
-        let told = loop {
-            match child.expect_alive() {
-                Ok(()) => std::thread::sleep(LOOK),
-                Err(error) => break error.to_string(),
-            }
-        };
+        child.wait(STOP_MAX).unwrap().unwrap();
+        let told = child.expect_alive().unwrap_err().to_string();
         assert_eq!(told, "the shell ended by itself (exit status: 3). Its last words:\nno room left");
     }
 
     #[test]
     fn a_child_that_stops_in_disorder_is_told() {
         let child = shell("trap 'exit 4' TERM; echo ready; while :; do sleep 0.01; done", "disorder");
+        let began = Instant::now();
         while !child.last_words().contains("ready") {
+            assert!(began.elapsed() < STOP_MAX, "the shell does not come up");
             std::thread::sleep(LOOK);
         }
         let told = child.stop().unwrap_err().to_string();

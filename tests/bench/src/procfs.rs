@@ -13,7 +13,10 @@ struct Stat {
 }
 
 fn stat(pid: u32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn stat_of(text: &str) -> Option<Stat> {
     // The name stands in parentheses and may hold anything, so fields begin after the last one.
     let fields: Vec<&str> = text[text.rfind(')')? + 2..].split(' ').collect();
     let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
@@ -91,8 +94,16 @@ impl Noise {
 
 #[cfg(test)]
 mod tests {
-    use super::{rss_mib, rss_peak_mib, tree_cpu_s};
+    use super::{rss_mib, rss_peak_mib, stat_of, tree_cpu_s};
     use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let text = "4711 (a) b) S 17 1 1 0 -1 4194560 9 9 9 9 100 20 3 4 20 0 1 0 5 6 7";
+        let stat = stat_of(text).unwrap();
+        assert_eq!((stat.parent, stat.ticks), (17, 127));
+    }
 
     #[test]
     fn the_own_process_has_memory() {
@@ -107,7 +118,9 @@ mod tests {
         let own = [std::process::id()];
         let before = tree_cpu_s(&own);
         let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let began = Instant::now();
         while tree_cpu_s(&own) < before + 0.1 {
+            assert!(began.elapsed() < Duration::from_secs(60), "what a running child burns does not count");
             std::thread::yield_now();
         }
         child.kill().unwrap();
