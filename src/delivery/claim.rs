@@ -2,11 +2,13 @@
 
 use super::gate::Pass;
 use super::links::{Decision, Known, decide, former_records, link_key, named_records};
-use super::rows::{emptied, end_of, end_of_row, kind_of, next_after, request_text, secret_name};
+use super::rows::{
+    emptied, end_of, end_of_row, hash_emptied, kind_of, next_after, request_text, secret_name,
+};
 use super::work::{Next, Sending, Work};
 use super::{CHUNK, CLAIM_RUNS_MAX, Claimed, Delivery, Inner, ReadyCall, Ticket};
 use crate::connectors::Which;
-use crate::domain::{Millis, RecordKey, RunEvent, StepState, Verdict, VerdictCode};
+use crate::domain::{Millis, RecordKey, RunEvent, RunId, StepState, Verdict, VerdictCode};
 use crate::expr::with_deadline;
 use crate::ports::{
     AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, OutboundRequest, StoreError, Think, Written,
@@ -136,12 +138,17 @@ impl Delivery {
                 Err((_, Next::Send(_))) => {}
             }
         }
-        let worked_out = self.rounds(inner, active, going, now, think, (&mut writes, &mut ready)).await;
+        let mut had = Vec::new();
+        let worked_out =
+            self.rounds(inner, active, going, now, think, (&mut writes, &mut ready, &mut had)).await;
         let written = match worked_out {
-            Ok(()) if writes.is_empty() => return Ok(()),
+            Ok(()) if writes.is_empty() => Ok(Vec::new()),
             Ok(()) => self.store.write_delivery(&writes).await,
             Err(error) => Err(error),
         };
+        for (record, run) in &had {
+            inner.free_record(record, run);
+        }
         let written = match written {
             Ok(written) => written,
             Err(error) => {
@@ -179,7 +186,7 @@ impl Delivery {
         mut going: Vec<Work>,
         now: Millis,
         think: &dyn Think,
-        (writes, ready): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>),
+        (writes, ready, had): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>, &mut Vec<(RecordKey, RunId)>),
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS_MAX {
             if going.is_empty() {
@@ -187,6 +194,7 @@ impl Delivery {
             }
             let round = self.round(inner, active, going, now, think, writes).await?;
             going = round.go_on;
+            had.extend(round.had);
             for (candidate, decision) in round.calls {
                 self.prepare(inner, active, candidate, decision, now, (writes, ready));
             }
@@ -305,13 +313,17 @@ impl Delivery {
             match decide(&work, &sending, &record, &known, now) {
                 Decision::Have { outputs, verdict, links } => {
                     work.step_done(sending.step, outputs, Some(verdict));
-                    inner.free(std::slice::from_ref(&record), &work.due.run.id);
+                    inner.in_hand.remove(&work.due.run.id);
+                    round.had.push((record, work.due.run.id.clone()));
                     work.pending_links.extend(links);
                     round.go_on.push(work);
                 }
                 Decision::Call { which, remote_id, moved_from } => {
                     let own_link = of_record.iter().find(|link| link.key == own_key).cloned();
-                    let plan = CallPlan { which, remote_id, moved_from, former, named, own_link };
+                    let left = moved_from.as_ref().map(|moved| &moved.record);
+                    let left_links =
+                        of_former.into_iter().filter(|link| Some(&link.key.record) == left).collect();
+                    let plan = CallPlan { which, remote_id, moved_from, former, named, own_link, left_links };
                     round.calls.push((Candidate { work, sending, record }, plan));
                 }
             }
@@ -353,7 +365,7 @@ impl Delivery {
         (writes, ready): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>),
     ) {
         let Candidate { mut work, sending, record } = candidate;
-        let CallPlan { which, remote_id, moved_from, former, named, own_link } = plan;
+        let CallPlan { which, remote_id, moved_from, former, named, own_link, left_links } = plan;
         let run_id = work.due.run.id.clone();
         let mut records = vec![record.clone()];
         if let Some(moved) = &moved_from {
@@ -429,6 +441,9 @@ impl Delivery {
         if let Some(link) = own_link.filter(|_| which != Which::Find) {
             write.links.push(emptied(&work, link, now));
         }
+        if which != Which::Find {
+            write.links.extend(left_links.into_iter().map(|link| hash_emptied(link, now)));
+        }
         work.due.run.ruleset = Some(work.ruleset.hash.clone());
         writes.push(write);
         inner.gate(&connection.name, now).begin();
@@ -461,6 +476,9 @@ struct Round {
     go_on: Vec<Work>,
     /// Calls.
     calls: Vec<(Candidate, CallPlan)>,
+    /// Records of steps that had nothing to send. They stay taken until their links are written: whoever comes next to
+    /// such a record must see them.
+    had: Vec<(RecordKey, RunId)>,
 }
 
 /// How a step is called.
@@ -471,6 +489,8 @@ struct CallPlan {
     former: Vec<RecordKey>,
     named: Vec<(RecordKey, String)>,
     own_link: Option<LinkRow>,
+    /// Links of the record that gets another key by this call, of all rules and steps.
+    left_links: Vec<LinkRow>,
 }
 
 fn ready_call(request: OutboundRequest, ticket: Ticket) -> ReadyCall {

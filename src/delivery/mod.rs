@@ -277,12 +277,17 @@ impl Inner {
         self.in_hand.remove(run);
         self.in_flight.remove(run);
         for record in records {
-            if self.records.get(record) == Some(run) {
-                self.records.remove(record);
-            }
-            for (_, parked) in self.parked.remove(record).unwrap_or_default() {
-                self.parked_runs.remove(&parked);
-            }
+            self.free_record(record, run);
+        }
+    }
+
+    /// Frees one record; runs set aside for it are due again.
+    fn free_record(&mut self, record: &RecordKey, run: &RunId) {
+        if self.records.get(record) == Some(run) {
+            self.records.remove(record);
+        }
+        for (_, parked) in self.parked.remove(record).unwrap_or_default() {
+            self.parked_runs.remove(&parked);
         }
     }
 

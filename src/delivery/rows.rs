@@ -75,6 +75,19 @@ pub(super) fn emptied(work: &Work, link: LinkRow, now: Millis) -> LinkWrite {
     }
 }
 
+/// A link to a record that is about to get another key: what it holds under the old one is not known any more.
+pub(super) fn hash_emptied(link: LinkRow, now: Millis) -> LinkWrite {
+    LinkWrite::Put {
+        key: link.key,
+        remote_id: None,
+        position: link.position,
+        hash: None,
+        outputs: None,
+        booking: None,
+        at: now,
+    }
+}
+
 /// The next of the calls after the main one whose inputs are there (`calls_done` counts the main one as 1).
 pub(super) fn next_after(sending: &Sending, calls_done: usize) -> Option<usize> {
     next_after_of(&sending.action, &sending.fields, calls_done)

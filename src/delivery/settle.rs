@@ -320,6 +320,10 @@ impl Settling<'_> {
             }),
             at: self.now,
         }];
+        // The record has another key now: under the old one there is nothing.
+        if let Some(moved) = &ticket.moved_from {
+            links.push(LinkWrite::Clear { record: moved.record.clone(), at: self.now });
+        }
         let left = ticket.former.iter().chain(ticket.moved_from.as_ref().map(|moved| &moved.record));
         for record in left {
             links.push(LinkWrite::Unpoint {
