@@ -1,5 +1,6 @@
 //! What the links of a record say about a step that is about to be sent.
 
+use super::rows::own_pointer;
 use super::work::{Sending, Work};
 use crate::connectors::Which;
 use crate::domain::{LinkKey, Millis, RecordKey, Verdict, VerdictCode};
@@ -83,22 +84,24 @@ pub(super) fn decide(
             let text = "something newer was sent to this record already";
             return have(link, Verdict::new(VerdictCode::Stale, text), Vec::new());
         }
-        let own = link.bookings.iter().find(|b| b.booking == run.booking && b.item == run.item);
-        let pointer = LinkBooking {
-            booking: run.booking.clone(),
-            item: run.item.clone(),
-            hash: Some(sending.hash.clone()),
+        let own = own_pointer(link, run);
+        // The pointer goes on either way; the link only where it holds just this.
+        let put = |position| LinkWrite::Put {
+            key: key.clone(),
+            remote_id: None,
+            position,
+            hash: link.hash.clone(),
+            outputs: None,
+            booking: Some(LinkBooking {
+                booking: run.booking.clone(),
+                item: run.item.clone(),
+                hash: Some(sending.hash.clone()),
+                position: own.map_or(0, |own| own.position).max(run.position),
+            }),
+            at: now,
         };
         if link.hash.as_ref() == Some(&sending.hash) {
-            let put = LinkWrite::Put {
-                key,
-                remote_id: None,
-                position: run.position.max(link.position),
-                hash: Some(sending.hash.clone()),
-                outputs: None,
-                booking: Some(pointer),
-                at: now,
-            };
+            let put = put(run.position.max(link.position));
             let verdict =
                 Verdict::new(VerdictCode::Unchanged, "nothing to send: it holds the same fields already");
             return have(link, verdict, vec![put]);
@@ -107,7 +110,7 @@ pub(super) fn decide(
         if shared && own.is_some_and(|own| own.hash.as_ref() == Some(&sending.hash)) {
             let text = "nothing to send: this booking's own fields are as it sent them; \
                         another booking wrote to the record since";
-            return have(link, Verdict::new(VerdictCode::Unchanged, text), Vec::new());
+            return have(link, Verdict::new(VerdictCode::Unchanged, text), vec![put(link.position)]);
         }
     }
     let moved_from = (remote_id.is_none() && sending.action.update.is_some())
@@ -123,8 +126,9 @@ pub(super) fn decide(
     }
 }
 
-/// A link of this rule, step and booking to another record of the same kind that holds something newer: the booking's
-/// key changed since, and a run from before (tried again by a person) must not change it back.
+/// A link of this rule, step and booking to another record of the same kind, to which this booking sent something newer
+/// (what other bookings sent there is not about it): its key changed since, and a run from before (tried again by a
+/// person) must not change it back.
 fn newer_elsewhere<'a>(
     work: &Work,
     step: usize,
@@ -137,7 +141,7 @@ fn newer_elsewhere<'a>(
         .iter()
         .filter(|link| link.key.rule == own.rule && link.key.step == own.step)
         .filter(|link| same_kind(&link.key.record, record) && link.key.record != *record)
-        .find(|link| link.position > work.due.run.position)
+        .find(|link| own_pointer(link, &work.due.run).is_some_and(|own| own.position > work.due.run.position))
 }
 
 /// The record of the same kind that the booking had before, if no other booking points to it.

@@ -3,7 +3,7 @@
 use super::work::{Sending, Work};
 use crate::connectors::Which;
 use crate::domain::{Millis, RunEvent, RunState, Verdict, transition};
-use crate::ports::{DeliveryWrite, DueRun, LinkBooking, LinkRow, LinkWrite, RunWrite};
+use crate::ports::{DeliveryWrite, DueRun, LinkBooking, LinkRow, LinkWrite, RunRow, RunWrite};
 use serde_json::json;
 
 /// Bytes of a request's body that an attempt keeps.
@@ -63,7 +63,8 @@ pub(super) fn end_of_row(
 /// The link while a call is in flight: it says nothing of what the CRM holds.
 pub(super) fn emptied(work: &Work, link: LinkRow, now: Millis) -> LinkWrite {
     let run = &work.due.run;
-    let pointer = LinkBooking { booking: run.booking.clone(), item: run.item.clone(), hash: None };
+    let position = own_pointer(&link, run).map_or(0, |own| own.position);
+    let pointer = LinkBooking { booking: run.booking.clone(), item: run.item.clone(), hash: None, position };
     LinkWrite::Put {
         key: link.key,
         remote_id: None,
@@ -73,6 +74,11 @@ pub(super) fn emptied(work: &Work, link: LinkRow, now: Millis) -> LinkWrite {
         booking: Some(pointer),
         at: now,
     }
+}
+
+/// The pointer of a run's booking and item.
+pub(super) fn own_pointer<'l>(link: &'l LinkRow, run: &RunRow) -> Option<&'l LinkBooking> {
+    link.bookings.iter().find(|pointer| pointer.booking == run.booking && pointer.item == run.item)
 }
 
 /// A link to a record that is about to get another key: what it holds under the old one is not known any more.

@@ -317,6 +317,7 @@ impl Settling<'_> {
                 booking: run.booking.clone(),
                 item: run.item.clone(),
                 hash: hash.cloned(),
+                position: run.position,
             }),
             at: self.now,
         }];

@@ -334,6 +334,8 @@ pub struct LinkBooking {
     pub item: String,
     /// Hash of what it last sent there.
     pub hash: Option<String>,
+    /// Position of what it last sent there: of this booking alone, where the link's may be another booking's.
+    pub position: Position,
 }
 
 /// What becomes of a link.

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 const LINK_COLUMNS: &str =
     "l.connection, l.account, l.object, l.key, l.rule, l.step, l.remote_id, l.position, l.hash, l.outputs";
 /// Columns of its pointers.
-const POINTER_COLUMNS: &str = "p.booking AS pointer, p.item AS pointer_item, p.hash AS pointer_hash";
+const POINTER_COLUMNS: &str =
+    "p.booking AS pointer, p.item AS pointer_item, p.hash AS pointer_hash, p.position AS pointer_position";
 /// A link with its pointers.
 const WITH_POINTERS: &str = "
 LEFT JOIN link_bookings AS p ON p.connection = l.connection AND p.account = l.account AND p.object = l.object
@@ -124,6 +125,7 @@ fn collect(found: &mut BTreeMap<LinkKey, LinkRow>, read: &[super::session::Row])
                 booking: BookingId::new(booking),
                 item: row.text_or_null("pointer_item")?.unwrap_or_default(),
                 hash: row.text_or_null("pointer_hash")?,
+                position: row.int_or_null("pointer_position")?.unwrap_or(0),
             };
             if !link.bookings.contains(&pointer) {
                 link.bookings.push(pointer);
@@ -225,11 +227,12 @@ async fn put(session: &mut Session, puts: &[Put<'_>]) -> Result<(), StoreError> 
         puts.iter().filter_map(|put| put.booking.map(|booking| (put.key, booking))).collect();
     for piece in sql::pieces(&pointers) {
         let text = format!(
-            "INSERT INTO link_bookings (connection, account, object, key, rule, step, booking, item, hash)
+            "INSERT INTO link_bookings (connection, account, object, key, rule, step, booking, item, hash,
+                                        position)
              VALUES {}
              ON CONFLICT (connection, account, object, key, rule, step, booking, item) DO UPDATE
-             SET hash = excluded.hash",
-            sql::rows(piece.len(), 9, 1)
+             SET hash = excluded.hash, position = excluded.position",
+            sql::rows(piece.len(), 10, 1)
         );
         let mut bound = Vec::with_capacity(piece.len() * 9);
         for (key, pointer) in piece {
@@ -239,7 +242,8 @@ async fn put(session: &mut Session, puts: &[Put<'_>]) -> Result<(), StoreError> 
                 &key.step,
                 pointer.booking.as_str(),
                 &pointer.item,
-                pointer.hash.clone()
+                pointer.hash.clone(),
+                pointer.position
             ]);
         }
         session.execute(text, bound).await?;

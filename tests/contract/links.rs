@@ -25,7 +25,8 @@ async fn one(store: &Arc<dyn Store>, name: &str) -> LinkRow {
 }
 
 fn pointer(booking: &str, item: &str, hash: Option<&str>) -> LinkBooking {
-    LinkBooking { booking: booking_id(booking), item: item.to_owned(), hash: hash.map(str::to_owned) }
+    let hash = hash.map(str::to_owned);
+    LinkBooking { booking: booking_id(booking), item: item.to_owned(), hash, position: 1 }
 }
 
 fn full(name: &str, booking: LinkBooking) -> LinkWrite {

@@ -177,6 +177,7 @@ pub fn put(name: &str, booking: &str, hash: Option<&str>) -> LinkWrite {
             booking: booking_id(booking),
             item: String::new(),
             hash: hash.map(str::to_owned),
+            position: 1,
         }),
         at: 5_000,
     }
