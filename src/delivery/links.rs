@@ -114,7 +114,7 @@ pub(super) fn decide(
         }
     }
     let moved_from = (remote_id.is_none() && sending.action.update.is_some())
-        .then(|| former_record(work, record, known))
+        .then(|| former_record(work, sending.step, record, known))
         .flatten();
     match moved_from {
         Some(moved) => Decision::Call {
@@ -144,12 +144,15 @@ fn newer_elsewhere<'a>(
         .find(|link| own_pointer(link, &work.due.run).is_some_and(|own| own.position > work.due.run.position))
 }
 
-/// The record of the same kind that the booking had before, if no other booking points to it.
-fn former_record(work: &Work, record: &RecordKey, known: &Known<'_>) -> Option<MovedFrom> {
+/// The record of the same kind that this step wrote for the booking before, if no other booking points to it. Its id may
+/// be known through any rule. What other steps and rules wrote for the booking is theirs: they may name another record.
+fn former_record(work: &Work, step: usize, record: &RecordKey, known: &Known<'_>) -> Option<MovedFrom> {
     let run = &work.due.run;
+    let own = link_key(work, step, record);
     known
         .of_booking
         .iter()
+        .filter(|link| link.key.rule == own.rule && link.key.step == own.step)
         .filter(|link| same_kind(&link.key.record, record) && link.key.record != *record)
         .filter(|link| {
             known
@@ -161,7 +164,10 @@ fn former_record(work: &Work, record: &RecordKey, known: &Known<'_>) -> Option<M
         })
         .max_by_key(|link| link.position)
         .and_then(|link| {
-            Some(MovedFrom { record: link.key.record.clone(), remote_id: link.remote_id.clone()? })
+            let others = known.of_former.iter().filter(|other| other.key.record == link.key.record);
+            let remote_id =
+                link.remote_id.as_ref().or(others.filter_map(|other| other.remote_id.as_ref()).next());
+            Some(MovedFrom { record: link.key.record.clone(), remote_id: remote_id?.clone() })
         })
 }
 
