@@ -1,0 +1,295 @@
+//! The store with faults: forwards every call to the production store, and before and after each effect may take a turn
+//! for others, kill the process, or say that the database failed (although it did it).
+//!
+//! A killed process does nothing more: the call never returns, and whoever drives the simulation drops all that was in
+//! memory. What the store had committed stays.
+
+use crate::machine::{Chance, lock};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use waypost::domain::*;
+use waypost::ports::*;
+
+/// Where in an effect it happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Nothing was done.
+    Before,
+    /// It was done, and the caller never learns.
+    After,
+}
+
+/// What may go wrong with an effect, in a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    /// The process dies, before or after.
+    pub crash: u32,
+    /// The database says no, before or after.
+    pub error: u32,
+}
+
+/// What the simulation and its store share.
+pub struct Faults(Mutex<State>);
+
+struct State {
+    chance: Chance,
+    rates: Rates,
+    /// Kill at this effect, counted from 1.
+    crash_at: Option<(u64, Side)>,
+    effects: u64,
+    crashed: bool,
+    in_store: bool,
+    /// Turns taken: who is polled and takes none waits for somebody else.
+    turns: u64,
+    /// What happened to effects, for the trace.
+    told: Vec<String>,
+}
+
+impl Faults {
+    /// None yet.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State {
+            chance: Chance::new(seed ^ 0xFA17),
+            rates: Rates::default(),
+            crash_at: None,
+            effects: 0,
+            crashed: false,
+            in_store: false,
+            turns: 0,
+            told: Vec::new(),
+        })))
+    }
+
+    /// From now on. A death at a certain effect stays.
+    pub fn set(&self, rates: Rates) {
+        lock(&self.0).rates = rates;
+    }
+
+    /// Kills the process at the k-th effect, counted from the beginning.
+    pub fn crash_at(&self, effect: u64, side: Side) {
+        lock(&self.0).crash_at = Some((effect, side));
+    }
+
+    /// Effects so far.
+    pub fn effects(&self) -> u64 {
+        lock(&self.0).effects
+    }
+
+    /// The database is at work for somebody: nobody else gets a turn meanwhile.
+    pub fn in_store(&self) -> bool {
+        lock(&self.0).in_store
+    }
+
+    /// Turns taken so far.
+    pub fn turns(&self) -> u64 {
+        lock(&self.0).turns
+    }
+
+    /// The process is dead.
+    pub fn crashed(&self) -> bool {
+        lock(&self.0).crashed
+    }
+
+    /// The next process begins.
+    pub fn revive(&self) {
+        lock(&self.0).crashed = false;
+    }
+
+    /// What was told since last asked.
+    pub fn take_told(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.0).told)
+    }
+
+    async fn around<T>(
+        &self,
+        (name, effect): (&'static str, bool),
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.turn().await;
+        let fate = if effect { self.fate(name) } else { self.fate_of_read(name) };
+        match fate {
+            Fate::Crash(Side::Before) => self.die().await,
+            Fate::Error(Side::Before) => return Err(away()),
+            _ => {}
+        }
+        lock(&self.0).in_store = true;
+        let result = call.await;
+        lock(&self.0).in_store = false;
+        match fate {
+            Fate::Crash(Side::After) => self.die().await,
+            Fate::Error(Side::After) => result.and(Err(away())),
+            _ => {
+                if effect {
+                    // What was done is not yet known to the caller, while others go on.
+                    self.turn().await;
+                }
+                result
+            }
+        }
+    }
+
+    async fn turn(&self) {
+        lock(&self.0).turns += 1;
+        Turn(false).await;
+    }
+
+    async fn die(&self) -> ! {
+        lock(&self.0).crashed = true;
+        loop {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A read can't be done half.
+    fn fate_of_read(&self, name: &'static str) -> Fate {
+        let mut state = lock(&self.0);
+        let rate = state.rates.error;
+        if !state.chance.per_mille(rate) {
+            return Fate::Well;
+        }
+        state.told.push(format!("    {name}: the database fails"));
+        Fate::Error(Side::Before)
+    }
+
+    fn fate(&self, name: &'static str) -> Fate {
+        let mut guard = lock(&self.0);
+        let state = &mut *guard;
+        state.effects += 1;
+        let number = state.effects;
+        let side = |chance: &mut Chance| if chance.per_mille(500) { Side::Before } else { Side::After };
+        let fate = if let Some((at, side)) = state.crash_at
+            && at == number
+        {
+            Fate::Crash(side)
+        } else if state.chance.per_mille(state.rates.crash) {
+            Fate::Crash(side(&mut state.chance))
+        } else if state.chance.per_mille(state.rates.error) {
+            Fate::Error(side(&mut state.chance))
+        } else {
+            Fate::Well
+        };
+        state.told.push(format!("    effect {number} {name}{}", fate.told()));
+        fate
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Well,
+    Crash(Side),
+    Error(Side),
+}
+
+impl Fate {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Well => "",
+            Self::Crash(Side::Before) => ": the process dies before it",
+            Self::Crash(Side::After) => ": the process dies after it",
+            Self::Error(Side::Before) => ": the database fails",
+            Self::Error(Side::After) => ": the database does it and says that it failed",
+        }
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Database { doing: "answer", of_data: false, source: "the simulation took it away".into() }
+}
+
+/// Lets whoever drives the simulation choose who goes on.
+struct Turn(bool);
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// The production store with faults around it.
+pub struct FaultyStore {
+    /// What does the work.
+    pub inner: Arc<dyn Store>,
+    /// What goes wrong.
+    pub faults: Arc<Faults>,
+}
+
+/// True for what writes.
+macro_rules! is_effect {
+    (reads) => {
+        false
+    };
+    (writes) => {
+        true
+    };
+}
+
+/// One line per method of the trait: whether it writes, and its signature.
+macro_rules! forward {
+    ($($what:ident $name:ident($($arg:ident: $type:ty),*) -> $gives:ty;)*) => {
+        #[async_trait::async_trait]
+        impl Store for FaultyStore {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$gives, StoreError> {
+                self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
+            })*
+
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+        }
+    };
+}
+
+forward! {
+    writes append_events(events: &[NewEvent]) -> Vec<Position>;
+    reads unapplied_events(limit: i64, body_bytes_max: i64) -> Vec<StoredEvent>;
+    writes count_crash(position: Position) -> i64;
+    reads bookings_by_key(keys: &[BookingKey]) -> Vec<StoredBooking>;
+    reads known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
+    writes apply_events(events: &[AppliedEvent]) -> ();
+    writes plan_runs(runs: &[NewRun]) -> ();
+    reads due_connections() -> Vec<(String, Millis)>;
+    reads due_runs(query: &DueQuery) -> Vec<DueRun>;
+    reads newest_in_lane(lane: &str, after: Seq) -> Option<DueRun>;
+    reads run_with_context(id: &RunId) -> Option<DueRun>;
+    reads links_of_records(records: &[RecordKey]) -> Vec<LinkRow>;
+    reads links_of_booking(booking: &BookingId, item: &str, connection: &str) -> Vec<LinkRow>;
+    writes write_delivery(writes: &[DeliveryWrite]) -> Vec<Written>;
+    reads lost_attempts(node: Option<&str>, before: Millis) -> Vec<LostAttempt>;
+    writes hurry_connection(connection: &str, now: Millis, limit: i64) -> i64;
+    writes pause_runs(connection: &str, pause: bool, now: Millis, limit: i64) -> i64;
+    writes mend_lanes(now: Millis) -> i64;
+    reads connections() -> Vec<ConnectionState>;
+    writes remember_connection(state: &ConnectionState) -> ();
+    writes set_paused(connection: &str, paused: bool, now: Millis) -> ();
+    writes retry_runs(runs: &[RunId], as_it_was: bool, now: Millis) -> Vec<RunId>;
+    writes cancel_runs_of_rule(rule: &str, verdict: &Verdict, now: Millis, limit: i64) -> i64;
+    writes activate_ruleset(hash: &str, files: &str, now: Millis) -> ();
+    reads active_ruleset() -> Option<StoredRuleset>;
+    reads ruleset(hash: &str) -> Option<StoredRuleset>;
+    writes rename_links(from: (&str, Option<&str>), to: (&str, Option<&str>)) -> i64;
+    reads sources() -> Vec<SourceMemory>;
+    writes remember_sources(sources: &[SourceMemory]) -> ();
+    reads secrets() -> Vec<SealedSecret>;
+    writes set_secret(secret: &SealedSecret) -> ();
+    writes remove_secret(name: &str) -> bool;
+    reads fact(name: &str) -> Option<String>;
+    writes set_fact(name: &str, value: &str) -> ();
+    reads list_events(filter: &ListFilter) -> Vec<EventView>;
+    reads event(id: &EventId) -> Option<(EventView, StoredEvent)>;
+    reads list_bookings(filter: &ListFilter) -> Vec<BookingView>;
+    reads booking(id: &BookingId) -> Option<(BookingView, String)>;
+    reads changes_of_booking(id: &BookingId, limit: i64) -> Vec<ChangeView>;
+    reads change(reference: ChangeRef) -> Option<(ChangeView, Option<String>, Option<String>)>;
+    reads list_runs(filter: &ListFilter) -> Vec<RunRow>;
+    reads attempts(run: &RunId) -> Vec<AttemptView>;
+    reads attempt(id: &AttemptId) -> Option<AttemptView>;
+    reads counts() -> Counts;
+    reads backup(file: &Path) -> ();
+    reads maintain() -> ();
+    reads describe() -> String;
+}

@@ -1,0 +1,89 @@
+//! What simulations found once, each told by hand: short enough to be read, and not shaken by a change of the dice.
+
+use crate::model::Booking;
+use crate::rules::Variant;
+use crate::sim::Sim;
+use crate::simulate;
+use crate::weather::{Fate, Weather};
+use waypost::ports::StoreError;
+
+/// A story in fair weather, with these rules.
+fn story(rules: &[&'static str], script: impl AsyncFnOnce(&mut Sim) -> Result<(), StoreError>) {
+    let variant = Variant { rules: rules.to_vec(), enabled: true, prefix: 0 };
+    let weather = Weather { webhooks: 0, variant, ..Weather::fair() };
+    let outcome = simulate(1, weather, None, async |sim: &mut Sim| {
+        sim.start().await?;
+        script(sim).await?;
+        sim.quiet().await
+    });
+    assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
+}
+
+const LEE: &str = "lee@example.org";
+const KIM: &str = "kim@example.org";
+
+#[test]
+fn a_rule_leaves_alone_what_another_rule_wrote_for_the_booking() {
+    story(&["guests", "office"], async |sim| {
+        let first = Booking::of("first", LEE);
+        sim.hears_of(&[&first]).await?;
+        sim.quiet().await?;
+        let first = Booking { email: Some(KIM.to_owned()), rev: 2, ..first };
+        sim.hears_of(&[&first]).await
+    });
+}
+
+#[test]
+fn a_guest_who_comes_to_an_address_that_was_renamed_gets_a_contact_of_their_own() {
+    story(&["guests"], async |sim| {
+        let first = Booking::of("first", LEE);
+        sim.hears_of(&[&first]).await?;
+        sim.quiet().await?;
+        let first = Booking { email: Some(KIM.to_owned()), rev: 2, ..first };
+        sim.hears_of(&[&first]).await?;
+        sim.quiet().await?;
+        // The contact is Kim's now; what the link of the old address remembers is not there any more.
+        sim.hears_of(&[&Booking::of("second", LEE)]).await
+    });
+}
+
+#[test]
+fn an_address_is_not_renamed_by_the_claim_in_which_another_booking_comes_to_it() {
+    story(&["guests"], async |sim| {
+        let first = Booking::of("first", LEE);
+        sim.hears_of(&[&first]).await?;
+        sim.quiet().await?;
+        let first = Booking { email: Some(KIM.to_owned()), rev: 2, ..first };
+        sim.hears_of(&[&first, &Booking::of("second", LEE)]).await
+    });
+}
+
+#[test]
+fn a_rename_whose_answer_is_lost_leaves_nothing_known_of_the_old_address() {
+    story(&["guests"], async |sim| {
+        let first = Booking::of("first", LEE);
+        sim.hears_of(&[&first]).await?;
+        sim.quiet().await?;
+        let first = Booking { email: Some(KIM.to_owned()), rev: 2, ..first };
+        sim.hears_of(&[&first]).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::AnswerLost);
+        sim.hears_of(&[&Booking::of("second", LEE)]).await
+    });
+}
+
+#[test]
+fn what_another_booking_sent_to_the_old_address_does_not_make_a_changed_address_stale() {
+    story(&["guests"], async |sim| {
+        let first = Booking::of("first", LEE);
+        let second = Booking::of("second", LEE);
+        sim.hears_of(&[&first, &second]).await?;
+        sim.quiet().await?;
+        let first = Booking { email: Some(KIM.to_owned()), rev: 2, ..first };
+        sim.hears_of(&[&first]).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::Away);
+        let second = Booking { phone: 2, rev: 3, ..second };
+        sim.hears_of(&[&second]).await
+    });
+}
