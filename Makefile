@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests rules kill bench bench-smoke
+.PHONY: help test deps fmt fmt-check lint licences tests rules kill sim bench bench-smoke
 .NOTPARALLEL:
 
 help: ## this list
@@ -67,6 +67,10 @@ rules: ## the example rules and their tests
 ROUNDS ?= 200
 kill: deps ## kill -9 at random moments, ROUNDS=200 on each database; WAYPOST_BIN=target/release/waypost for that one
 	WAYPOST_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet --test kill -- --nocapture --test-threads=1 kill_9
+
+sim: deps ## simulations of trouble: SEEDS=5000, or a range SEEDS=100..200; SEED=17 runs one and tells what happened
+	$(if $(SEED),WAYPOST_SIM_SEED=$(SEED),$(if $(SEEDS),WAYPOST_SIM_SEEDS=$(SEEDS))) \
+	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds)
 
 bench: ## how fast it is beside its yardsticks: a table and target/bench.json; settings are in tests/bench/README.md
 	[ -n "$${RELEASE_BIN:-}" ] || $(CARGO) build --release --locked

@@ -44,7 +44,7 @@ fn a_death_before_or_after_any_effect_keeps_the_promises() {
     let name = |(seed, _, effect, side): &(u64, Weather, u64, Side)| {
         format!("story {seed} with a death {side:?} effect {effect}")
     };
-    all_of(&deaths, name, |(seed, weather, effect, side)| {
+    all_of("deaths", &deaths, name, |(seed, weather, effect, side)| {
         told(*seed, weather, |sim| sim.faults.crash_at(*effect, *side))
     });
 }
@@ -62,7 +62,7 @@ fn any_trouble_of_any_call_keeps_the_promises() {
     let name = |(seed, _, call, fate): &(u64, Weather, usize, Fate)| {
         format!("story {seed} with call {call} {fate:?}")
     };
-    all_of(&troubles, name, |(seed, weather, call, fate)| {
+    all_of("troubles", &troubles, name, |(seed, weather, call, fate)| {
         told(*seed, weather, |sim| sim.trouble_at = Some((*call, *fate)))
     });
 }

@@ -22,6 +22,10 @@ mod rules;
 mod sim;
 mod weather;
 
+#[expect(dead_code, reason = "the contract suite uses the rest")]
+#[path = "../support/postgres.rs"]
+mod postgres;
+
 use sim::Sim;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -34,12 +38,16 @@ use weather::Weather;
 /// Seeds where nobody says how many.
 const SEEDS: u64 = 60;
 
+/// Of so many seeds one is tried on Postgres too.
+const POSTGRES_EACH: usize = 20;
+
 /// What came of a simulation.
 struct Outcome {
     trace: Vec<String>,
     wrong: Vec<String>,
     effects: u64,
     calls: usize,
+    deaths: u32,
 }
 
 /// Where databases of simulations live: in memory, where the machine has such a place.
@@ -85,7 +93,7 @@ fn simulate(
             .push(format!("the store fails by itself: {error}: {:?}", std::error::Error::source(&error)));
     }
     let (effects, calls) = (sim.faults.effects(), sim.calls_gone);
-    Outcome { trace: sim.trace, wrong: sim.wrong, effects, calls }
+    Outcome { trace: sim.trace, wrong: sim.wrong, effects, calls, deaths: sim.deaths }
 }
 
 /// The same; a panic within is a finding too.
@@ -94,7 +102,7 @@ fn caught(simulation: impl FnOnce() -> Outcome) -> Outcome {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let wrong = vec![format!("a panic: {}", text.unwrap_or_default())];
-        Outcome { trace: Vec::new(), wrong, effects: 0, calls: 0 }
+        Outcome { trace: Vec::new(), wrong, effects: 0, calls: 0, deaths: 0 }
     })
 }
 
@@ -103,8 +111,16 @@ fn of_seed(seed: u64, database: Option<String>) -> Outcome {
     caught(|| simulate(seed, Weather::of(seed), database, Sim::run))
 }
 
-/// Runs many simulations on all cores and tells of those that fail, each by its name.
-fn all_of<T: Sync>(things: &[T], name: impl Fn(&T) -> String + Sync, run: impl Fn(&T) -> Outcome + Sync) {
+/// Runs many simulations on all cores, tells of those that fail, each by its name, and sums up.
+#[expect(clippy::disallowed_methods, reason = "how long the simulations took, not how late it is in them")]
+fn all_of<T: Sync>(
+    what: &str,
+    things: &[T],
+    name: impl Fn(&T) -> String + Sync,
+    run: impl Fn(&T) -> Outcome + Sync,
+) {
+    let began = std::time::Instant::now();
+    let sums: Mutex<(u64, usize, u32)> = Mutex::default();
     let next = AtomicUsize::new(0);
     let failed: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -113,6 +129,12 @@ fn all_of<T: Sync>(things: &[T], name: impl Fn(&T) -> String + Sync, run: impl F
             scope.spawn(|| {
                 while let Some(thing) = things.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let outcome = run(thing);
+                    {
+                        let mut sums = machine::lock(&sums);
+                        sums.0 += outcome.effects;
+                        sums.1 += outcome.calls;
+                        sums.2 += outcome.deaths;
+                    }
                     if !outcome.wrong.is_empty() {
                         let name = name(thing);
                         println!("{name} fails:\n  {}", outcome.wrong.join("\n  "));
@@ -123,6 +145,13 @@ fn all_of<T: Sync>(things: &[T], name: impl Fn(&T) -> String + Sync, run: impl F
         }
     });
     let failed = machine::lock(&failed);
+    let (effects, calls, deaths) = *machine::lock(&sums);
+    println!(
+        "{what} simulations={} effects={effects} calls={calls} deaths={deaths} wrong={} per_s={:.1}",
+        things.len(),
+        failed.len(),
+        things.len() as f64 / began.elapsed().as_secs_f64()
+    );
     assert!(failed.is_empty(), "{} of {} fail: {failed:?}", failed.len(), things.len());
 }
 
@@ -147,11 +176,24 @@ fn many_seeds_keep_the_promises() {
     let traced = std::env::var("WAYPOST_SIM_SEED").is_ok();
     let seeds: Vec<u64> = seeds().collect();
     let name = |seed: &u64| format!("seed {seed} (run it again: make sim SEED={seed})");
-    all_of(&seeds, name, |seed| {
+    all_of("db=sqlite", &seeds, name, |seed| {
         let outcome = of_seed(*seed, None);
         if traced {
             println!("{}", outcome.trace.join("\n"));
         }
+        outcome
+    });
+}
+
+#[test]
+fn a_few_seeds_keep_the_promises_on_postgres() {
+    let seeds: Vec<u64> = seeds().step_by(POSTGRES_EACH).collect();
+    let name = |seed: &u64| format!("seed {seed} on Postgres");
+    all_of("db=postgres", &seeds, name, |seed| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let database = runtime.block_on(postgres::TestDatabase::create());
+        let outcome = of_seed(*seed, Some(database.url.clone()));
+        runtime.block_on(database.remove());
         outcome
     });
 }
