@@ -32,3 +32,35 @@
 //! (`verified: specification | documentation | unverified`) and never invent an API. To ship it with the binary, name it in
 //! `src/connectors/builtin.rs`, and write a rule with its test that uses it. If the manifest language lacks a word, teach it
 //! one in `src/connectors`; a special case in Rust for one vendor is the wrong way.
+//!
+//! # What may grow, and how far
+//!
+//! | what | at most | what comes then | where |
+//! |---|---|---|---|
+//! | connections that wait to be taken | 4,096, or what the system allows | the system lets them try again | `app::listener` |
+//! | connections taken | 24,000, less where the process may open fewer files (256 of them are kept back) | they wait in the queue above | `app::listener` |
+//! | time of a request's head, of its body | 10 s, 30 s | 408 | `app::serve`, `ingest::http` |
+//! | one body | 5 MiB (`--body-bytes-max`) | 413 | `ingest::http` |
+//! | bodies being read or waiting for their commit | 256 MiB together, reserved before the first byte is read | 503 with `Retry-After` | `ingest` |
+//! | webhooks that wait for their commit | 16,384 | 503 with `Retry-After` | `ingest` |
+//! | one commit of webhooks | 256 events or 16 MiB | the rest is in the next one | `ingest` |
+//! | events in hand of apply | 32, or 8 MiB of bodies (but for a single larger one) | the rest is in the next batch | `bookings` |
+//! | expressions of one event or run | 1 s, 200,000 operations, 1 MiB of text, 10,000 items | the run fails | `runner`, `expr` |
+//! | items of one change (`each:`) | 1,000 | a run that says so | `rules::items` |
+//! | runs of one claim | 128, and no more than calls may be made | the rest is in the next claim | `delivery` |
+//! | calls in flight, of one connection | 64, or its `concurrency:`; fewer while it is slow or fails | runs wait in the database | `delivery::gate` |
+//! | runs set aside until a record is free | 1,024 | they stay in the database | `delivery` |
+//! | calls of the last second that a limit remembers | its `per_second:`, 10,000 at most | calls wait | `delivery::gate` |
+//! | one call | its `timeout:`, 5 min at most, head and body together | the outcome is unknown | `outbound` |
+//! | one answer | 256 KiB read, the rest is left | cut, and said so | `connectors::auth`, `outbound` |
+//! | idle connections to one host | 16, for 30 s | closed | `outbound` |
+//! | rulesets kept compiled | 8 | read from the database again | `app::rulesets` |
+//! | the rules folder | 2,000 files of 1 MiB, 20,000 entries | a mistake that says so | `workspace::folder` |
+//! | accounts whose doors are known by heart | 10,000 | asked of the database | `bookings::doors` |
+//! | whoever waits for SQLite's one writer | the stages, one commit of webhooks, 128 connections to the pages; 20 s | an error, tried again | `store::gate` |
+//! | connections to Postgres | 9; 5 s of waiting for one | an error, tried again | `store::postgres` |
+//! | rows of a list | 1,000 | the next page | `store::lists` |
+//! | calls in flight at a stop | 10 s, after 10 s for requests in hand | taken up at the next start | `runner`, `app::serve` |
+//!
+//! Hints carry no data and don't queue up; nothing is spawned per event. Not bounded by bytes are the bookings of the calls
+//! in flight: 64 of 5 MiB each would be some 2 GiB once read as JSON. `tests/faults/flood.rs` keeps the rest.

@@ -4,6 +4,7 @@ mod activate;
 mod ask;
 mod doctor;
 mod doctor_connections;
+mod listener;
 mod machine;
 mod rulesets;
 mod secrets;

@@ -1,5 +1,6 @@
 //! Starts the router and stops it in order.
 
+use super::listener::{connections_max, listen};
 use super::{App, Places};
 use crate::bookings::Applier;
 use crate::clock::{OsEntropy, SystemClock};
@@ -20,8 +21,8 @@ use tokio::task::JoinHandle;
 
 /// Threads that answer HTTP.
 const HTTP_WORKERS: usize = 2;
-/// Connections per thread; more wait in the kernel's queue.
-const HTTP_CONNECTIONS_MAX: usize = 12_000;
+/// Connections to the pages; they are for few people.
+const PAGE_CONNECTIONS_MAX: usize = 128;
 /// Time for a request's head.
 const HTTP_HEAD_MAX: Duration = Duration::from_secs(10);
 /// Requests in hand get so long at a stop.
@@ -158,7 +159,7 @@ fn http_server(
         http.default_service(actix_web::web::to(web::nothing_here))
     })
     .workers(HTTP_WORKERS)
-    .max_connections(HTTP_CONNECTIONS_MAX)
+    .max_connections(connections_max() / HTTP_WORKERS)
     .client_request_timeout(HTTP_HEAD_MAX)
     .shutdown_timeout(HTTP_STOP_SECONDS)
     .disable_signals()
@@ -177,6 +178,7 @@ fn page_server(app: &Arc<App>, listener: TcpListener) -> Result<actix_web::dev::
             .default_service(actix_web::web::to(web::nothing_here))
     })
     .workers(1)
+    .max_connections(PAGE_CONNECTIONS_MAX)
     .client_request_timeout(HTTP_HEAD_MAX)
     .shutdown_timeout(HTTP_STOP_SECONDS)
     .disable_signals()
@@ -184,12 +186,6 @@ fn page_server(app: &Arc<App>, listener: TcpListener) -> Result<actix_web::dev::
     .map_err(|source| ServeError::Listen { address, source })?
     .run();
     Ok(server)
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let bound = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
-    bound.set_nonblocking(true).map_err(|source| ServeError::Listen { address, source })?;
-    Ok(bound)
 }
 
 fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {

@@ -14,6 +14,7 @@ mod cluster;
 mod crm;
 mod database;
 mod disk;
+mod flood;
 mod key;
 mod mount;
 mod neighbours;
