@@ -164,9 +164,8 @@ fn former_record(work: &Work, step: usize, record: &RecordKey, known: &Known<'_>
         })
         .max_by_key(|link| link.position)
         .and_then(|link| {
-            let others = known.of_former.iter().filter(|other| other.key.record == link.key.record);
-            let remote_id =
-                link.remote_id.as_ref().or(others.filter_map(|other| other.remote_id.as_ref()).next());
+            let mut others = known.of_former.iter().filter(|other| other.key.record == link.key.record);
+            let remote_id = link.remote_id.as_ref().or(others.find_map(|other| other.remote_id.as_ref()));
             Some(MovedFrom { record: link.key.record.clone(), remote_id: remote_id?.clone() })
         })
 }
