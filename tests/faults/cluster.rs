@@ -28,7 +28,7 @@ impl Cluster {
         let bin = std::env::var_os("WAYPOST_TEST_POSTGRES_BIN").map(PathBuf::from).or_else(|| versions.pop());
         let bin = bin.expect("Postgres is not installed here: install Debian's package postgresql");
         let cluster = Self { home: tempfile::tempdir().expect("a folder"), bin };
-        if cluster.is_root() {
+        if is_root() {
             let path = cluster.path().to_owned();
             assert!(
                 Command::new("chown").arg("postgres").arg(&path).status().is_ok_and(|done| done.success())
@@ -83,15 +83,9 @@ impl Cluster {
         self.path().join("data").to_str().expect("a path").to_owned()
     }
 
-    /// Postgres does not run as root.
-    fn is_root(&self) -> bool {
-        let out = Command::new("id").arg("-u").output();
-        out.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).trim() == "0")
-    }
-
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let program = self.bin.join(program);
-        let mut command = if self.is_root() {
+        let mut command = if is_root() {
             let mut command = Command::new("runuser");
             command.args(["-u", "postgres", "--"]).arg(program);
             command
@@ -109,6 +103,12 @@ impl Cluster {
         let said = std::fs::read_to_string(self.path().join("out.log")).unwrap_or_default();
         assert!(done.is_ok_and(|status| status.success()), "{program} failed:\n{said}");
     }
+}
+
+/// Postgres does not run as root.
+fn is_root() -> bool {
+    let out = Command::new("id").arg("-u").output();
+    out.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).trim() == "0")
 }
 
 impl Drop for Cluster {

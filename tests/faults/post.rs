@@ -69,14 +69,7 @@ impl Poster {
 
     /// Posts one again and again until it is acked, as booking systems do.
     pub async fn post_until_acked(&mut self, home: &Home, booking: &Booking) {
-        let poster = std::cell::RefCell::new(self);
-        home.until("a webhook is acked again", async || {
-            // Nobody else borrows it: one post at a time.
-            #[expect(clippy::await_holding_refcell_ref, reason = "nobody else has it")]
-            let answer = poster.borrow_mut().post(booking).await;
-            answer.status == 200
-        })
-        .await;
+        home.until("a webhook is acked again", async || self.post(booking).await.status == 200).await;
     }
 
     /// Once all is quiet: each acked booking has its contact and exactly one note, and nothing has two.

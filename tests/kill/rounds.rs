@@ -57,24 +57,24 @@ fn number_from(variable: &str) -> Option<u64> {
     (!text.is_empty()).then(|| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
-/// When a life ends.
+/// After what a life ends.
 enum Moment {
     /// So long after the process was started, whatever it does: opening, recovering, the first acks.
-    AfterStart(Duration),
+    Start(Duration),
     /// So long after its first 200.
-    AfterAck(Duration),
+    Ack(Duration),
     /// After something new came to the CRM. Without these, a slow machine could spend all its lives on starting.
-    AfterEffect,
+    Effect,
 }
 
 impl Moment {
     fn any(chance: &mut Chance) -> Self {
         if chance.percent(35) {
-            Self::AfterStart(Duration::from_millis(chance.below(EARLY_MS)))
+            Self::Start(Duration::from_millis(chance.below(EARLY_MS)))
         } else if chance.percent(30) {
-            Self::AfterAck(Duration::from_micros(chance.below(20_000)))
+            Self::Ack(Duration::from_micros(chance.below(20_000)))
         } else {
-            Self::AfterAck(Duration::from_millis(chance.below(LATE_MS)))
+            Self::Ack(Duration::from_millis(chance.below(LATE_MS)))
         }
     }
 }
@@ -104,19 +104,19 @@ async fn notes_made(crm: &Crm) -> i64 {
 async fn one_round(home: &Home, crm: &Crm, load: &Load, chance: &mut Chance, round: u64) {
     crm.behave(mood(chance)).await;
     let progress = round % PROGRESS_EVERY == PROGRESS_EVERY - 1;
-    let moment = if progress { Moment::AfterEffect } else { Moment::any(chance) };
+    let moment = if progress { Moment::Effect } else { Moment::any(chance) };
     let notes = if progress { notes_made(crm).await } else { 0 };
     let acks = load.acks();
     let mut process = home.start();
     load.allow((BODIES_MIN + chance.below(BODIES_MORE)) as usize);
     match moment {
-        Moment::AfterStart(time) => tokio::time::sleep(time).await,
-        Moment::AfterAck(time) => {
+        Moment::Start(time) => tokio::time::sleep(time).await,
+        Moment::Ack(time) => {
             let first = tokio::time::timeout(crate::process::PATIENCE, load.more_acks_than(acks)).await;
             assert!(first.is_ok(), "nothing was acked:\n{}", home.log_end());
             tokio::time::sleep(time).await;
         }
-        Moment::AfterEffect => {
+        Moment::Effect => {
             home.until("the CRM gets a new note", async || notes_made(crm).await > notes).await;
         }
     }
