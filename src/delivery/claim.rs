@@ -41,39 +41,8 @@ impl Delivery {
         self.take_back_unsent(&mut inner, now).await?;
         let due = self.store.due_connections().await?;
         for (name, first_due) in due {
-            let connection = active.connections.get(&name);
-            let limits = connection.map(|c| c.limits).unwrap_or_default();
-            // What a deleted connection keeps waiting is held, whatever its state was.
-            let pass = match connection {
-                Some(_) => inner.gate(&name, now).pass(&limits, now),
-                None => Pass::Calls(CLAIM_RUNS_MAX),
-            };
-            let (room, due_by) = match pass {
-                Pass::Calls(_) if first_due > now => {
-                    claimed.again_by(first_due);
-                    continue;
-                }
-                Pass::Calls(room) => (room.min(CLAIM_RUNS_MAX), Some(now)),
-                Pass::Probe => (1, None),
-                Pass::Not(at) => {
-                    claimed.again_by(at);
-                    continue;
-                }
-                Pass::Closed => {
-                    if inner.gate(&name, now).stopped_by_people() {
-                        self.store.pause_runs(&name, true, now, CHUNK).await?;
-                        claimed.more = true;
-                    }
-                    continue;
-                }
-            };
-            let taken = self.take_due(&mut inner, &name, room, due_by).await?;
-            if taken.is_empty() {
-                continue;
-            }
-            claimed.more |= taken.len() >= room && due_by.is_some();
-            let result = self.claim_runs(&mut inner, active, taken, now, think, &mut claimed).await;
-            if let Err(error) = result {
+            let of_one = self.claim_of_one(&mut inner, active, (&name, first_due), now, think, &mut claimed);
+            if let Err(error) = of_one.await {
                 inner.forget_unwritten();
                 if claimed.calls.is_empty() {
                     return Err(error);
@@ -83,8 +52,58 @@ impl Delivery {
                 break;
             }
         }
-        self.remember(&mut inner).await?;
+        match self.remember(&mut inner).await {
+            Err(error) if claimed.calls.is_empty() => return Err(error),
+            Err(error) => {
+                tracing::warn!(error = %error, "the state of a connection could not be written down");
+            }
+            Ok(()) => {}
+        }
         Ok(claimed)
+    }
+
+    /// Takes due runs of one connection, if it lets calls through.
+    async fn claim_of_one(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        (name, first_due): (&str, Millis),
+        now: Millis,
+        think: &dyn Think,
+        claimed: &mut Claimed,
+    ) -> Result<(), StoreError> {
+        let connection = active.connections.get(name);
+        let limits = connection.map(|c| c.limits).unwrap_or_default();
+        // What a deleted connection keeps waiting is held, whatever its state was.
+        let pass = match connection {
+            Some(_) => inner.gate(name, now).pass(&limits, now),
+            None => Pass::Calls(CLAIM_RUNS_MAX),
+        };
+        let (room, due_by) = match pass {
+            Pass::Calls(_) if first_due > now => {
+                claimed.again_by(first_due);
+                return Ok(());
+            }
+            Pass::Calls(room) => (room.min(CLAIM_RUNS_MAX), Some(now)),
+            Pass::Probe => (1, None),
+            Pass::Not(at) => {
+                claimed.again_by(at);
+                return Ok(());
+            }
+            Pass::Closed => {
+                if inner.gate(name, now).stopped_by_people() {
+                    self.store.pause_runs(name, true, now, CHUNK).await?;
+                    claimed.more = true;
+                }
+                return Ok(());
+            }
+        };
+        let taken = self.take_due(inner, name, room, due_by).await?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        claimed.more |= taken.len() >= room && due_by.is_some();
+        self.claim_runs(inner, active, taken, now, think, claimed).await
     }
 
     /// Due runs of one connection that are not in hand yet.
