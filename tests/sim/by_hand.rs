@@ -38,7 +38,8 @@ impl Sim {
         }
         for call in self.calls.drain(..) {
             if let Some(result) = call.result {
-                self.answers.push(Answered { ticket: call.ticket, result, duration_ms: 5 });
+                let answered = Answered { ticket: call.ticket, result, duration_ms: 5 };
+                self.answers.push((answered, call.effect));
             }
         }
     }

@@ -18,6 +18,8 @@ pub struct Call {
     pub record: Option<String>,
     /// What will come back, once that is decided.
     pub result: Option<Result<Answer, OutboundFailure>>,
+    /// Number of its effect, where the answer will tell of it.
+    pub effect: Option<usize>,
 }
 
 impl Sim {
@@ -33,7 +35,12 @@ impl Sim {
                 turned.failed.map(|failed| format!(", {failed}")).unwrap_or_default()
             ));
         }
-        self.answers.extend(turned.back);
+        let settling = std::mem::take(&mut self.settling);
+        if turned.back.is_empty() {
+            settling.into_iter().flatten().for_each(|effect| self.crm.effects[effect].known = true);
+        } else {
+            self.answers.extend(turned.back.into_iter().zip(settling));
+        }
         for ready in turned.calls {
             let record = self.crm.record_of(&ready.request);
             if let Some(record) = &record
@@ -48,7 +55,9 @@ impl Sim {
                 ready.ticket.run_id(),
                 ready.ticket.step_id()
             ));
-            self.calls.push(Call { ticket: ready.ticket, request: ready.request, record, result: None });
+            let call =
+                Call { ticket: ready.ticket, request: ready.request, record, result: None, effect: None };
+            self.calls.push(call);
         }
     }
 
@@ -61,7 +70,8 @@ impl Sim {
         if self.calls[index].result.is_some() {
             let call = self.calls.swap_remove(index);
             if let Some(result) = call.result {
-                self.answers.push(Answered { ticket: call.ticket, result, duration_ms: 5 });
+                let answered = Answered { ticket: call.ticket, result, duration_ms: 5 };
+                self.answers.push((answered, call.effect));
             }
             return;
         }
@@ -84,6 +94,7 @@ impl Sim {
         };
         let call = self.calls.swap_remove(index);
         let run = call.ticket.run_id().to_string();
+        let effects = self.crm.effects.len();
         let served =
             matches!(fate, Fate::Done | Fate::AnswerLost | Fate::BrokenAfter).then(|| self.serve(&call));
         let simple = |status: u16, headers: &[(&str, &str)], body: &str| Answer {
@@ -110,7 +121,8 @@ impl Sim {
             }
         };
         self.tell(format!("  the call of {run} {}: {fate:?}", call.ticket.step_id()));
-        self.calls.push(Call { result: Some(result), ..call });
+        let effect = (fate == Fate::Done && self.crm.effects.len() > effects).then_some(effects);
+        self.calls.push(Call { result: Some(result), effect, ..call });
     }
 
     /// A CRM does what a call asks.

@@ -11,7 +11,7 @@ use crate::promises::Found;
 use crate::sim::Sim;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
-use waypost::domain::{Position, RunState};
+use waypost::domain::{Position, RunState, StepState, VerdictCode};
 use waypost::ports::RunRow;
 
 /// A booking that should have written a record.
@@ -20,6 +20,8 @@ struct Claim {
     position: Position,
     /// What it may have said: by each variant of the rules since.
     says: Vec<Map<String, Value>>,
+    /// It said just that before, and nothing else since: it does not say it again.
+    said: bool,
     /// Its newest run failed, is held or was cancelled: a person knows.
     excused: bool,
 }
@@ -39,7 +41,8 @@ pub fn look(sim: &mut Sim, found: &Found) {
     sim.wrong.extend(wrong);
 }
 
-/// What one rule and step wrote to one record never goes back.
+/// What one rule and step wrote to one record never goes back; but for a call of which nobody knew whether it was done:
+/// that one is made again, or a newer one in its place.
 fn order(sim: &Sim, runs: &HashMap<&str, &RunRow>) -> Vec<String> {
     let mut last: BTreeMap<(&str, &str, &str, &str), Position> = BTreeMap::new();
     let mut wrong = Vec::new();
@@ -48,15 +51,16 @@ fn order(sim: &Sim, runs: &HashMap<&str, &RunRow>) -> Vec<String> {
             wrong.push(format!("there is no run {} for an effect", effect.run));
             continue;
         };
-        let before =
-            last.entry((&effect.object, &effect.id, &run.rule, &effect.step)).or_insert(run.position);
+        let before = last.entry((&effect.object, &effect.id, &run.rule, &effect.step)).or_insert(0);
         if run.position < *before {
             wrong.push(format!(
                 "{} {}: {}.{} wrote {} after {before} (run {})",
                 effect.object, effect.id, run.rule, effect.step, run.position, run.id
             ));
         }
-        *before = run.position;
+        if effect.known {
+            *before = run.position;
+        }
     }
     wrong
 }
@@ -95,12 +99,40 @@ fn claims(sim: &Sim, found: &Found) -> BTreeMap<Place, Vec<Claim>> {
             claims.entry(place).or_default().push(Claim {
                 booking: latest.booking.uuid.clone(),
                 position: latest.position,
+                said: said_before(sim, found, (latest, one), &says),
                 says,
                 excused,
             });
         }
     }
     claims
+}
+
+/// Whether the last that a booking said to the record before its latest state is what it says now: sent, or there already.
+fn said_before(
+    sim: &Sim,
+    found: &Found,
+    (latest, one): (&crate::promises::Latest, &Wanted),
+    says: &[Map<String, Value>],
+) -> bool {
+    let runs = found.runs.iter().filter(|run| run.rule == one.rule && run.item == one.item);
+    let own = runs.filter(|run| found.keys.get(run.booking.as_str()) == Some(&latest.booking.uuid));
+    let done = own.filter(|run| {
+        run.position < latest.position
+            && run.steps.iter().any(|step| {
+                let code = step.verdict.as_ref().map(|verdict| verdict.code);
+                step.id == one.step
+                    && step.state == StepState::Done
+                    && matches!(code, None | Some(VerdictCode::Unchanged))
+            })
+    });
+    let Some(last) = done.max_by_key(|run| (run.position, run.seq)) else { return false };
+    let Some(then) = found.states.get(&(latest.booking.uuid.clone(), last.position)) else { return false };
+    sim.variants.iter().flat_map(|variant| wanted(variant, then)).any(|then| {
+        (then.object, &then.key, then.rule, then.step, &then.item)
+            == (one.object, &one.key, one.rule, one.step, &one.item)
+            && says.contains(&then.fields)
+    })
 }
 
 /// What is wrong with a record.
@@ -149,7 +181,7 @@ fn record(
     };
     for later in claims.iter().filter(|later| !later.excused && later.position > stands) {
         let own = here.iter().rev().find(|effect| booking_of(effect) == later.booking);
-        if !own.is_some_and(|own| says(later, own)) {
+        if !later.said && !own.is_some_and(|own| says(later, own)) {
             return Some(format!(
                 "it holds {:?} of {writer} at {position}; {} at {} never said {:?}",
                 last.fields, later.booking, later.position, later.says

@@ -18,6 +18,8 @@ pub struct Effect {
     pub run: String,
     /// The step.
     pub step: String,
+    /// Waypost knows that it was done: the answer was written down.
+    pub known: bool,
 }
 
 /// A record.
@@ -90,6 +92,7 @@ impl Crm {
                     fields: body,
                     run: caller.run.to_owned(),
                     step: caller.step.to_owned(),
+                    known: false,
                 });
                 (201, json!({ "id": id }))
             }
@@ -157,6 +160,7 @@ impl Crm {
             fields: body,
             run: caller.run.to_owned(),
             step: caller.step.to_owned(),
+            known: false,
         });
     }
 

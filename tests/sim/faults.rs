@@ -39,6 +39,8 @@ struct State {
     rates: Rates,
     /// Kill at this effect, counted from 1.
     crash_at: Option<(u64, Side)>,
+    /// The database fails at the read that is so many reads away.
+    fail_at_read: Option<u32>,
     effects: u64,
     crashed: bool,
     in_store: bool,
@@ -55,6 +57,7 @@ impl Faults {
             chance: Chance::new(seed ^ 0xFA17),
             rates: Rates::default(),
             crash_at: None,
+            fail_at_read: None,
             effects: 0,
             crashed: false,
             in_store: false,
@@ -71,6 +74,11 @@ impl Faults {
     /// Kills the process at the k-th effect, counted from the beginning.
     pub fn crash_at(&self, effect: u64, side: Side) {
         lock(&self.0).crash_at = Some((effect, side));
+    }
+
+    /// The database fails at the k-th read from now, counted from 1.
+    pub fn fail_at_read(&self, read: u32) {
+        lock(&self.0).fail_at_read = Some(read);
     }
 
     /// Effects so far.
@@ -147,7 +155,14 @@ impl Faults {
     fn fate_of_read(&self, name: &'static str) -> Fate {
         let mut state = lock(&self.0);
         let rate = state.rates.error;
-        if !state.chance.per_mille(rate) {
+        let wanted = match state.fail_at_read.take() {
+            Some(1) => true,
+            left => {
+                state.fail_at_read = left.map(|left| left - 1);
+                false
+            }
+        };
+        if !wanted && !state.chance.per_mille(rate) {
             return Fate::Well;
         }
         state.told.push(format!("    {name}: the database fails"));

@@ -23,6 +23,22 @@ const LEE: &str = "lee@example.org";
 const KIM: &str = "kim@example.org";
 
 #[test]
+fn calls_of_one_connection_go_out_though_the_database_fails_at_the_next() {
+    // The first failing read after the begins of one connection, wherever that is.
+    for read in 1..12 {
+        story(&["notes", "logs"], async |sim| {
+            sim.hears_of(&[&Booking::of("first", LEE)]).await?;
+            sim.quiet().await?;
+            // The rate of the second connection has room again.
+            sim.clock.advance(2_000);
+            sim.hears_of(&[&Booking::of("second", LEE)]).await?;
+            sim.faults.fail_at_read(read);
+            sim.delivers().await
+        });
+    }
+}
+
+#[test]
 fn a_rule_leaves_alone_what_another_rule_wrote_for_the_booking() {
     story(&["guests", "office"], async |sim| {
         let first = Booking::of("first", LEE);

@@ -31,6 +31,8 @@ pub struct Found {
     pub runs: Vec<RunRow>,
     /// Latest states by key.
     pub latest: BTreeMap<String, Latest>,
+    /// All states that bookings had, by key and position.
+    pub states: BTreeMap<(String, Position), Booking>,
     /// Keys of bookings by their ids.
     pub keys: HashMap<String, String>,
 }
@@ -45,9 +47,9 @@ pub async fn look(sim: &mut Sim) -> Result<Found, StoreError> {
     for booking in store.list_bookings(&filter).await? {
         keys.insert(booking.id.to_string(), booking.key.key.clone());
     }
-    let mut found = Found { runs: sim.runs().await?, latest: BTreeMap::new(), keys };
+    let mut found = Found { runs: sim.runs().await?, latest: BTreeMap::new(), states: BTreeMap::new(), keys };
     journal(sim, &events).await?;
-    let changes = changes(sim, &events, &mut found.latest);
+    let changes = changes(sim, &events, &mut found);
     bookings(sim, &found).await?;
     runs(sim, &found, &changes).await?;
     creates(sim, &found);
@@ -90,11 +92,7 @@ async fn journal(sim: &mut Sim, events: &[EventView]) -> Result<(), StoreError> 
 }
 
 /// Each event ended with a change per thing that it told of, of the kind that the order of arrival says.
-fn changes(
-    sim: &mut Sim,
-    events: &[EventView],
-    latest: &mut BTreeMap<String, Latest>,
-) -> HashMap<(Position, i64), Expected> {
+fn changes(sim: &mut Sim, events: &[EventView], found: &mut Found) -> HashMap<(Position, i64), Expected> {
     let mut expected = HashMap::new();
     for event in events {
         let Some(posted) = sim.posted.iter().find(|posted| posted.id == event.id) else { continue };
@@ -110,11 +108,12 @@ fn changes(
         }
         let mut wanted = Vec::new();
         for (ordinal, booking) in told.iter().enumerate() {
-            let before = latest.get(&booking.uuid).map(|latest| latest.booking.clone());
+            let before = found.latest.get(&booking.uuid).map(|latest| latest.booking.clone());
             let kind = kind_of(before.as_ref(), booking);
             wanted.push(kind);
             if kind.has_effect() {
-                latest.insert(
+                found.states.insert((booking.uuid.clone(), event.position), booking.clone());
+                found.latest.insert(
                     booking.uuid.clone(),
                     Latest { booking: booking.clone(), position: event.position, variant: posted.variant },
                 );

@@ -78,7 +78,9 @@ pub struct Sim {
     /// Calls under way.
     pub calls: Vec<Call>,
     /// Answers that came back and are not settled yet.
-    pub answers: Vec<Answered>,
+    pub answers: Vec<(Answered, Option<usize>)>,
+    /// Effects, by their numbers, whose answers are being written down.
+    pub settling: Vec<Option<usize>>,
     /// When delivery wants to be called again.
     pub again_at: Option<i64>,
     /// Turns for which each CRM is down.
@@ -115,6 +117,7 @@ impl Sim {
             steps: Vec::new(),
             calls: Vec::new(),
             answers: Vec::new(),
+            settling: Vec::new(),
             again_at: None,
             down: [0; 2],
             trouble_at: None,
@@ -138,12 +141,7 @@ impl Sim {
     /// All of it: the trouble, the quiet after it, and a start over what is left.
     pub async fn run(&mut self) -> Result<(), StoreError> {
         self.start().await?;
-        let mut turns = 0;
-        while self.posted.len() < self.weather.webhooks && turns < 5_000 {
-            self.turn().await?;
-            turns += 1;
-        }
-        for _ in 0..self.chance.below(200) {
+        for _ in 0..self.weather.turns {
             self.turn().await?;
         }
         self.tell("all is well from now on");
@@ -219,7 +217,7 @@ impl Sim {
         let rest =
             [weather.kill, weather.outage, weather.jump, weather.person, weather.folder, weather.deletes];
         let [kill, outage, jump, person, folder, deletes] = rest;
-        match self.chance.weighted(&[450, 200, 180, 60, kill, outage, jump, person, folder, deletes]) {
+        match self.chance.weighted(&[450, 200, 180, 20, kill, outage, jump, person, folder, deletes]) {
             0 => drop(self.go_on().await),
             1 => self.begin(),
             2 => self.move_a_call(),
@@ -341,7 +339,11 @@ impl Sim {
         let Some(node) = &mut self.node else { return };
         let step = match who {
             Who::Apply => Some(node.apply()),
-            Who::Deliver if node.deliver_ready => Some(node.deliver(std::mem::take(&mut self.answers))),
+            Who::Deliver if node.deliver_ready => {
+                let (answers, settling) = std::mem::take(&mut self.answers).into_iter().unzip();
+                self.settling = settling;
+                Some(node.deliver(answers))
+            }
             Who::Deliver => Some(node.deliver(Vec::new())),
             Who::Keep => Some(node.keep()),
             Who::Commit => node.commit(),

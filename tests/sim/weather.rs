@@ -46,8 +46,10 @@ pub const TROUBLES: [(Fate, u32); 9] = [
 /// A simulation's weather.
 #[derive(Clone, Debug)]
 pub struct Weather {
-    /// Webhooks in all.
+    /// Webhooks at most.
     pub webhooks: usize,
+    /// Turns until all is well.
+    pub turns: usize,
     /// Bookings at most.
     pub bookings: usize,
     /// Addresses of guests.
@@ -79,6 +81,7 @@ impl Weather {
     pub fn fair() -> Self {
         Self {
             webhooks: 4,
+            turns: 400,
             bookings: 2,
             emails: 1,
             variant: Variant { rules: rules::names(), enabled: true, prefix: 0 },
@@ -114,7 +117,8 @@ impl Weather {
         let (outage, jump, person) = (maybe(4), maybe(10), maybe(25));
         let (folder, deletes) = (maybe(6), maybe(3));
         Self {
-            webhooks: 2 + chance.below(11),
+            webhooks: 2 + chance.below(13),
+            turns: 200 + chance.below(1_500),
             bookings: 1 + chance.below(4),
             emails: 1 + chance.below(3),
             variant,
