@@ -60,7 +60,7 @@
 //! | whoever waits for SQLite's one writer | the stages, one commit of webhooks, 128 connections to the pages; 20 s | an error, tried again | `store::gate` |
 //! | connections to Postgres | 9; 5 s of waiting for one | an error, tried again | `store::postgres` |
 //! | rows of a list | 1,000 | the next page | `store::lists` |
-//! | calls in flight at a stop | 10 s, after 10 s for requests in hand | taken up at the next start | `runner`, `app::serve` |
+//! | calls and requests in hand at a stop | 10 s | calls are taken up at the next start, requests are not answered | `runner`, `app::serve` |
 //!
 //! Hints carry no data and don't queue up; nothing is spawned per event. Not bounded by bytes are the bookings of the calls
 //! in flight: 64 of 5 MiB each would be some 2 GiB once read as JSON. `tests/faults/flood.rs` keeps the rest.

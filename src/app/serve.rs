@@ -195,10 +195,12 @@ fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
 impl Served {
     /// Stops in order: no new requests, those in hand are answered, calls in flight end within a limit, all is written.
     pub async fn stop(self) {
+        // At once for the stages, so that their limit and that of the requests in hand don't add up. What those requests
+        // bring is still committed: that part ends with the last of them.
+        let _ = self.stop.send(true);
         for server in &self.servers {
             server.stop(true).await;
         }
-        let _ = self.stop.send(true);
         for task in self.running {
             let _ = task.await;
         }

@@ -5,6 +5,8 @@ use crate::post::{GUESTS, Poster};
 use crate::process::{Crm, Home, Process};
 use crate::support::Booking;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 async fn under_way(home: &Home, crm: &Crm, calls: i64) {
     home.until("calls are in flight", async || crm.stats().await["calls"].as_i64() >= Some(calls)).await;
@@ -81,6 +83,37 @@ async fn sigterm_under_load_answers_what_is_in_hand_and_loses_nothing() {
     assert!(all.acked.len() >= 10, "{}", all.acked.len());
     let process = home.start_ready().await;
     all.all_arrived_once(&home, &crm).await;
+    drop(process);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_waits_for_a_webhook_whose_body_is_half_there() {
+    let crm = Crm::start().await;
+    let home = Home::new(crm.address, None, &[("guests.yaml", GUESTS)]).await;
+    let mut process = home.start_ready().await;
+    let mut poster = Poster::new(&home);
+    let booking = Booking::new(1);
+    let body = booking.body.to_string();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: tours\r\nContent-Length: {}\r\n\r\n",
+        Home::hook_path(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(home.address()).await.expect("a connection");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&body.as_bytes()[..1_000]).await.expect("sent");
+    // Another one is answered on a connection that came later: this one is in hand by now.
+    poster.post_all(2..3).await;
+    process.signal("TERM");
+    stopping(&home).await;
+    stream.write_all(&body.as_bytes()[1_000..]).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    poster.acked.push(booking.uuid().to_owned());
+    assert_eq!(process.end(|| home.log_end()).await.code(), Some(0), "{}", home.log_end());
+    let process = home.start_ready().await;
+    poster.all_arrived_once(&home, &crm).await;
     drop(process);
 }
 
