@@ -2,16 +2,13 @@
 //! event already applied is left alone, and that new runs find their place in their lane (superseding what they may).
 
 use super::SqlStore;
-use super::lanes::{self, Touched};
+use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
 use super::session::{Session, Value, values};
 use super::sql;
 use crate::domain::{BookingId, BookingKey, Millis, Position, RunState, Verdict, VerdictCode};
 use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// The sentence of a superseded run.
-const SUPERSEDED: &str = "A newer change of the booking took over.";
 
 pub(super) fn bookings_sql(count: usize) -> String {
     format!(

@@ -140,11 +140,12 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         let mut session = self.write("record the delivery").await?;
-        let mut touched = Touched::default();
+        let (mut touched, mut later) = (Touched::default(), Touched::default());
         let mut written = Vec::with_capacity(writes.len());
         for group in groups(writes) {
-            deliver_group(&mut session, group, &mut touched, &mut written).await?;
+            deliver_group(&mut session, group, (&mut touched, &mut later), &mut written).await?;
         }
+        lanes::take_over(&mut session, &later).await?;
         lanes::settle(&mut session, &touched).await?;
         session.commit().await?;
         Ok(written)
@@ -172,7 +173,7 @@ fn groups(writes: &[DeliveryWrite]) -> Vec<&[DeliveryWrite]> {
 async fn deliver_group(
     session: &mut Session,
     group: &[DeliveryWrite],
-    touched: &mut Touched,
+    (touched, later): (&mut Touched, &mut Touched),
     written: &mut Vec<Written>,
 ) -> Result<(), StoreError> {
     let present = present_runs(session, group).await?;
@@ -188,6 +189,9 @@ async fn deliver_group(
         // A run in a call holds its lane as it is; anything else may move it.
         if write.run.state != RunState::Working {
             touched.add(lane.clone(), write.run.at);
+        }
+        if matches!(write.run.state, RunState::Waiting | RunState::Paused) {
+            later.add(lane.clone(), write.run.at);
         }
         good.push(write);
         written.push(Written::Yes);

@@ -11,6 +11,9 @@ use crate::domain::Millis;
 use crate::ports::StoreError;
 use std::collections::BTreeMap;
 
+/// The sentence of a superseded run.
+pub(super) const SUPERSEDED: &str = "A newer change of the booking took over.";
+
 /// Lanes that a transaction touched, each with the time at which its next run becomes due.
 #[derive(Default)]
 pub(super) struct Touched(BTreeMap<String, Millis>);
@@ -43,6 +46,24 @@ FROM   (SELECT t.at AS at,
 WHERE  runs.seq = heads.head AND runs.state = 'waiting' AND runs.next_at IS NULL
 AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working')";
 
+/// Ends runs that have no call in flight any more (or not yet again) where a newer one came in meanwhile that takes over.
+/// Those whose last call is open go on first, and so do those that a person wants as they were.
+pub(super) fn take_over_sql(count: usize) -> String {
+    let rows = sql::rows(count, 2, 1);
+    format!(
+        "WITH later (of_lane, at) AS (VALUES {rows})
+             UPDATE runs
+             SET    state = 'superseded', verdict_code = 'superseded', verdict_text = '{SUPERSEDED}',
+                    next_at = NULL, kept_at = NULL, revision = revision + 1, updated_at = later.at
+             FROM   later
+             WHERE  runs.lane = later.of_lane AND runs.state IN ('waiting', 'working', 'paused')
+             AND    runs.state <> 'working' AND runs.supersedes = 1 AND runs.uncertain = 0 AND runs.as_it_was = 0
+             AND    EXISTS (SELECT 1 FROM runs AS n
+                            WHERE  n.lane = runs.lane AND n.state IN ('waiting', 'working', 'paused')
+                            AND    n.seq > runs.seq AND n.supersedes = 1)"
+    )
+}
+
 /// `lane >= ''` is always so; it makes SQLite walk over `runs_behind` alone.
 pub(super) const MEND: &str = "
 UPDATE runs
@@ -55,6 +76,16 @@ WHERE  seq IN (SELECT m.seq FROM runs AS m
                                   WHERE  b.lane = m.lane AND b.state IN ('waiting', 'working', 'paused')
                                   AND    b.seq < m.seq)
                AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = m.lane AND w.state = 'working'))";
+
+/// Lets the newest take over in these lanes, in which a run waits again: a newer one may have come in during its call.
+pub(super) async fn take_over(session: &mut Session, later: &Touched) -> Result<(), StoreError> {
+    let lanes: Vec<(&String, &Millis)> = later.0.iter().collect();
+    for piece in sql::pieces(&lanes) {
+        let pairs = piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect();
+        session.execute(take_over_sql(piece.len()), pairs).await?;
+    }
+    Ok(())
+}
 
 /// Brings the touched lanes in order: takes the time from those that are not first, gives one to those that are.
 pub(super) async fn settle(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("known hashes", apply::hashes_sql(1), values!["booking", "hash"]),
         ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
         ("superseding", apply::supersede_sql(1), lane_and_time.clone()),
+        ("taking over", lanes::take_over_sql(1), lane_and_time.clone()),
         ("due runs", delivery::due_sql(true), values!["crm", 100_i64, i64::MAX]),
         ("the next run", delivery::due_sql(false), values!["crm", 1_i64]),
         ("due connections", delivery::DUE_CONNECTIONS.to_owned(), Vec::new()),

@@ -45,7 +45,7 @@ on_both! {
         fill(place, &store).await;
         let mut walks: Vec<String> = Vec::new();
         let plans = plans(&place.options()).await.unwrap();
-        assert_eq!(plans.len(), 19);
+        assert_eq!(plans.len(), 20);
         for plan in &plans {
             println!("--- {}\n{}\n", plan.name, plan.steps);
             for line in plan.steps.lines() {
