@@ -37,8 +37,8 @@ pub struct Faults(Mutex<State>);
 struct State {
     chance: Chance,
     rates: Rates,
-    /// Kill at this effect, counted from 1.
-    crash_at: Option<(u64, Side)>,
+    /// What happens to this effect, counted from 1.
+    at: Option<(u64, Fate)>,
     /// The database fails at the read that is so many reads away.
     fail_at_read: Option<u32>,
     effects: u64,
@@ -56,7 +56,7 @@ impl Faults {
         Arc::new(Self(Mutex::new(State {
             chance: Chance::new(seed ^ 0xFA17),
             rates: Rates::default(),
-            crash_at: None,
+            at: None,
             fail_at_read: None,
             effects: 0,
             crashed: false,
@@ -71,9 +71,9 @@ impl Faults {
         lock(&self.0).rates = rates;
     }
 
-    /// Kills the process at the k-th effect, counted from the beginning.
-    pub fn crash_at(&self, effect: u64, side: Side) {
-        lock(&self.0).crash_at = Some((effect, side));
+    /// What happens to the k-th effect, counted from the beginning.
+    pub fn at(&self, effect: u64, fate: Fate) {
+        lock(&self.0).at = Some((effect, fate));
     }
 
     /// The database fails at the k-th read from now, counted from 1.
@@ -175,10 +175,10 @@ impl Faults {
         state.effects += 1;
         let number = state.effects;
         let side = |chance: &mut Chance| if chance.per_mille(500) { Side::Before } else { Side::After };
-        let fate = if let Some((at, side)) = state.crash_at
+        let fate = if let Some((at, fate)) = state.at
             && at == number
         {
-            Fate::Crash(side)
+            fate
         } else if state.chance.per_mille(state.rates.crash) {
             Fate::Crash(side(&mut state.chance))
         } else if state.chance.per_mille(state.rates.error) {
@@ -191,11 +191,21 @@ impl Faults {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Fate {
+/// What becomes of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done and told.
     Well,
+    /// The process dies.
     Crash(Side),
+    /// The database says no.
     Error(Side),
+}
+
+impl Fate {
+    /// Those that are tried at each effect. (An effect that plainly fails is what dice throw often enough.)
+    pub const TROUBLES: [Self; 3] =
+        [Self::Crash(Side::Before), Self::Crash(Side::After), Self::Error(Side::After)];
 }
 
 impl Fate {

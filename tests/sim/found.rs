@@ -23,6 +23,20 @@ const LEE: &str = "lee@example.org";
 const KIM: &str = "kim@example.org";
 
 #[test]
+fn a_newer_change_that_came_in_during_a_call_takes_over_before_the_next_try() {
+    story(&["guests"], async |sim| {
+        let first = Booking::of("first", LEE);
+        sim.hears_of(&[&first]).await?;
+        sim.delivers().await?;
+        sim.clock.advance(5);
+        sim.hears_of(&[&Booking { phone: 2, rev: 2, ..first }]).await?;
+        sim.calls_go(Fate::Away);
+        sim.clock.advance(5);
+        sim.delivers().await
+    });
+}
+
+#[test]
 fn calls_of_one_connection_go_out_though_the_database_fails_at_the_next() {
     // The first failing read after the begins of one connection, wherever that is.
     for read in 1..12 {

@@ -160,8 +160,8 @@ impl BookingSystem {
         let email = self.email(chance);
         let booking = &mut self.bookings[index];
         match chance.weighted(&[30, 10, 15, 12, 12, 10, 3]) {
-            0 => booking.phone = 1 + chance.below(3) as u32,
-            1 => booking.name = 1 + chance.below(3) as u32,
+            0 => booking.phone = 1 + chance.below(2) as u32,
+            1 => booking.name = 1 + chance.below(2) as u32,
             2 => booking.email = Some(email),
             3 => booking.cancelled = !booking.cancelled,
             4 => {

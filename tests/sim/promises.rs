@@ -53,6 +53,7 @@ pub async fn look(sim: &mut Sim) -> Result<Found, StoreError> {
     bookings(sim, &found).await?;
     runs(sim, &found, &changes).await?;
     creates(sim, &found);
+    superseded(sim, &found).await?;
     convergence::look(sim, &found);
     let sending = store.lost_attempts(None, i64::MAX).await?;
     if !sending.is_empty() {
@@ -233,6 +234,32 @@ fn wrong_with(sim: &Sim, found: &Found, run: &RunRow) -> Option<&'static str> {
         _ => false,
     };
     (!fine).then_some("nothing that happened explains it")
+}
+
+/// Once a newer run took over, none that can be superseded begins a call; but for one whose last call is open. Told by the
+/// times of runs and calls, so only where the clock is calm.
+async fn superseded(sim: &mut Sim, found: &Found) -> Result<(), StoreError> {
+    if !sim.calm {
+        return Ok(());
+    }
+    for run in found.runs.iter().filter(|run| run.supersedes) {
+        let newer = found.runs.iter().find(|newer| {
+            newer.lane == run.lane
+                && newer.seq > run.seq
+                && newer.supersedes
+                && newer.created_at > run.created_at
+        });
+        let Some(newer) = newer else { continue };
+        let attempts = sim.store().attempts(&run.id).await?;
+        let open = attempts
+            .iter()
+            .any(|attempt| attempt.started_at <= newer.created_at && attempt.outcome == "maybe_done");
+        if !open && attempts.iter().any(|attempt| attempt.started_at > newer.created_at) {
+            let (id, rule) = (&run.id, &run.rule);
+            sim.wrong.push(format!("run {id} of {rule} began a call though {} had taken over", newer.id));
+        }
+    }
+    Ok(())
 }
 
 /// The effect of each create is there once where its step is done, and never twice.
