@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests rules kill sim bench bench-smoke
+.PHONY: help test deps fmt fmt-check lint licences tests rules kill sim bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -66,11 +66,34 @@ rules: ## the example rules and their tests
 
 ROUNDS ?= 200
 kill: deps ## kill -9 at random moments, ROUNDS=200 on each database; WAYPOST_BIN=target/release/waypost for that one
-	WAYPOST_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet --test kill -- --nocapture --test-threads=1 kill_9
+	@$(call noted,make kill ROUNDS=$(ROUNDS)$(if $(WAYPOST_BIN), WAYPOST_BIN=$(WAYPOST_BIN)),kill)
+	WAYPOST_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet --test kill -- --nocapture --test-threads=1 kill_9 \
+	  | tee -a $(BUILT)/kill.txt
 
 sim: deps ## simulations of trouble: SEEDS=5000, or a range SEEDS=100..200; SEED=17 runs one and tells what happened
+	$(if $(SEED),,@$(call noted,make sim$(if $(SEEDS), SEEDS=$(SEEDS)),sim))
 	$(if $(SEED),WAYPOST_SIM_SEED=$(SEED),$(if $(SEEDS),WAYPOST_SIM_SEEDS=$(SEEDS))) \
-	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds)
+	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds) \
+	  $(if $(SEED),,| tee -a $(BUILT)/sim.txt)
+
+# What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.
+noted = mkdir -p $(BUILT); echo "\# $(1), $$(date -u +%Y-%m-%dT%H:%M:%SZ), \
+  commit $$(git describe --always --dirty 2>/dev/null || echo unknown)" | tr -s ' ' >$(BUILT)/$(2).txt
+
+# The report (which nextest writes below target, wherever cargo builds) is read in any case, so that the page says which
+# test failed; without a report there is no page.
+RESULTS ?= target/nextest/promises/junit.xml
+promises: ## runs all tests and writes PROMISES.md from what came of them; RESULTS=junit.xml reads a report that is there
+	@$(if $(filter file,$(origin RESULTS)),$(MAKE) --no-print-directory promises-tests)
+	$(CARGO) run --quiet $(BENCH) -- promises --results $(RESULTS) --built $(BUILT)
+
+promises-tests: deps
+	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
+	  echo "cargo-nextest is missing, which writes the report that PROMISES.md is made of: see https://nexte.st, then try again."; \
+	  exit 1; \
+	}
+	@rm -f $(RESULTS)
+	$(CARGO) nextest run --locked --profile promises || [ -f $(RESULTS) ]
 
 bench: ## how fast it is beside its yardsticks: a table and target/bench.json; settings are in tests/bench/README.md
 	[ -n "$${RELEASE_BIN:-}" ] || $(CARGO) build --release --locked

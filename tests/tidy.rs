@@ -1,6 +1,6 @@
 //! Keeps the house in order: who may use whom, where SQL may stand, how large a file may grow, that every file says what
-//! it is for, and that nothing lies about unused. Reads the sources as text, lists everything that is wrong at once, and
-//! says with each what to do.
+//! it is for, that nothing lies about unused, and that the promises name tests that are there. Reads the sources as text,
+//! lists everything that is wrong at once, and says with each what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -428,4 +428,82 @@ fn uses_are_read_as_they_are_written() {
     assert_eq!(named_modules("use crate::{domain::{A, B}, ports, rules::C};"), ["domain", "ports", "rules"]);
     assert_eq!(named_modules("pub(in crate::store) fn x(y: crate::domain::Y) {}"), ["store", "domain"]);
     assert_eq!(named_modules("my_crate::x $crate::y"), [""; 0]);
+}
+
+/// The words of a test: where it runs once on each database, its module's name.
+fn words_of(path: &str) -> &str {
+    let parts: Vec<&str> = path.split("::").collect();
+    match parts.as_slice() {
+        [.., words, "on_sqlite" | "on_postgres"] | [.., words] => words,
+        [] => path,
+    }
+}
+
+/// `make promises` finds the same out, after it has run everything.
+#[test]
+fn each_promise_is_held_by_tests_that_are_there() {
+    let all = sources();
+    let mapping = read("tests/promises.toml");
+    let mut wrong = Vec::new();
+    let promises: Vec<&str> = mapping.split("\n[[promise]]\n").skip(1).collect();
+    if promises.len() != 10 {
+        wrong.push(format!("tests/promises.toml: {} promises, and the design has ten", promises.len()));
+    }
+    for (number, promise) in (1..).zip(promises) {
+        let lines = promise.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\","));
+        let tests: Vec<&str> = lines.filter(|name| name.starts_with("waypost")).collect();
+        if tests.is_empty() {
+            wrong.push(format!("tests/promises.toml: no test holds promise {number}"));
+        }
+        for name in tests {
+            let (binary, path) = name.split_once(' ').unwrap_or((name, ""));
+            let folder =
+                binary.strip_prefix("waypost::").map_or("src".into(), |test| format!("tests/{test}"));
+            let function = format!("fn {}(", words_of(path));
+            let there = all.iter().any(|source| {
+                let rest = source.path.strip_prefix(&folder);
+                rest.is_some_and(|rest| rest.starts_with(['/', '.'])) && source.text.contains(&function)
+            });
+            if !there {
+                wrong.push(format!(
+                    "tests/promises.toml: promise {number} names {name}, which is not there; name what holds it now"
+                ));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+#[test]
+fn promises_md_tells_of_tests_that_are_there() {
+    if !root().join("PROMISES.md").exists() {
+        println!("NOT RUN: PROMISES.md was not written here yet; make promises does");
+        return;
+    }
+    let mut wrong = Vec::new();
+    let page = read("PROMISES.md");
+    let promises: Vec<&str> = page.split("\n## ").skip(1).filter(|part| !part.starts_with("All ")).collect();
+    if promises.len() != 10 {
+        wrong.push(format!("PROMISES.md: {} promises, and the design has ten", promises.len()));
+    }
+    for promise in promises {
+        let title = promise.lines().next().unwrap_or_default();
+        // `- words of a test · [tests/file.rs](tests/file.rs) · …`
+        let tests: Vec<(&str, &str)> = promise
+            .lines()
+            .filter_map(|line| line.strip_prefix("- ")?.split_once(" · ["))
+            .filter_map(|(words, rest)| Some((words, rest.split_once("](")?.0)))
+            .collect();
+        if tests.is_empty() {
+            wrong.push(format!("PROMISES.md: no test is told under {title:?}"));
+        }
+        for (words, path) in tests {
+            let function = format!("fn {}(", words.replace(' ', "_"));
+            let text = fs::read_to_string(root().join(path)).unwrap_or_default();
+            if !text.contains(&function) {
+                wrong.push(format!("PROMISES.md: {path} has no test {words:?}; run make promises"));
+            }
+        }
+    }
+    expect_none(&wrong);
 }

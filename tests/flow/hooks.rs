@@ -86,3 +86,30 @@ async fn a_body_over_the_limit_or_too_slow_is_refused_and_nothing_else() {
     router.quiet().await;
     router.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_webhook_only_allowed_headers_are_stored_and_never_its_target() {
+    let mut router = Router::start(&[("nothing.yaml", NOTHING)]).await;
+    let body = Booking::new(1).body.to_string();
+    for path in [format!("/hooks/tours/{TOKEN}"), format!("/hooks/tours?key={TOKEN}")] {
+        let request = router.request("POST", &path).body(body.clone());
+        let request =
+            request.header("content-type", "application/json").header("cookie", "session=private-1");
+        let answer =
+            request.header("authorization", "Bearer private-2").header("x-other", "private-3").send();
+        assert_eq!(answer.await.expect("an answer").status(), 200);
+    }
+    router.quiet().await;
+    let filter = waypost::ports::ListFilter { limit: 5, ..Default::default() };
+    let events = router.served().app.store.list_events(&filter).await.expect("events");
+    assert_eq!(events.len(), 2);
+    for event in events {
+        let (_, stored) = router.served().app.store.event(&event.id).await.expect("it").expect("an event");
+        let kept: serde_json::Value = serde_json::from_str(&stored.headers).expect("headers are JSON");
+        assert_eq!(kept["content-type"], "application/json");
+        for private in ["private", TOKEN, "cookie", "authorization", "x-other"] {
+            assert!(!stored.headers.contains(private), "{private}: {}", stored.headers);
+        }
+    }
+    router.stop().await;
+}

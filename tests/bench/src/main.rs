@@ -7,6 +7,7 @@
 //! * [`load`], [`mock_crm`], [`floor`]: the processes
 //! * [`child`], [`postgres`], [`peer`]: what is started, and how
 //! * [`run`], [`round`], [`figures`], [`report`]: what is measured, and what is told of it
+//! * [`promises`]: what the tests and these figures say of the design's promises, for `make promises`
 
 mod child;
 mod client;
@@ -19,6 +20,7 @@ mod payload;
 mod peer;
 mod postgres;
 mod procfs;
+mod promises;
 mod report;
 mod round;
 mod run;
@@ -44,6 +46,8 @@ enum Command {
     All(round::Args),
     /// One run of one program; prints what came of it as JSON
     One(OneArgs),
+    /// Writes PROMISES.md from the results of the tests and the last figures
+    Promises(promises::Args),
     #[command(hide = true)]
     Load(load::Args),
     #[command(hide = true)]
@@ -115,13 +119,14 @@ fn one(mut args: OneArgs) -> anyhow::Result<()> {
 
 fn run(command: Command) -> anyhow::Result<()> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
-    if !matches!(command, Command::All(_) | Command::One(_)) {
+    if !matches!(command, Command::All(_) | Command::One(_) | Command::Promises(_)) {
         // What the bench starts goes with it, however it ends.
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     }
     match command {
         Command::All(args) => round::all(args),
         Command::One(args) => one(args),
+        Command::Promises(args) => promises::write(&args),
         Command::Load(args) => runtime()?.block_on(load::run(args)),
         Command::MockCrm(args) => runtime()?.block_on(mock_crm::serve(args)),
         Command::Floor(args) => floor::serve(args),
@@ -129,10 +134,12 @@ fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let command = Cli::parse().command;
+    let failed = if matches!(command, Command::Promises(_)) { "The promises" } else { "This is no bench" };
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("This is no bench: {error:#}");
+            eprintln!("{failed}: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -138,7 +138,7 @@ fn noise_told(about: &About, samples: &Samples) -> Option<String> {
 }
 
 /// With as many digits as it deserves.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value.abs() < 10.0 {
         return format!("{value:.2}");
     }
