@@ -194,14 +194,7 @@ impl Runner {
                 continue;
             };
             let now = self.app.clock.now();
-            if let Err((error, back)) = self.delivery.settle(&active, std::mem::take(&mut answers), now).await
-            {
-                answers = back;
-                self.complain("write down answers", &error).await;
-                continue;
-            }
-            let now = self.app.clock.now();
-            match self.delivery.claim(&active, now, &think).await {
+            match self.delivery.turn(&active, std::mem::take(&mut answers), now, &think).await {
                 Ok(claimed) => {
                     let due_in = claimed.again_at.map(|at| (at - now).max(1) as u64);
                     let due_in = due_in.map_or(POLL, |ms| Duration::from_millis(ms).min(POLL));
@@ -217,9 +210,10 @@ impl Runner {
                         self.call(&mut calls, call).await;
                     }
                 }
-                Err(error) => {
-                    self.complain("claim runs", &error).await;
-                    wait = REST;
+                Err((error, back)) => {
+                    answers = back;
+                    self.complain("write down answers and claim runs", &error).await;
+                    wait = Duration::ZERO;
                 }
             }
         }

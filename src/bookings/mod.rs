@@ -22,8 +22,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction, which an ack on SQLite waits for.
-pub const BATCH_EVENTS_MAX: i64 = 32;
+/// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction, which deliveries wait for.
+pub const BATCH_EVENTS_MAX: i64 = 256;
 /// Bytes of bodies in one batch, so that a few huge bodies don't hold memory.
 const BATCH_BODY_BYTES_MAX: i64 = 8 << 20;
 /// How often an event may be in hand alone at a death of the process before it is put aside.

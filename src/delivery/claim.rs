@@ -14,7 +14,7 @@ use crate::ports::{
     AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, OutboundRequest, StoreError, Think, Written,
 };
 use crate::rules::Ruleset;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Rounds that runs of one claim may go on without a call (steps that had nothing to send).
@@ -27,6 +27,16 @@ struct Candidate {
     record: RecordKey,
 }
 
+/// What a claim is about to write, and the calls that may go out once it is written.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub writes: Vec<DeliveryWrite>,
+    pub ready: Vec<ReadyCall>,
+    /// Records that runs hold until all is written: what was decided from their links is written with it.
+    pub had: Vec<(RecordKey, RunId)>,
+    pub claimed: Claimed,
+}
+
 impl Delivery {
     /// Takes due runs of all connections that let calls through.
     pub async fn claim(
@@ -35,75 +45,91 @@ impl Delivery {
         now: Millis,
         think: &dyn Think,
     ) -> Result<Claimed, StoreError> {
-        let mut claimed = Claimed::default();
-        let mut inner = self.inner.lock().await;
-        self.load_gates(&mut inner, now).await?;
-        self.take_back_unsent(&mut inner, now).await?;
-        let due = self.store.due_connections().await?;
-        for (name, first_due) in due {
-            let of_one = self.claim_of_one(&mut inner, active, (&name, first_due), now, think, &mut claimed);
-            if let Err(error) = of_one.await {
-                inner.forget_unwritten();
-                if claimed.calls.is_empty() {
-                    return Err(error);
-                }
-                tracing::warn!(connection = name, error = %error, "runs could not be claimed; trying again");
-                // Calls of other connections are written as `sending` already: they go out.
-                break;
-            }
-        }
-        match self.remember(&mut inner).await {
-            Err(error) if claimed.calls.is_empty() => return Err(error),
-            Err(error) => {
-                tracing::warn!(error = %error, "the state of a connection could not be written down");
-            }
-            Ok(()) => {}
-        }
-        Ok(claimed)
+        self.turn(active, Vec::new(), now, think).await.map_err(|(error, _)| error)
     }
 
-    /// Takes due runs of one connection, if it lets calls through.
-    async fn claim_of_one(
+    /// Works out what due runs send. Nothing is written yet but for what people have stopped.
+    pub(super) async fn plan_claim(
         &self,
         inner: &mut Inner,
         active: &Arc<Ruleset>,
-        (name, first_due): (&str, Millis),
         now: Millis,
         think: &dyn Think,
-        claimed: &mut Claimed,
+        plan: &mut Plan,
     ) -> Result<(), StoreError> {
-        let connection = active.connections.get(name);
-        let limits = connection.map(|c| c.limits).unwrap_or_default();
-        // What a deleted connection keeps waiting is held, whatever its state was.
-        let pass = match connection {
-            Some(_) => inner.gate(name, now).pass(&limits, now),
-            None => Pass::Calls(CLAIM_RUNS_MAX),
-        };
-        let (room, due_by) = match pass {
-            Pass::Calls(_) if first_due > now => {
-                claimed.again_by(first_due);
-                return Ok(());
-            }
-            Pass::Calls(room) => (room.min(CLAIM_RUNS_MAX), Some(now)),
-            Pass::Probe => (1, None),
-            Pass::Not(at) => {
-                claimed.again_by(at);
-                return Ok(());
-            }
-            Pass::Closed => {
-                if inner.gate(name, now).stopped_by_people() {
-                    self.store.pause_runs(name, true, now, CHUNK).await?;
-                    claimed.more = true;
+        self.load_gates(inner, now).await?;
+        self.take_back_unsent(inner, now).await?;
+        let due = self.store.due_connections().await?;
+        for (name, first_due) in due {
+            let connection = active.connections.get(&name);
+            let limits = connection.map(|c| c.limits).unwrap_or_default();
+            // What a deleted connection keeps waiting is held, whatever its state was.
+            let pass = match connection {
+                Some(_) => inner.gate(&name, now).pass(&limits, now),
+                None => Pass::Calls(CLAIM_RUNS_MAX),
+            };
+            let (room, due_by) = match pass {
+                Pass::Calls(_) if first_due > now => {
+                    plan.claimed.again_by(first_due);
+                    continue;
                 }
-                return Ok(());
+                Pass::Calls(room) => (room.min(CLAIM_RUNS_MAX), Some(now)),
+                Pass::Probe => (1, None),
+                Pass::Not(at) => {
+                    plan.claimed.again_by(at);
+                    continue;
+                }
+                Pass::Closed => {
+                    if inner.gate(&name, now).stopped_by_people() {
+                        self.store.pause_runs(&name, true, now, CHUNK).await?;
+                        plan.claimed.more = true;
+                    }
+                    continue;
+                }
+            };
+            let taken = self.take_due(inner, &name, room, due_by).await?;
+            if taken.is_empty() {
+                continue;
             }
-        };
-        let taken = self.take_due(inner, name, room, due_by).await?;
-        if taken.is_empty() {
-            return Ok(());
+            plan.claimed.more |= taken.len() >= room && due_by.is_some();
+            self.claim_runs(inner, active, taken, now, think, plan).await?;
         }
-        claimed.more |= taken.len() >= room && due_by.is_some();
-        self.claim_runs(inner, active, taken, now, think, claimed).await
+        Ok(())
+    }
+
+    /// The plan is written: what was overtaken is given back, the other calls go out.
+    pub(super) fn claim_written(inner: &mut Inner, plan: Plan, written: &[Written]) -> Claimed {
+        let Plan { writes, ready, had, mut claimed } = plan;
+        for (record, run) in &had {
+            inner.free_record(record, run);
+        }
+        let overtaken: HashSet<_> = writes
+            .iter()
+            .zip(written)
+            .filter(|(_, written)| **written == Written::Overtaken)
+            .map(|(write, _)| write.run.id.clone())
+            .collect();
+        claimed.moved += writes.len() - ready.len();
+        for call in ready {
+            if overtaken.contains(&call.ticket.work.due.run.id) {
+                give_back(inner, &call.ticket);
+            } else {
+                inner.in_flight.insert(call.ticket.work.due.run.id.clone());
+                claimed.calls.push(call);
+            }
+        }
+        claimed
+    }
+
+    /// The plan is not written: its runs are as they were.
+    pub(super) fn claim_failed(inner: &mut Inner, plan: Plan) {
+        for (record, run) in &plan.had {
+            inner.free_record(record, run);
+        }
+        for call in plan.ready {
+            give_back(inner, &call.ticket);
+        }
+        inner.forget_unwritten();
     }
 
     /// Due runs of one connection that are not in hand yet.
@@ -129,10 +155,8 @@ impl Delivery {
         runs: Vec<DueRun>,
         now: Millis,
         think: &dyn Think,
-        claimed: &mut Claimed,
+        plan: &mut Plan,
     ) -> Result<(), StoreError> {
-        let mut writes = Vec::new();
-        let mut ready = Vec::new();
         let mut works = Vec::new();
         for due in runs {
             let pinned = match &due.run.ruleset {
@@ -153,48 +177,13 @@ impl Delivery {
         for taken in taken {
             match taken {
                 Ok(work) => going.push(work),
-                Err((due, Next::End(event, verdict))) => writes.push(end_of_row(&due, event, verdict, now)),
+                Err((due, Next::End(event, verdict))) => {
+                    plan.writes.push(end_of_row(&due, event, verdict, now));
+                }
                 Err((_, Next::Send(_))) => {}
             }
         }
-        let mut had = Vec::new();
-        let worked_out =
-            self.rounds(inner, active, going, now, think, (&mut writes, &mut ready, &mut had)).await;
-        let written = match worked_out {
-            Ok(()) if writes.is_empty() => Ok(Vec::new()),
-            Ok(()) => self.store.write_delivery(&writes).await,
-            Err(error) => Err(error),
-        };
-        for (record, run) in &had {
-            inner.free_record(record, run);
-        }
-        let written = match written {
-            Ok(written) => written,
-            Err(error) => {
-                // The database may have taken the begins all the same: the next claim looks.
-                inner.unsure |= !ready.is_empty();
-                for call in ready {
-                    give_back(inner, &call.ticket);
-                }
-                return Err(error);
-            }
-        };
-        let overtaken: Vec<_> = writes
-            .iter()
-            .zip(&written)
-            .filter(|(_, written)| **written == Written::Overtaken)
-            .map(|(write, _)| write.run.id.clone())
-            .collect();
-        claimed.moved += writes.len() - ready.len();
-        for call in ready {
-            if overtaken.contains(&call.ticket.work.due.run.id) {
-                give_back(inner, &call.ticket);
-            } else {
-                inner.in_flight.insert(call.ticket.work.due.run.id.clone());
-                claimed.calls.push(call);
-            }
-        }
-        Ok(())
+        self.rounds(inner, active, going, now, think, plan).await
     }
 
     /// Rounds until each run has a call, ended, or moved on.
@@ -205,24 +194,24 @@ impl Delivery {
         mut going: Vec<Work>,
         now: Millis,
         think: &dyn Think,
-        (writes, ready, had): (&mut Vec<DeliveryWrite>, &mut Vec<ReadyCall>, &mut Vec<(RecordKey, RunId)>),
+        plan: &mut Plan,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS_MAX {
             if going.is_empty() {
                 return Ok(());
             }
-            let round = self.round(inner, active, going, now, think, writes).await?;
+            let round = self.round(inner, active, going, now, think, &mut plan.writes).await?;
             going = round.go_on;
-            had.extend(round.had);
+            plan.had.extend(round.had);
             for (candidate, decision) in round.calls {
-                self.prepare(inner, active, candidate, decision, now, (writes, ready));
+                self.prepare(inner, active, candidate, decision, now, (&mut plan.writes, &mut plan.ready));
             }
         }
         // What has more steps without a call than that goes on with the next claim.
         for mut work in going {
             let mut write = end_of(&mut work, RunEvent::Later, None, now);
             write.run.next_at = Some(now);
-            writes.push(write);
+            plan.writes.push(write);
         }
         Ok(())
     }
@@ -482,6 +471,7 @@ impl Delivery {
                 moved_from,
                 former,
                 named,
+                gate_told: false,
                 work,
             },
         ));

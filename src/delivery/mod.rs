@@ -2,8 +2,9 @@
 //!
 //! Nothing here loops for ever, sleeps, spawns or asks the time. [`Delivery::claim`] takes due runs, maps them, writes the
 //! attempts as `sending` and gives the calls to make; [`Delivery::settle`] takes what came back and writes outcome,
-//! outputs, link and next state in one transaction. `runner` calls both, makes the calls in between, and calls
-//! [`Delivery::recover`] once at the start; the simulator does the same with a clock and a CRM of its own.
+//! outputs, link and next state in one transaction. [`Delivery::turn`] does both in one transaction. `runner` takes turns,
+//! makes the calls in between, and calls [`Delivery::recover`] once at the start; the simulator does the same with a clock
+//! and a CRM of its own.
 //!
 //! Invariant: a record (connection + object + key) is taken for one call and freed with its answer, never across tries or
 //! steps; so the hash and position of its link are compared while nobody else writes it.
@@ -75,6 +76,8 @@ pub struct Ticket {
     former: Vec<RecordKey>,
     /// Other records of the booking, with their ids in the CRM, that a call after the main one names.
     named: Vec<(RecordKey, String)>,
+    /// The connection's gate has learnt of the answer.
+    gate_told: bool,
 }
 
 impl Ticket {

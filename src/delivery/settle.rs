@@ -3,11 +3,12 @@
 use super::links::{id_text, link_key};
 use super::rows::{end_of, next_after_of};
 use super::schedule::{Failed, Next, look_up_after, next_try};
-use super::{Answered, Delivery, Inner, Settled, Ticket};
+use super::claim::Plan;
+use super::{Answered, Claimed, Delivery, Inner, Settled, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
 use crate::domain::{AttemptId, Millis, RunEvent, StepProgress, StepState, Verdict, VerdictCode};
 use crate::ports::{
-    Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Written,
+    Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Think, Written,
 };
 use crate::rules::Ruleset;
 use serde_json::json;
@@ -39,63 +40,97 @@ impl Delivery {
             return Ok(Settled::default());
         }
         let mut inner = self.inner.lock().await;
-        let mut settled = Settled::default();
-        let outcomes: Vec<Outcome> =
-            answers.iter().map(|answered| self.outcome(&inner, active, answered, now)).collect();
-        let writes: Vec<DeliveryWrite> = outcomes.iter().map(|outcome| outcome.write.clone()).collect();
-        let written = match self.store.write_delivery(&writes).await {
-            Ok(written) => written,
-            Err(error) => return Err((error, answers)),
-        };
-        let mut closed = Vec::new();
-        for (outcome, written) in outcomes.into_iter().zip(written) {
-            if written == Written::Overtaken {
-                tracing::warn!(run = %outcome.ticket.work.due.run.id, "a run was changed while its call was in flight");
-            }
-            let Outcome { class, alive, wait_ms, message, ticket, .. } = outcome;
-            let gate = inner.gate(&ticket.connection, now);
-            match class {
-                AnswerClass::Retry | AnswerClass::MaybeDone if !alive => {
-                    if gate.bad(now) {
-                        tracing::warn!(
-                            connection = ticket.connection,
-                            "calls are stopped after 5 failures in a row"
-                        );
-                    }
-                    settled.failed += 1;
-                }
-                AnswerClass::Throttle => {
-                    gate.throttled(wait_ms, now);
-                    settled.failed += 1;
-                }
-                AnswerClass::NeedsAuth => {
-                    gate.refused(&message, ticket.credential.clone(), now);
-                    settled.failed += 1;
-                }
-                _ => {
-                    if gate.good(now) {
-                        closed.push(ticket.connection.clone());
-                    }
-                    if class == AnswerClass::Done {
-                        settled.done += 1;
-                    } else {
-                        settled.failed += 1;
-                    }
-                }
-            }
-            inner.free(&ticket.records, &ticket.work.due.run.id);
+        let settling = self.settling(&mut inner, active, answers, now);
+        let (_, settled) = self.write_turn(&mut inner, settling, Plan::default(), now).await?;
+        Ok(settled)
+    }
+
+    /// Settles answers and takes due runs, all written by one transaction. The runs that these answers made due are taken
+    /// by the next turn. Where the store does not take it, the error comes back with the answers.
+    pub async fn turn(
+        &self,
+        active: &Arc<Ruleset>,
+        answers: Vec<Answered>,
+        now: Millis,
+        think: &dyn Think,
+    ) -> Result<Claimed, (StoreError, Vec<Answered>)> {
+        let mut inner = self.inner.lock().await;
+        let settling = self.settling(&mut inner, active, answers, now);
+        let mut plan = Plan::default();
+        if let Err(error) = self.plan_claim(&mut inner, active, now, think, &mut plan).await {
+            Self::claim_failed(&mut inner, plan);
+            self.write_turn(&mut inner, settling, Plan::default(), now).await?;
+            return Err((error, Vec::new()));
         }
-        if let Err(error) = self.remember(&mut inner).await {
+        let (claimed, _) = self.write_turn(&mut inner, settling, plan, now).await?;
+        Ok(claimed)
+    }
+
+    /// What the answers mean. The gates learn of them at once, each answer once, so that there is room for calls.
+    fn settling(
+        &self,
+        inner: &mut Inner,
+        active: &Arc<Ruleset>,
+        mut answers: Vec<Answered>,
+        now: Millis,
+    ) -> Answers {
+        let outcomes: Vec<Outcome> =
+            answers.iter().map(|answered| self.outcome(inner, active, answered, now)).collect();
+        let mut closed = Vec::new();
+        for (answered, outcome) in answers.iter_mut().zip(&outcomes) {
+            if !std::mem::replace(&mut answered.ticket.gate_told, true) {
+                tell_gate(inner, outcome, now, &mut closed);
+            }
+        }
+        Answers { answers, outcomes, closed }
+    }
+
+    async fn write_turn(
+        &self,
+        inner: &mut Inner,
+        settling: Answers,
+        mut plan: Plan,
+        now: Millis,
+    ) -> Result<(Claimed, Settled), (StoreError, Vec<Answered>)> {
+        let Answers { answers, outcomes, closed } = settling;
+        let settles = outcomes.len();
+        let mut writes: Vec<DeliveryWrite> = outcomes.iter().map(|outcome| outcome.write.clone()).collect();
+        writes.append(&mut plan.writes);
+        let written = self.store.write_delivery(&writes).await;
+        plan.writes = writes.split_off(settles);
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                // The database may have taken the begins all the same: the next claim looks.
+                inner.unsure |= !plan.ready.is_empty();
+                Self::claim_failed(inner, plan);
+                return Err((error, answers));
+            }
+        };
+        let mut settled = Settled::default();
+        for (outcome, written) in outcomes.iter().zip(&written) {
+            let run = &outcome.ticket.work.due.run.id;
+            if *written == Written::Overtaken {
+                tracing::warn!(%run, "a run was changed while its call was in flight");
+            }
+            if outcome.class == AnswerClass::Done {
+                settled.done += 1;
+            } else {
+                settled.failed += 1;
+            }
+            inner.free(&outcome.ticket.records, run);
+        }
+        let claimed = Self::claim_written(inner, plan, &written[settles..]);
+        if let Err(error) = self.remember(inner).await {
             tracing::warn!(error = %error, "the state of a connection could not be written down");
         }
-        drop(inner);
         for connection in closed {
             tracing::info!(connection, "it answers again: what waited goes out");
             if let Err(error) = self.hurry(&connection, now).await {
                 tracing::warn!(error = %error, "waiting runs could not be hurried");
             }
         }
-        Ok(settled)
+        Ok((claimed, settled))
     }
 
     /// Pure but for chance: the answer and the run's state so far give the write.
@@ -176,6 +211,36 @@ impl Delivery {
         self.store.write_delivery(&writes).await?;
         inner.unsure = false;
         Ok(())
+    }
+}
+
+/// Answers, understood.
+struct Answers {
+    answers: Vec<Answered>,
+    outcomes: Vec<Outcome>,
+    /// Connections that answer again.
+    closed: Vec<String>,
+}
+
+/// An answer says how its connection is.
+fn tell_gate(inner: &mut Inner, outcome: &Outcome, now: Millis, closed: &mut Vec<String>) {
+    let connection = &outcome.ticket.connection;
+    let gate = inner.gate(connection, now);
+    match outcome.class {
+        AnswerClass::Retry | AnswerClass::MaybeDone if !outcome.alive => {
+            if gate.bad(now) {
+                tracing::warn!(connection, "calls are stopped after 5 failures in a row");
+            }
+        }
+        AnswerClass::Throttle => {
+            gate.throttled(outcome.wait_ms, now);
+        }
+        AnswerClass::NeedsAuth => gate.refused(&outcome.message, outcome.ticket.credential.clone(), now),
+        _ => {
+            if gate.good(now) {
+                closed.push(connection.clone());
+            }
+        }
     }
 }
 

@@ -32,8 +32,8 @@ const CONNECT_TIMEOUTS_MS: [u64; 6] = [10_000, 5_000, 2_000, 1_000, 300, 100];
 /// Idle connections are dropped before most servers drop them, so that seldom one is found dead.
 const POOL_IDLE_MS: u64 = 30_000;
 
-/// Idle connections kept per host: about what a connection's `concurrency` is.
-const POOL_IDLE_PER_HOST_MAX: usize = 16;
+/// Idle connections kept per host: as many as calls may be in flight where a connection names no limit of its own.
+const POOL_IDLE_PER_HOST_MAX: usize = 64;
 
 /// Of this much memory at once is reserved for an answer that announces its length.
 const ANSWER_RESERVE_BYTES_MAX: usize = 64 * 1024;

@@ -104,19 +104,20 @@ impl SqlStore {
             return Ok(());
         }
         let mut session = self.write("apply the events").await?;
-        let open = mark_applied(&mut session, events).await?;
-        let mut left = open;
+        let mut left = not_applied_yet(&mut session, events).await?;
         // An event given twice in one batch is applied once.
-        let events: Vec<&AppliedEvent> = events.iter().filter(|event| left.remove(&event.position)).collect();
-        let changes: Vec<(Position, &NewChange)> = events
+        let open: Vec<&AppliedEvent> = events.iter().filter(|event| left.remove(&event.position)).collect();
+        let changes: Vec<(Position, &NewChange)> = open
             .iter()
             .flat_map(|event| event.changes.iter().map(|change| (event.position, change)))
             .collect();
         insert_changes(&mut session, &changes).await?;
-        write_bookings(&mut session, events.iter().flat_map(|event| &event.bookings)).await?;
-        let runs: Vec<&NewRun> = events.iter().flat_map(|event| &event.runs).collect();
+        write_bookings(&mut session, open.iter().flat_map(|event| &event.bookings)).await?;
+        let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
         plan(&mut session, &runs).await?;
-        session.commit().await
+        session.commit().await?;
+        self.note_applied(events.iter().map(|event| event.position));
+        Ok(())
     }
 
     pub(super) async fn plan(&self, runs: &[NewRun]) -> Result<(), StoreError> {
@@ -129,20 +130,24 @@ impl SqlStore {
     }
 }
 
-/// Marks those that are not applied yet, and gives their positions.
-async fn mark_applied(
+/// Which of them are not applied yet: they have no change. On Postgres they are taken off the list of unapplied ones here,
+/// on SQLite the journal does so later.
+async fn not_applied_yet(
     session: &mut Session,
     events: &[AppliedEvent],
 ) -> Result<HashSet<Position>, StoreError> {
-    let mut open = HashSet::new();
+    let mut open: HashSet<Position> = events.iter().map(|event| event.position).collect();
     for piece in sql::pieces(events) {
         let text = format!(
-            "UPDATE events SET applied = 1 WHERE applied = 0 AND position IN (VALUES {}) RETURNING position",
+            "SELECT position FROM changes WHERE position IN (VALUES {})",
             sql::rows(piece.len(), 1, 1)
         );
-        let bound = piece.iter().map(|event| Value::from(event.position)).collect();
-        for row in session.rows(text, bound).await? {
-            open.insert(row.int("position")?);
+        let bound: Vec<Value> = piece.iter().map(|event| Value::from(event.position)).collect();
+        for row in session.rows(text, bound.clone()).await? {
+            open.remove(&row.int("position")?);
+        }
+        if session.sees_the_journal() {
+            session.execute(super::events::applied_sql(piece.len()), bound).await?;
         }
     }
     Ok(open)

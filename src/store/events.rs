@@ -8,15 +8,32 @@ use crate::domain::Position;
 use crate::ports::{NewEvent, StoreError, StoredEvent};
 use std::collections::HashMap;
 
+/// An event is unapplied while it is listed as such and has no change: on SQLite the list is tidied a little later.
 pub(super) const UNAPPLIED_SIZES: &str = "
-SELECT position, body_bytes FROM events WHERE applied = 0 ORDER BY position LIMIT $1";
+SELECT u.position, u.body_bytes
+FROM   unapplied AS u
+WHERE  NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.position = u.position)
+ORDER BY u.position
+LIMIT  $1";
 
 pub(super) const UNAPPLIED: &str = "
-SELECT position, id, source, received_at, origin, crashes, headers, body
-FROM   events
-WHERE  applied = 0 AND position <= $1
-ORDER BY position
+SELECT e.position, e.id, e.source, e.received_at, e.origin, u.crashes, e.headers, e.body
+FROM   unapplied AS u
+JOIN   events AS e ON e.position = u.position
+WHERE  u.position <= $1
+AND    NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.position = u.position)
+ORDER BY u.position
 LIMIT  $2";
+
+/// Lists what was just appended: appends go one after the other, so nobody else's events are among these positions.
+const LIST_AS_UNAPPLIED: &str = "
+INSERT INTO unapplied (position, body_bytes)
+SELECT position, body_bytes FROM events WHERE position BETWEEN $1 AND $2";
+
+/// Takes applied events off the list.
+pub(super) fn applied_sql(count: usize) -> String {
+    format!("DELETE FROM unapplied WHERE position IN (VALUES {})", sql::rows(count, 1, 1))
+}
 
 impl SqlStore {
     pub(super) async fn append(&self, events: &[NewEvent]) -> Result<Vec<Position>, StoreError> {
@@ -46,6 +63,8 @@ impl SqlStore {
                 positions.insert(row.text("id")?, row.int("position")?);
             }
         }
+        let (first, last) = (positions.values().min().copied(), positions.values().max().copied());
+        session.execute(LIST_AS_UNAPPLIED, values![first, last]).await?;
         let in_order = events
             .iter()
             .map(|event| {
@@ -64,6 +83,7 @@ impl SqlStore {
         limit: i64,
         body_bytes_max: i64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.tidy_when_long().await?;
         let mut session = self.read("give the events to apply").await?;
         let sizes = session.rows(UNAPPLIED_SIZES, values![limit.max(0)]).await?;
         let Some(last) = last_that_fits(&sizes, body_bytes_max)? else { return Ok(Vec::new()) };
@@ -72,10 +92,10 @@ impl SqlStore {
     }
 
     pub(super) async fn crashed(&self, position: Position) -> Result<i64, StoreError> {
-        let mut session = self.write("count a crash").await?;
+        let mut session = self.write_journal("count a crash").await?;
         let row = session
             .row(
-                "UPDATE events SET crashes = crashes + 1 WHERE position = $1 RETURNING crashes",
+                "UPDATE unapplied SET crashes = crashes + 1 WHERE position = $1 RETURNING crashes",
                 values![position],
             )
             .await?;

@@ -109,9 +109,11 @@ impl SqlStore {
         let mut session = self.read("give the event").await?;
         let row = session
             .row(
-                "SELECT position, id, source, received_at, origin, crashes, body_bytes, headers, body
-                 FROM   events
-                 WHERE  id = $1",
+                "SELECT e.position, e.id, e.source, e.received_at, e.origin, COALESCE(u.crashes, 0) AS crashes,
+                        e.body_bytes, e.headers, e.body
+                 FROM   events AS e
+                 LEFT JOIN unapplied AS u ON u.position = e.position
+                 WHERE  e.id = $1",
                 values![id.as_str()],
             )
             .await?;
@@ -296,7 +298,8 @@ impl SqlStore {
         let totals = session
             .row(
                 "SELECT (SELECT COUNT(*) FROM events) AS events,
-                        (SELECT COUNT(*) FROM events WHERE applied = 0) AS unapplied,
+                        (SELECT COUNT(*) FROM unapplied AS u
+                         WHERE  NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.position = u.position)) AS unapplied,
                         (SELECT COUNT(*) FROM bookings) AS bookings",
                 Vec::new(),
             )

@@ -31,7 +31,7 @@ macro_rules! steps {
 }
 
 /// All migrations. Never edited once landed; only added to.
-const STEPS: &[Step] = steps![1 "0001_first", 2 "0002_position_of_pointers"];
+const STEPS: &[Step] = steps![1 "0001_first", 2 "0002_position_of_pointers", 3 "0003_list_of_unapplied"];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {
     let migrations = steps.iter().map(|step| {
@@ -90,6 +90,14 @@ pub(super) async fn migrate_sqlite(
     migrate_sqlite_by(STEPS, database, backups, node_lock).await
 }
 
+/// Takes the node's lock, where the caller does not hold it already.
+pub(super) async fn keep_nodes_away(node_lock: Option<&Path>) -> Result<Option<lock::NodeLock>, StoreError> {
+    match node_lock {
+        Some(file) => Ok(Some(lock::take(file, 1).await?.ok_or_else(node_is_older)?)),
+        None => Ok(None),
+    }
+}
+
 async fn migrate_sqlite_by(
     steps: &[Step],
     database: &SqliteDatabase,
@@ -102,9 +110,7 @@ async fn migrate_sqlite_by(
     drop(connection);
     let mut held = None;
     if let Some(version) = missing {
-        if let Some(file) = node_lock {
-            held = Some(lock::take(file, 1).await?.ok_or_else(node_is_older)?);
-        }
+        held = keep_nodes_away(node_lock).await?;
         std::fs::create_dir_all(backups).map_err(|error| database_error("make the backups folder", error))?;
         let file = free_name(backups, version);
         database.backup(&file).await?;
@@ -159,6 +165,7 @@ mod tests {
     use crate::store::lock;
     use crate::store::session::values;
     use crate::store::sqlite::SqliteDatabase;
+    use crate::store::sqlite_copy;
 
     const LATER: [Step; 2] = [
         Step { version: 1, name: STEPS[0].name, sqlite: STEPS[0].sqlite, postgres: STEPS[0].postgres },
@@ -169,10 +176,11 @@ mod tests {
     async fn a_backup_is_made_before_an_older_database_is_changed() {
         let folder = tempfile::tempdir().unwrap();
         let database = SqliteDatabase::open(&folder.path().join("waypost.db")).await.unwrap();
+        sqlite_copy::make_journal(&database.journal).await.unwrap();
         let backups = folder.path().join("backups");
         migrate_sqlite_by(&LATER[..1], &database, &backups, None).await.unwrap();
         assert!(!backups.exists(), "an empty database needs no backup");
-        let mut session = database.write("test", false).await.unwrap();
+        let mut session = database.truth.write("test", false).await.unwrap();
         session.execute("INSERT INTO facts (name, value) VALUES ($1, $2)", values!["a", "b"]).await.unwrap();
         session.commit().await.unwrap();
 
@@ -195,7 +203,7 @@ mod tests {
             std::fs::read_dir(&backups)
                 .unwrap()
                 .filter(|file| {
-                    file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|kind| kind == "db"))
+                    file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().starts_with("before-2.db"))
                 })
                 .count(),
             1

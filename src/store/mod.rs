@@ -5,8 +5,9 @@
 //! Promises: a method that returns `Ok` has committed, and fsynced; one that fails or is dropped half-way has done
 //! nothing; no value of a row gets into a log or an error. Called through `ports::Store` by all stages and faces.
 //!
-//! Invariant: writes go one after the other (by the gate on SQLite, by an advisory lock on Postgres), appends of events
-//! before all that wait. So a transaction may look first and write afterwards.
+//! Invariant: writes go one after the other (by the gate on SQLite, by an advisory lock on Postgres), so a transaction
+//! may look first and write afterwards. Appends of events wait for other appends only: on SQLite the journal is a file
+//! of its own, on Postgres they have a lock of their own.
 
 mod apply;
 mod delivery;
@@ -26,6 +27,8 @@ mod runs;
 mod session;
 mod sql;
 mod sqlite;
+mod sqlite_copy;
+mod sqlite_file;
 mod the_trait;
 
 pub use open::{OpenOptions, open, open_in_memory};
@@ -56,19 +59,42 @@ impl SqlStore {
         }
     }
 
-    /// A transaction that writes, when it is its turn.
+    /// A transaction that writes, when it is its turn. On SQLite to everything but the journal.
     async fn write(&self, doing: &'static str) -> Result<Session, StoreError> {
         match &self.database {
-            Database::Sqlite(database) => database.write(doing, false).await,
+            Database::Sqlite(database) => database.truth.write(doing, false).await,
             Database::Postgres(database) => database.write(doing, false).await,
         }
     }
 
-    /// A transaction that goes before all others that wait. For appending events only.
+    /// A transaction that appends to the journal, before all others that wait.
     async fn write_urgently(&self, doing: &'static str) -> Result<Session, StoreError> {
         match &self.database {
-            Database::Sqlite(database) => database.write(doing, true).await,
+            Database::Sqlite(database) => database.journal.write(doing, true).await,
             Database::Postgres(database) => database.write(doing, true).await,
+        }
+    }
+
+    /// A short transaction that writes to the journal when nobody appends.
+    async fn write_journal(&self, doing: &'static str) -> Result<Session, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.journal.write(doing, false).await,
+            Database::Postgres(database) => database.write(doing, false).await,
+        }
+    }
+
+    /// These events are applied.
+    fn note_applied(&self, positions: impl IntoIterator<Item = crate::domain::Position>) {
+        if let Database::Sqlite(database) = &self.database {
+            database.note_applied(positions);
+        }
+    }
+
+    /// Keeps the list of unapplied events short.
+    async fn tidy_when_long(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite(database) if database.many_applied() => database.tidy().await,
+            _ => Ok(()),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::lock;
 use super::postgres::PostgresDatabase;
 use super::session::database_error;
 use super::sqlite::SqliteDatabase;
-use super::{Database, SqlStore, migrations};
+use super::{Database, SqlStore, migrations, sqlite_copy};
 use crate::ports::{Store, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,7 +85,16 @@ async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
     };
     let database = SqliteDatabase::open(&folder.join(FILE)).await?;
     let backups = options.backup_dir.clone().unwrap_or_else(|| folder.join("backups"));
-    migrations::migrate_sqlite(&database, &backups, node.is_none().then_some(node_file.as_path())).await?;
+    let lock_node = node.is_none().then_some(node_file.as_path());
+    sqlite_copy::make_journal(&database.journal).await?;
+    migrations::migrate_sqlite(&database, &backups, lock_node).await?;
+    if sqlite_copy::has_events(&database).await? {
+        let _held = migrations::keep_nodes_away(lock_node).await?;
+        sqlite_copy::adopt_events(&database).await?;
+    }
+    if node.is_some() {
+        sqlite_copy::go_on_after_the_last(&database).await?;
+    }
     drop(schema);
     Ok(SqlStore { database: Database::Sqlite(database), _node: node })
 }
@@ -94,5 +103,9 @@ async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
 pub async fn open_in_memory() -> Result<Arc<dyn Store>, StoreError> {
     let database = SqliteDatabase::open_in_memory().await?;
     migrations::migrate_sqlite(&database, Path::new(""), None).await?;
+    let mut session = database.truth.write("make the journal", false).await?;
+    session.execute("DROP TABLE events", Vec::new()).await?;
+    session.commit().await?;
+    sqlite_copy::make_journal(&database.journal).await?;
     Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: None }))
 }

@@ -171,7 +171,7 @@ impl PostgresDatabase {
             .await?;
         let Some(row) = row else { return Ok(String::from("Postgres")) };
         let bytes = u64::try_from(row.int("bytes")?).unwrap_or(0);
-        Ok(format!("Postgres {}, {}", row.text("version")?, super::sqlite::size(bytes)))
+        Ok(format!("Postgres {}, {}", row.text("version")?, super::sqlite_copy::size(bytes)))
     }
 
     pub(super) async fn close(&self) {

@@ -177,6 +177,11 @@ impl Session {
         changed.map(|rows| rows as i64).map_err(|error| database_error(doing, error))
     }
 
+    /// Whether the journal's tables can be written in the same transaction.
+    pub(super) fn sees_the_journal(&self) -> bool {
+        matches!(self.line, Line::PostgresWrite(_))
+    }
+
     /// Ends the transaction; everything is on disk when it returns.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         let doing = self.doing;

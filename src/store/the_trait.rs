@@ -241,7 +241,10 @@ impl Store for SqlStore {
 
     async fn maintain(&self) -> Result<(), StoreError> {
         match &self.database {
-            Database::Sqlite(database) => database.checkpoint().await,
+            Database::Sqlite(database) => {
+                database.tidy().await?;
+                database.checkpoint().await
+            }
             Database::Postgres(database) => database.keep_node_lock().await,
         }
     }

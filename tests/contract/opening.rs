@@ -100,6 +100,56 @@ async fn a_backup_opens_and_holds_the_same() {
 }
 
 #[tokio::test]
+async fn a_restored_backup_has_its_events_and_goes_on_with_those_that_nothing_came_of() {
+    let place = Place::on_sqlite();
+    let store = place.open().await;
+    store.append_events(&[event("1", b"{}"), event("2", b"{}"), event("3", b"{}")]).await.unwrap();
+    store.apply_events(&[created("a", 1, vec![run("1", "a", 1)])]).await.unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    store.backup(&copy.path().join("waypost.db")).await.unwrap();
+    let restored = open(&OpenOptions::new(copy.path())).await.unwrap();
+    assert_eq!(
+        restored.list_events(&ListFilter::default()).await.unwrap(),
+        store.list_events(&ListFilter::default()).await.unwrap()
+    );
+    let open_ones: Vec<_> =
+        restored.unapplied_events(9, 99).await.unwrap().iter().map(|event| event.position).collect();
+    assert_eq!(open_ones, [2, 3]);
+    assert_eq!(restored.append_events(&[event("4", b"{}")]).await.unwrap(), [4]);
+    // Opened once more, nothing is moved twice.
+    restored.close().await;
+    let again = open(&OpenOptions::new(copy.path())).await.unwrap();
+    assert_eq!(again.counts().await.unwrap().events, 4);
+}
+
+#[tokio::test]
+async fn a_lost_journal_gives_no_position_a_second_time() {
+    let place = Place::on_sqlite();
+    let store = open(&exclusive(&place)).await.unwrap();
+    store.append_events(&[event("1", b"{}"), event("2", b"{}")]).await.unwrap();
+    store.apply_events(&[created("a", 1, vec![]), created("b", 2, vec![])]).await.unwrap();
+    store.close().await;
+    drop(store);
+    for name in ["events.db", "events.db-wal", "events.db-shm"] {
+        let _ = std::fs::remove_file(place.folder.path().join(name));
+    }
+    let store = open(&exclusive(&place)).await.unwrap();
+    assert_eq!(store.append_events(&[event("3", b"{}")]).await.unwrap(), [3]);
+    let unapplied = store.unapplied_events(9, 99).await.unwrap();
+    assert_eq!(unapplied.len(), 1, "it is not taken for one that is applied");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_stored_while_all_else_is_locked() {
+    let place = Place::on_sqlite();
+    let store = place.open().await;
+    let mut other: SqliteConnection = place.sqlite("waypost.db").await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    assert_eq!(store.append_events(&[event("1", b"{}")]).await.unwrap(), [1]);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_data_folder_that_cannot_be_written_is_an_error_and_not_a_hang() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("file");
@@ -126,7 +176,7 @@ async fn a_data_folder_that_cannot_be_written_is_an_error_and_not_a_hang() {
 async fn a_locked_database_is_an_error_and_not_a_hang() {
     let place = Place::on_sqlite();
     let store = place.open().await;
-    let mut other: SqliteConnection = place.sqlite().await;
+    let mut other: SqliteConnection = place.sqlite("events.db").await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let error = store.append_events(&[event("1", b"{}")]).await.unwrap_err();
     assert!(matches!(error, StoreError::Database { doing: "store the event", .. }), "{error:?}");
@@ -145,14 +195,14 @@ async fn the_write_ahead_log_is_emptied_into_the_file() {
     for n in 0..20 {
         store.append_events(&[event(&n.to_string(), &body)]).await.unwrap();
     }
-    let (file, log) = (bytes("waypost.db"), bytes("waypost.db-wal"));
+    let (file, log) = (bytes("events.db"), bytes("events.db-wal"));
     assert!(log > 1_000_000);
     store.maintain().await.unwrap();
-    assert!(bytes("waypost.db") > file + 900_000);
+    assert!(bytes("events.db") > file + 900_000);
     for n in 20..25 {
         store.append_events(&[event(&n.to_string(), &body)]).await.unwrap();
     }
-    assert_eq!(bytes("waypost.db-wal"), log, "the log is used again from its start");
+    assert_eq!(bytes("events.db-wal"), log, "the log is used again from its start");
 }
 
 #[tokio::test]

@@ -39,14 +39,14 @@ impl Place {
             let mut connection = database.connect().await;
             sqlx::query(statement).execute(&mut connection).await.unwrap();
         } else {
-            let mut connection = self.sqlite().await;
+            let mut connection = self.sqlite("waypost.db").await;
             sqlx::query(statement).execute(&mut connection).await.unwrap();
         }
     }
 
-    /// A connection of the test's own to the SQLite file.
-    pub async fn sqlite(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.folder.path().join("waypost.db")).connect().await.unwrap()
+    /// A connection of the test's own to a SQLite file.
+    pub async fn sqlite(&self, file: &str) -> SqliteConnection {
+        SqliteConnectOptions::new().filename(self.folder.path().join(file)).connect().await.unwrap()
     }
 
     pub async fn remove(self) {

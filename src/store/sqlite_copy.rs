@@ -1,0 +1,189 @@
+//! Copies of the whole: a backup is one file that has the journal's events inside; opening one that has them (a restored
+//! backup, or a database from before the journal had a file of its own) moves them into the journal.
+//! Promises that a copy is never older in its events than in what came of them, and that nothing is lost where the
+//! process is killed in the middle: events leave one file after they are on disk in the other.
+
+use super::session::{Session, database_error, values};
+use super::sqlite::SqliteDatabase;
+use super::sqlite_file::{SqliteFile, options, single};
+use crate::domain::Position;
+use crate::ports::StoreError;
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The journal's schema.
+pub(super) const SCHEMA: &str = include_str!("migrations/journal.sql");
+/// Columns of an event.
+const COLUMNS: &str = "position, id, source, received_at, origin, body_bytes, headers, body";
+/// Events moved by one transaction.
+const MOVE_EVENTS: i64 = 500;
+/// How long a copy waits for a lock.
+const BUSY: Duration = Duration::from_secs(20);
+
+/// Writes a whole copy to a file that must not be there yet.
+pub(super) async fn backup(database: &SqliteDatabase, target: &Path) -> Result<(), StoreError> {
+    let doing = "copy itself to a file";
+    if target.exists() {
+        return Err(StoreError::Unfit(format!(
+            "There is a file at {} already. Choose another name for the backup, or move that file away.",
+            target.display()
+        )));
+    }
+    let unfinished = beside(target, ".unfinished");
+    let Some(name) = unfinished.to_str() else {
+        return Err(StoreError::Unfit(format!(
+            "The name of the backup, {}, is not readable text. Choose another one.",
+            target.display()
+        )));
+    };
+    let _ = std::fs::remove_file(&unfinished);
+    let copied = copy(database, &unfinished, name).await.map_err(|error| database_error(doing, error));
+    let settled = copied.and_then(|()| {
+        std::fs::File::open(&unfinished)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| std::fs::rename(&unfinished, target))
+            .map_err(|error| database_error(doing, error))
+    });
+    if settled.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    settled
+}
+
+async fn copy(database: &SqliteDatabase, target: &Path, name: &str) -> Result<(), sqlx::Error> {
+    let (Some(truth), Some(journal)) = (&database.truth.path, &database.journal.path) else {
+        let mut connection = database.truth.writer.acquire().await?;
+        return sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *connection).await.map(|_| ());
+    };
+    let mut connection = single(truth, BUSY).await?;
+    let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut connection).await;
+    connection.close().await?;
+    copied?;
+    // The journal after the rest: what is not applied in the copy yet will be, when it is opened.
+    let mut connection = options(target)
+        .journal_mode(SqliteJournalMode::Off)
+        .synchronous(SqliteSynchronous::Off)
+        .busy_timeout(BUSY)
+        .connect()
+        .await?;
+    let attach = sqlx::query("ATTACH DATABASE $1 AS journal").bind(journal.to_string_lossy().into_owned());
+    connection.execute(attach).await?;
+    let events = format!(
+        "CREATE TABLE IF NOT EXISTS main.events (
+             position INTEGER PRIMARY KEY, id TEXT, source TEXT, received_at BIGINT, origin TEXT, body_bytes BIGINT,
+             headers TEXT, body BLOB);
+         INSERT OR IGNORE INTO main.events ({COLUMNS}) SELECT {COLUMNS} FROM journal.events ORDER BY position"
+    );
+    connection.execute(AssertSqlSafe(events)).await?;
+    connection.close().await
+}
+
+/// Whether `waypost.db` has events in it that belong into the journal.
+pub(super) async fn has_events(database: &SqliteDatabase) -> Result<bool, StoreError> {
+    let mut session = database.truth.write("look for events", false).await?;
+    let row = session
+        .row("SELECT 1 AS found FROM main.sqlite_master WHERE type = 'table' AND name = 'events'", vec![])
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Makes the journal's tables where they are not there yet.
+pub(super) async fn make_journal(journal: &SqliteFile) -> Result<(), StoreError> {
+    let failed = |error| database_error("make the journal", error);
+    let mut connection = journal.writer.acquire().await.map_err(failed)?;
+    connection.execute(SCHEMA).await.map(|_| ()).map_err(failed)
+}
+
+/// Moves events from `waypost.db` into the journal, and lists those as unapplied that nothing came of yet.
+pub(super) async fn adopt_events(database: &SqliteDatabase) -> Result<(), StoreError> {
+    let mut after: Position = 0;
+    let mut moved: i64 = 0;
+    loop {
+        let mut from = database.truth.write("move the events", false).await?;
+        let rows = from
+            .rows(
+                format!(
+                    "SELECT {COLUMNS},
+                            EXISTS (SELECT 1 FROM changes AS c WHERE c.position = e.position) AS applied
+                     FROM   main.events AS e WHERE position > $1 ORDER BY position LIMIT $2"
+                ),
+                values![after, MOVE_EVENTS],
+            )
+            .await?;
+        drop(from);
+        if rows.is_empty() {
+            break;
+        }
+        let mut into = database.journal.write("move the events", false).await?;
+        for row in &rows {
+            after = row.int("position")?;
+            let text = format!(
+                "INSERT INTO events ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
+            );
+            let bound = values![
+                after,
+                row.text("id")?,
+                row.text("source")?,
+                row.int("received_at")?,
+                row.text("origin")?,
+                row.int("body_bytes")?,
+                row.text("headers")?,
+                &row.blob("body")?[..],
+            ];
+            into.execute(text, bound).await?;
+            if !row.truth("applied")? {
+                let text = "INSERT INTO unapplied (position, body_bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+                into.execute(text, values![after, row.int("body_bytes")?]).await?;
+            }
+            moved += 1;
+        }
+        into.commit().await?;
+    }
+    if moved > 0 {
+        tracing::info!(moved, "events were moved into a file of their own, events.db");
+    }
+    let mut session = database.truth.write("move the events", false).await?;
+    session.execute("DROP TABLE main.events", vec![]).await?;
+    session.commit().await
+}
+
+/// A journal that was lost, or is older than what came of its events, must not give a position a second time: the event
+/// would be taken for one that is applied.
+pub(super) async fn go_on_after_the_last(database: &SqliteDatabase) -> Result<(), StoreError> {
+    let last = |row: Option<super::session::Row>| row.map_or(Ok(0), |row| row.int("last"));
+    let mut session: Session = database.truth.write("look for the last position", false).await?;
+    let applied =
+        last(session.row("SELECT COALESCE(MAX(position), 0) AS last FROM changes", vec![]).await?)?;
+    drop(session);
+    let mut session = database.journal.write("go on after the last position", false).await?;
+    let given = last(
+        session
+            .row("SELECT COALESCE(MAX(seq), 0) AS last FROM sqlite_sequence WHERE name = 'events'", vec![])
+            .await?,
+    )?;
+    if given >= applied {
+        return Ok(());
+    }
+    tracing::warn!(given, applied, "the journal, events.db, is older than what came of its events");
+    session.execute("DELETE FROM sqlite_sequence WHERE name = 'events'", vec![]).await?;
+    session.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', $1)", values![applied]).await?;
+    session.commit().await
+}
+
+/// The file with something added to its name.
+pub(super) fn beside(file: &Path, added: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(added);
+    PathBuf::from(name)
+}
+
+/// Bytes for people.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

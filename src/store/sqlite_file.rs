@@ -1,0 +1,173 @@
+//! One SQLite file with its writer: WAL with `synchronous=FULL`, whoever writes goes through the gate, and the
+//! write-ahead log (WAL) is emptied by connections of their own, so that no commit waits for that. Called by `sqlite`.
+
+use super::gate::{Gate, Permit};
+use super::session::{Line, Session, database_error};
+use super::sqlite_copy::beside;
+use crate::ports::StoreError;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a statement waits for another process's lock: longer than any transaction of ours.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long emptying the WAL may keep writers waiting for a slow reader: then it is left for the next time.
+const BUSY_CHECKPOINT: Duration = Duration::from_millis(5);
+/// How long a writer waits for its turn: as long as a lock and a slow disk may take, and then it is an error.
+pub(super) const TURN: Duration = Duration::from_secs(20);
+/// Prepared statements per connection: all sizes of all statements of the hot path.
+pub(super) const STATEMENTS_MAX: usize = 256;
+/// A WAL of this size is begun anew. It is read by every query, so a short one is a quick one.
+const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// What is left of the WAL file once it is empty.
+const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
+
+/// A file and who writes to it. Clones are the same.
+#[derive(Clone)]
+pub(super) struct SqliteFile {
+    /// `None`: in memory, for rehearsals.
+    pub path: Option<PathBuf>,
+    pub writer: SqlitePool,
+    gate: Gate,
+}
+
+/// What all connections to a file have in common.
+pub(super) fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(BUSY)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(false)
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
+        .pragma("trusted_schema", "OFF")
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .disable_statement_logging()
+}
+
+pub(super) fn pool(connections_max: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(TURN)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
+}
+
+impl SqliteFile {
+    /// Opens or makes it.
+    pub(super) async fn open(file: &Path) -> Result<Self, StoreError> {
+        let writer = pool(1)
+            .connect_with(options(file).create_if_missing(true))
+            .await
+            .map_err(|error| database_error("open", error))?;
+        Ok(Self { path: Some(file.to_owned()), writer, gate: Gate::default() })
+    }
+
+    /// Makes an empty one in memory: one connection, gone when dropped.
+    pub(super) async fn open_in_memory() -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .in_memory(true)
+            .statement_cache_capacity(STATEMENTS_MAX)
+            .disable_statement_logging();
+        let writer = pool(1)
+            .min_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(|error| database_error("open", error))?;
+        Ok(Self { path: None, writer, gate: Gate::default() })
+    }
+
+    /// Begins to write once it is our turn. `urgent` goes before all who wait.
+    pub(super) async fn write(&self, doing: &'static str, urgent: bool) -> Result<Session, StoreError> {
+        let permit = self.turn(doing, urgent).await?;
+        let transaction = match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if self.path.is_some() && is_of_the_connection(&error) => {
+                self.replace_the_writer().await;
+                self.writer.begin_with("BEGIN IMMEDIATE").await
+            }
+            begun => begun,
+        };
+        let transaction = transaction.map_err(|error| database_error(doing, error))?;
+        Ok(Session::new(Line::SqliteWrite(transaction, permit), doing))
+    }
+
+    /// Closes the writer's connection; the pool opens another one.
+    async fn replace_the_writer(&self) {
+        if let Ok(connection) = self.writer.acquire().await
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(error = %error, "the writer's connection could not be closed");
+        }
+    }
+
+    async fn turn(&self, doing: &'static str, urgent: bool) -> Result<Permit, StoreError> {
+        tokio::time::timeout(TURN, self.gate.enter(urgent))
+            .await
+            .map_err(|_| database_error(doing, "the writer was busy for 20 s"))
+    }
+
+    /// Moves what is in the WAL into the file, beside writers and readers. Where the WAL has grown over its bound, it is
+    /// then begun anew: what was written meanwhile is little, so writers hardly wait; and not at all where a reader is
+    /// slow (that is the next call's business).
+    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let failed = |error: sqlx::Error| database_error("empty its write-ahead log", error);
+        let mut connection =
+            single(path, BUSY_CHECKPOINT).await.map_err(|error| database_error("open", error))?;
+        let mut done = checkpoint(&mut connection, "PASSIVE").await;
+        if done.is_ok() && self.wal_bytes() > WAL_BYTES_MAX {
+            let _turn = self.turn("empty its write-ahead log", true).await?;
+            done = checkpoint(&mut connection, "RESTART").await;
+        }
+        let _ = connection.close().await;
+        done.map_err(failed)
+    }
+
+    /// Size of the WAL file.
+    pub(super) fn wal_bytes(&self) -> u64 {
+        self.path
+            .as_deref()
+            .and_then(|path| std::fs::metadata(beside(path, "-wal")).ok())
+            .map_or(0, |data| data.len())
+    }
+
+    /// Size of the file and its WAL.
+    pub(super) fn bytes(&self) -> u64 {
+        let file = self.path.as_deref().and_then(|path| std::fs::metadata(path).ok());
+        file.map_or(0, |data| data.len()) + self.wal_bytes()
+    }
+}
+
+/// Whether a transaction could not begin for what became of its connection, while another one may do. On a full disk
+/// SQLite itself rolls back, and sqlx goes on counting that transaction as open; and a connection that was opened while
+/// the folder was read-only stays so.
+fn is_of_the_connection(error: &sqlx::Error) -> bool {
+    const READ_ONLY: u32 = 8;
+    let code = |told: &dyn sqlx::error::DatabaseError| told.code()?.parse::<u32>().ok();
+    match error {
+        sqlx::Error::InvalidSavePointStatement => true,
+        sqlx::Error::Database(told) => code(&**told).is_some_and(|code| code & 0xff == READ_ONLY),
+        _ => false,
+    }
+}
+
+/// A connection outside the pools.
+pub(super) async fn single(file: &Path, busy: Duration) -> Result<SqliteConnection, sqlx::Error> {
+    options(file).busy_timeout(busy).create_if_missing(false).connect().await
+}
+
+async fn checkpoint(connection: &mut SqliteConnection, mode: &'static str) -> Result<(), sqlx::Error> {
+    let pragma = AssertSqlSafe(format!("PRAGMA wal_checkpoint({mode})"));
+    let row = sqlx::query(pragma).fetch_one(connection).await?;
+    let busy: i64 = row.try_get(0)?;
+    if busy != 0 {
+        tracing::debug!(mode, "the write-ahead log is still being read");
+    }
+    Ok(())
+}
