@@ -7,7 +7,9 @@ use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall};
 use crate::ingest::Batches;
 use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -35,7 +37,7 @@ pub struct Hints {
     pub deliver: Notify,
 }
 
-/// Computes beside the async threads.
+/// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
 pub struct BlockingThink {
     /// For deadlines.
     pub clock: Arc<dyn Clock>,
@@ -43,7 +45,7 @@ pub struct BlockingThink {
 
 impl Think for BlockingThink {
     fn run(&self, work: &mut dyn FnMut()) {
-        tokio::task::block_in_place(work);
+        work();
     }
 
     fn deadline(&self) -> Box<dyn Fn() -> bool> {
@@ -55,6 +57,15 @@ impl Think for BlockingThink {
 
 /// A part of what runs: goes on until the stop.
 type Part = fn(Arc<Runner>) -> BoxFuture<'static, ()>;
+
+/// Where a part runs.
+#[derive(Clone, Copy)]
+enum Thread {
+    /// On a thread of its own, since it computes.
+    Own,
+    /// Among the others.
+    Shared,
+}
 
 /// All that runs.
 pub struct Runner {
@@ -82,14 +93,14 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Part); 4] = [
-            ("deliver", |runner| Box::pin(runner.recover_and_deliver())),
-            ("apply", |runner| Box::pin(runner.apply())),
-            ("watch the rules", |runner| Box::pin(runner.watch_folder())),
-            ("keep up", |runner| Box::pin(runner.keep_up())),
+        let parts: [(&str, Thread, Part); 4] = [
+            ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
+            ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
+            ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
+            ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
         ];
-        for (name, part) in parts {
-            tasks.spawn(runner.clone().again_and_again(name, part));
+        for (name, thread, part) in parts {
+            tasks.spawn(runner.clone().again_and_again(name, thread, part));
         }
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
@@ -99,8 +110,17 @@ impl Runner {
     }
 
     /// A part that ends with a mistake begins anew: what it had in hand is taken up as after a crash.
-    async fn again_and_again(self: Arc<Self>, name: &'static str, part: Part) {
-        while let Err(error) = tokio::spawn(part(self.clone())).await {
+    async fn again_and_again(self: Arc<Self>, name: &'static str, thread: Thread, part: Part) {
+        loop {
+            let work = part(self.clone());
+            let ended = match thread {
+                Thread::Shared => tokio::spawn(work).await,
+                Thread::Own => {
+                    let handle = tokio::runtime::Handle::current();
+                    tokio::task::spawn_blocking(move || handle.block_on(work)).await
+                }
+            };
+            let Err(error) = ended else { return };
             tracing::error!(error = %error, part = name, "a part of Waypost ended with a mistake; it begins anew");
             tokio::time::sleep(REST).await;
         }
@@ -226,10 +246,10 @@ impl Runner {
         self.delivery.sent(&ticket, clock.now()).await;
         calls.spawn(async move {
             let began = clock.monotonic();
-            // In a task of its own: whatever comes up in it, the ticket comes back.
-            let sent = tokio::spawn(async move { outbound.send(request).await }).await;
-            let result = sent.unwrap_or_else(|error| {
-                tracing::error!(error = %error, "a call ended with a mistake");
+            // Whatever comes up in it, the ticket comes back.
+            let sent = AssertUnwindSafe(outbound.send(request)).catch_unwind().await;
+            let result = sent.unwrap_or_else(|_| {
+                tracing::error!("a call ended with a mistake");
                 Err(OutboundFailure::Unknown("a mistake of Waypost came up during the call".into()))
             });
             Answered { ticket, result, duration_ms: clock.monotonic() - began }

@@ -201,7 +201,7 @@ impl Applier {
         let mut applied = Vec::with_capacity(events.len());
         let mut to_look_up = Vec::new();
         think.run(&mut || {
-            for (event, reading) in events.iter().zip(&readings) {
+            for (event, reading) in events.iter().zip(&mut readings) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     with_deadline(think.deadline(), || {
                         self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
@@ -254,7 +254,7 @@ impl Applier {
         &self,
         ruleset: &Arc<Ruleset>,
         event: &StoredEvent,
-        reading: &Reading,
+        reading: &mut Reading,
         (states, doors): (&mut HashMap<BookingKey, State>, &doors::Known),
         now: Millis,
     ) -> (AppliedEvent, Vec<(i64, HashOfBooking)>) {
@@ -265,7 +265,7 @@ impl Applier {
             one.changes.push(plain_change(0, None, *kind, Some(note.clone()), now));
             return (one, pairs);
         }
-        for (ordinal, (key, told)) in reading.told.iter().enumerate() {
+        for (ordinal, (key, told)) in std::mem::take(&mut reading.told).into_iter().enumerate() {
             let ordinal = ordinal as i64;
             let key = match key {
                 Ok(key) => key,
@@ -274,18 +274,19 @@ impl Applier {
                         ordinal,
                         None,
                         ChangeKind::Refused,
-                        Some(refused.clone()),
+                        Some(refused),
                         now,
                     ));
                     continue;
                 }
             };
-            let (Some(state), Some(source)) = (states.get_mut(key), ruleset.sources.get(&event.source))
+            let (Some(state), Some(source)) = (states.get_mut(&key), ruleset.sources.get(&event.source))
             else {
                 continue;
             };
             let spec = source.connector.source.as_ref().and_then(|spec| spec.record(&told.kind));
             let Some(spec) = spec else { continue };
+            let (status, is_booking) = (told.status.clone(), told.kind == "booking");
             let compared = spec.compare(state.present.as_ref(), told);
             if !compared.kind.has_effect() {
                 let id = state.change.is_some().then(|| state.id.clone());
@@ -313,7 +314,7 @@ impl Applier {
                 key: key.clone(),
                 source: event.source.clone(),
                 change: reference,
-                status: told.status.clone(),
+                status: status.clone(),
                 view: view.clone(),
                 hash: compared.hash.clone(),
                 at: now,
@@ -321,7 +322,7 @@ impl Applier {
             let booking = Arc::new(compared.entity);
             let context = ChangeContext {
                 source: event.source.clone(),
-                doors: doors.of(key, &event.source),
+                doors: doors.of(&key, &event.source),
                 account: key.account.clone(),
                 kind: compared.kind,
                 paths: compared.paths,
@@ -331,14 +332,14 @@ impl Applier {
                 at: now,
                 event: event.id.to_string(),
             };
-            if told.kind == "booking" {
+            if is_booking {
                 let id = state.id.clone();
                 one.runs.extend(self.plan(ruleset, &context, &id, reference, now));
             }
             state.change = Some(reference);
             drop(context);
             let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
-            state.present = Some(Present { entity, hash: compared.hash, status: told.status.clone() });
+            state.present = Some(Present { entity, hash: compared.hash, status });
         }
         if one.changes.is_empty() {
             let note = "the body tells of nothing that its connector keeps".to_owned();

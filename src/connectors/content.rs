@@ -5,7 +5,6 @@ use super::pattern::{At, Pattern, key_text};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// So many paths are told of one change; a further one is `…`.
 const PATHS_MAX: usize = 50;
@@ -24,11 +23,13 @@ pub(super) struct Content {
 impl Content {
     /// SHA-256 over canonical JSON: keys sorted, noise left out, sets sorted by key, numbers by their digits.
     pub(super) fn hash(&self, entity: &Value) -> String {
-        let mut text = String::new();
+        let mut text = Vec::with_capacity(8 << 10);
         self.canonical(entity, &mut Vec::new(), &mut text);
         let mut hex = String::with_capacity(64);
-        for byte in Sha256::digest(text.as_bytes()) {
-            let _ = write!(hex, "{byte:02x}");
+        for byte in Sha256::digest(&text) {
+            for digit in [byte >> 4, byte & 15] {
+                hex.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+            }
         }
         hex
     }
@@ -70,43 +71,43 @@ impl Content {
         self.noise.iter().any(|pattern| pattern.matches(path))
     }
 
-    fn canonical<'v>(&self, value: &'v Value, path: &mut Vec<At<'v>>, out: &mut String) {
+    fn canonical<'v>(&self, value: &'v Value, path: &mut Vec<At<'v>>, out: &mut Vec<u8>) {
         match value {
             Value::Object(map) => {
-                let mut keys: Vec<&String> = map.keys().collect();
-                keys.sort_unstable();
-                out.push('{');
-                for key in keys {
+                let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+                entries.sort_unstable_by_key(|(key, _)| *key);
+                out.push(b'{');
+                for (key, inner) in entries {
                     path.push(At::Key(key));
                     if !self.is_noise(path) {
                         quote(key, out);
-                        out.push(':');
-                        self.canonical(&map[key], path, out);
-                        out.push(',');
+                        out.push(b':');
+                        self.canonical(inner, path, out);
+                        out.push(b',');
                     }
                     path.pop();
                 }
-                out.push('}');
+                out.push(b'}');
             }
             Value::Array(items) => {
                 let by_key = self.items_by_key(path, items);
-                out.push('[');
+                out.push(b'[');
                 path.push(At::Item);
                 let mut put = |item: &'v Value, path: &mut Vec<At<'v>>| {
                     self.canonical(item, path, out);
-                    out.push(',');
+                    out.push(b',');
                 };
                 match by_key {
                     Some(by_key) => by_key.into_values().for_each(|item| put(item, path)),
                     None => items.iter().for_each(|item| put(item, path)),
                 }
                 path.pop();
-                out.push(']');
+                out.push(b']');
             }
             Value::String(text) => quote(text, out),
-            Value::Number(number) => out.push_str(&number.to_string()),
-            Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-            Value::Null => out.push_str("null"),
+            Value::Number(number) => out.extend_from_slice(number.as_str().as_bytes()),
+            Value::Bool(truth) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
+            Value::Null => out.extend_from_slice(b"null"),
         }
     }
 
@@ -193,8 +194,9 @@ fn child(parent: &str, key: &str) -> String {
     }
 }
 
-fn quote(text: &str, out: &mut String) {
-    out.push_str(&Value::from(text).to_string());
+fn quote(text: &str, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(out, text);
 }
 
 #[cfg(test)]

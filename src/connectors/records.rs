@@ -147,16 +147,16 @@ impl RecordSpec {
     }
 
     /// Compares what was told with the present state.
-    pub fn compare(&self, present: Option<&Present>, told: &Told) -> Compared {
+    pub fn compare(&self, present: Option<&Present>, told: Told) -> Compared {
+        let Told { mut entity, status, .. } = told;
         let Some(present) = present else {
-            let states = States { present: None, told: (&told.entity, &told.status) };
+            let states = States { present: None, told: (&entity, &status) };
             let (kind, note) = self.kind_of(&states, ChangeKind::Created);
-            let hash = self.content.hash(&told.entity);
-            let entity = told.entity.clone();
+            let hash = self.content.hash(&entity);
             return Compared { kind, paths: Vec::new(), entity, hash, note, flag_if_known: false };
         };
-        let mut entity = told.entity.clone();
-        for shape in self.shapes.iter().filter(|shape| shape.fits(&told.entity)) {
+        let shapes: Vec<_> = self.shapes.iter().filter(|shape| shape.fits(&entity)).collect();
+        for shape in shapes {
             shape.keep(&self.content, &present.entity, &mut entity);
         }
         let hash = self.content.hash(&entity);
@@ -178,7 +178,7 @@ impl RecordSpec {
             return without_effect(ChangeKind::Unchanged, paths, None);
         }
         let states =
-            States { present: Some((&present.entity, &present.status)), told: (&entity, &told.status) };
+            States { present: Some((&present.entity, &present.status)), told: (&entity, &status) };
         let (kind, note) = self.kind_of(&states, ChangeKind::Updated);
         if !kind.has_effect() {
             return without_effect(kind, paths, note);

@@ -79,13 +79,11 @@ fn apply(bodies: impl IntoIterator<Item = Value>) -> Vec<Compared> {
     let mut done = Vec::new();
     for body in bodies {
         let told = read(&connector, json!({ "booking": body })).expect("it is readable").remove(0);
-        let compared = spec(&connector).compare(present.as_ref(), &told);
+        let status = told.status.clone();
+        let compared = spec(&connector).compare(present.as_ref(), told);
         if compared.kind.has_effect() {
-            present = Some(Present {
-                entity: compared.entity.clone(),
-                hash: compared.hash.clone(),
-                status: told.status,
-            });
+            present =
+                Some(Present { entity: compared.entity.clone(), hash: compared.hash.clone(), status });
         }
         done.push(compared);
     }

@@ -11,7 +11,7 @@ use crate::connectors::Which;
 use crate::domain::{Millis, RecordKey, RunEvent, RunId, StepState, Verdict, VerdictCode};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, OutboundRequest, StoreError, Think, Written,
+    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, LinksOf, OutboundRequest, StoreError, Think, Written,
 };
 use crate::rules::Ruleset;
 use std::collections::{HashMap, HashSet};
@@ -282,7 +282,12 @@ impl Delivery {
                 of_records.entry(link.key.record.clone()).or_default().push(link);
             }
         }
-        for candidate in candidates {
+        let wanted: Vec<Option<LinksOf>> =
+            candidates.iter().map(|candidate| links_wanted(candidate, &of_records)).collect();
+        let asked: Vec<LinksOf> = wanted.iter().flatten().cloned().collect();
+        let mut of_bookings = self.store.links_of_bookings(&asked).await?.into_iter();
+        for (candidate, wanted) in candidates.into_iter().zip(wanted) {
+            let of_booking = wanted.and_then(|_| of_bookings.next()).unwrap_or_default();
             let Candidate { mut work, sending, record } = candidate;
             if work.due.run.uncertain && self.superseded_by_newer(active, &work, &sending, &record).await? {
                 let text = "a newer change of this booking took over";
@@ -293,21 +298,7 @@ impl Delivery {
             }
             let of_record = of_records.get(&record).map_or(&[][..], Vec::as_slice);
             let own_key = link_key(&work, sending.step, &record);
-            let run = &work.due.run;
-            let points_here = of_record
-                .iter()
-                .filter(|link| link.key == own_key)
-                .any(|link| link.bookings.iter().any(|b| b.booking == run.booking && b.item == run.item));
-            // A booking that points here has not changed its key; one without key inputs never does. A call after the
-            // main one names other records of the booking.
-            let after = (work.steps[sending.step].calls_done > 0)
-                .then(|| next_after(&sending, work.steps[sending.step].calls_done))
-                .flatten();
-            let of_booking = if after.is_none() && (points_here || sending.action.key.is_empty()) {
-                Vec::new()
-            } else {
-                self.store.links_of_booking(&run.booking, &run.item, &run.connection).await?
-            };
+            let after = after_main(&work, &sending);
             let former = former_records(&work, sending.step, &record, &of_booking);
             let named = after.map_or_else(Vec::new, |after| named_records(&sending, after, &of_booking));
             let others: Vec<RecordKey> =
@@ -476,6 +467,32 @@ impl Delivery {
             },
         ));
     }
+}
+
+/// Which of the calls after the main one is next, where the main one is done.
+fn after_main(work: &Work, sending: &Sending) -> Option<usize> {
+    let calls_done = work.steps[sending.step].calls_done;
+    if calls_done > 0 { next_after(sending, calls_done) } else { None }
+}
+
+/// Whether the links of the candidate's booking must be known. A booking that points to this record has not changed its
+/// key; one without key inputs never does. A call after the main one names other records of the booking.
+fn links_wanted(candidate: &Candidate, of_records: &HashMap<RecordKey, Vec<LinkRow>>) -> Option<LinksOf> {
+    let Candidate { work, sending, record } = candidate;
+    let run = &work.due.run;
+    let own_key = link_key(work, sending.step, record);
+    let points_here = of_records
+        .get(record)
+        .into_iter()
+        .flatten()
+        .filter(|link| link.key == own_key)
+        .any(|link| link.bookings.iter().any(|b| b.booking == run.booking && b.item == run.item));
+    let needless = points_here || sending.action.key.is_empty();
+    (after_main(work, sending).is_some() || !needless).then(|| LinksOf {
+        booking: run.booking.clone(),
+        item: run.item.clone(),
+        connection: run.connection.clone(),
+    })
 }
 
 /// What a round gave.

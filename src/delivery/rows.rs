@@ -2,7 +2,7 @@
 
 use super::work::{Sending, Work};
 use crate::connectors::Which;
-use crate::domain::{Millis, RunEvent, RunState, Verdict, transition};
+use crate::domain::{Millis, RunEvent, RunState, StepProgress, Verdict, transition};
 use crate::ports::{DeliveryWrite, DueRun, LinkBooking, LinkRow, LinkWrite, RunRow, RunWrite};
 use serde_json::json;
 
@@ -16,8 +16,7 @@ pub(super) fn end_of(
     verdict: Option<Verdict>,
     now: Millis,
 ) -> DeliveryWrite {
-    let mut write = end_of_row(&work.due, event, verdict, now);
-    write.run.steps.clone_from(&work.steps);
+    let mut write = write_of(&work.due.run, work.steps.clone(), event, verdict, now);
     write.links = std::mem::take(&mut work.pending_links);
     write
 }
@@ -29,7 +28,17 @@ pub(super) fn end_of_row(
     verdict: Option<Verdict>,
     now: Millis,
 ) -> DeliveryWrite {
-    let row = &due.run;
+    write_of(&due.run, due.run.steps.clone(), event, verdict, now)
+}
+
+/// A run's row after an event, with these steps.
+pub(super) fn write_of(
+    row: &RunRow,
+    steps: Vec<StepProgress>,
+    event: RunEvent,
+    verdict: Option<Verdict>,
+    now: Millis,
+) -> DeliveryWrite {
     let from = if event == RunEvent::Begin || row.state != RunState::Working {
         row.state
     } else {
@@ -47,7 +56,7 @@ pub(super) fn end_of_row(
             next_at: None,
             connection: row.connection.clone(),
             ruleset: row.ruleset.clone(),
-            steps: row.steps.clone(),
+            steps,
             failures: row.failures,
             failing_since: row.failing_since,
             failing_stopped_ms: row.failing_stopped_ms,

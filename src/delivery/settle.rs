@@ -1,9 +1,10 @@
 //! What came back becomes outcome, outputs, link and the run's next state, in one transaction.
 
 use super::links::{id_text, link_key};
-use super::rows::{end_of, next_after_of};
+use super::rows::{next_after_of, write_of};
 use super::schedule::{Failed, Next, look_up_after, next_try};
 use super::claim::Plan;
+use super::work::mark_done;
 use super::{Answered, Claimed, Delivery, Inner, Settled, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
 use crate::domain::{AttemptId, Millis, RunEvent, StepProgress, StepState, Verdict, VerdictCode};
@@ -25,7 +26,6 @@ struct Outcome {
     alive: bool,
     wait_ms: Option<i64>,
     message: String,
-    ticket: Box<Ticket>,
 }
 
 impl Delivery {
@@ -74,15 +74,19 @@ impl Delivery {
         mut answers: Vec<Answered>,
         now: Millis,
     ) -> Answers {
-        let outcomes: Vec<Outcome> =
-            answers.iter().map(|answered| self.outcome(inner, active, answered, now)).collect();
         let mut closed = Vec::new();
-        for (answered, outcome) in answers.iter_mut().zip(&outcomes) {
+        let mut writes = Vec::with_capacity(answers.len());
+        let mut done = 0;
+        for answered in &mut answers {
+            let outcome = self.outcome(inner, active, answered, now);
             if !std::mem::replace(&mut answered.ticket.gate_told, true) {
-                tell_gate(inner, outcome, now, &mut closed);
+                tell_gate(inner, &answered.ticket, &outcome, now, &mut closed);
             }
+            done += usize::from(outcome.class == AnswerClass::Done);
+            writes.push(outcome.write);
         }
-        Answers { answers, outcomes, closed }
+        let settled = Settled { done, failed: answers.len() - done };
+        Answers { answers, writes, settled, closed }
     }
 
     async fn write_turn(
@@ -92,9 +96,8 @@ impl Delivery {
         mut plan: Plan,
         now: Millis,
     ) -> Result<(Claimed, Settled), (StoreError, Vec<Answered>)> {
-        let Answers { answers, outcomes, closed } = settling;
-        let settles = outcomes.len();
-        let mut writes: Vec<DeliveryWrite> = outcomes.iter().map(|outcome| outcome.write.clone()).collect();
+        let Answers { answers, mut writes, settled, closed } = settling;
+        let settles = writes.len();
         writes.append(&mut plan.writes);
         let written = self.store.write_delivery(&writes).await;
         plan.writes = writes.split_off(settles);
@@ -107,18 +110,12 @@ impl Delivery {
                 return Err((error, answers));
             }
         };
-        let mut settled = Settled::default();
-        for (outcome, written) in outcomes.iter().zip(&written) {
-            let run = &outcome.ticket.work.due.run.id;
+        for (answered, written) in answers.iter().zip(&written) {
+            let run = &answered.ticket.work.due.run.id;
             if *written == Written::Overtaken {
                 tracing::warn!(%run, "a run was changed while its call was in flight");
             }
-            if outcome.class == AnswerClass::Done {
-                settled.done += 1;
-            } else {
-                settled.failed += 1;
-            }
-            inner.free(&outcome.ticket.records, run);
+            inner.free(&answered.ticket.records, run);
         }
         let claimed = Self::claim_written(inner, plan, &written[settles..]);
         if let Err(error) = self.remember(inner).await {
@@ -135,7 +132,7 @@ impl Delivery {
 
     /// Pure but for chance: the answer and the run's state so far give the write.
     fn outcome(&self, inner: &Inner, active: &Arc<Ruleset>, answered: &Answered, now: Millis) -> Outcome {
-        let ticket = answered.ticket.clone();
+        let ticket = &answered.ticket;
         let connection = active
             .connections
             .get(&ticket.connection)
@@ -159,7 +156,7 @@ impl Delivery {
             .or_else(|| connection.map(|connection| connection.retry.clone()))
             .unwrap_or_default();
         let settling = Settling {
-            ticket: &ticket,
+            ticket,
             classified: &classified,
             schedule: &schedule,
             stopped_ms,
@@ -183,7 +180,6 @@ impl Delivery {
             alive: answered.result.as_ref().is_ok_and(|answer| answer.status < 500),
             wait_ms: classified.wait_ms,
             message: classified.message,
-            ticket,
         }
     }
 
@@ -217,14 +213,22 @@ impl Delivery {
 /// Answers, understood.
 struct Answers {
     answers: Vec<Answered>,
-    outcomes: Vec<Outcome>,
+    /// What each writes.
+    writes: Vec<DeliveryWrite>,
+    settled: Settled,
     /// Connections that answer again.
     closed: Vec<String>,
 }
 
 /// An answer says how its connection is.
-fn tell_gate(inner: &mut Inner, outcome: &Outcome, now: Millis, closed: &mut Vec<String>) {
-    let connection = &outcome.ticket.connection;
+fn tell_gate(
+    inner: &mut Inner,
+    ticket: &Ticket,
+    outcome: &Outcome,
+    now: Millis,
+    closed: &mut Vec<String>,
+) {
+    let connection = &ticket.connection;
     let gate = inner.gate(connection, now);
     match outcome.class {
         AnswerClass::Retry | AnswerClass::MaybeDone if !outcome.alive => {
@@ -235,7 +239,7 @@ fn tell_gate(inner: &mut Inner, outcome: &Outcome, now: Millis, closed: &mut Vec
         AnswerClass::Throttle => {
             gate.throttled(outcome.wait_ms, now);
         }
-        AnswerClass::NeedsAuth => gate.refused(&outcome.message, outcome.ticket.credential.clone(), now),
+        AnswerClass::NeedsAuth => gate.refused(&outcome.message, ticket.credential.clone(), now),
         _ => {
             if gate.good(now) {
                 closed.push(connection.clone());
@@ -311,8 +315,17 @@ impl Settling<'_> {
 
     /// The run's row after `event`, counted from the state that its begin wrote.
     fn row(&self, event: RunEvent, verdict: Option<Verdict>) -> DeliveryWrite {
-        let mut work = self.ticket.work.begun();
-        end_of(&mut work, event, verdict, self.now)
+        self.row_with(event, verdict, self.ticket.work.steps.clone())
+    }
+
+    fn row_with(
+        &self,
+        event: RunEvent,
+        verdict: Option<Verdict>,
+        steps: Vec<StepProgress>,
+    ) -> DeliveryWrite {
+        let begun = self.ticket.work.begun();
+        write_of(&begun, steps, event, verdict, self.now)
     }
 
     fn later(&self, at: Millis) -> DeliveryWrite {
@@ -343,18 +356,19 @@ impl Settling<'_> {
     /// The step is done; the run goes on with the next one, or is done.
     fn step_done(&self) -> DeliveryWrite {
         let ticket = self.ticket;
-        let mut work = ticket.work.begun();
-        let mut outputs = work.steps[ticket.step].outputs.clone();
+        let mut steps = ticket.work.steps.clone();
+        let step = &mut steps[ticket.step];
+        let mut outputs = std::mem::take(&mut step.outputs);
         outputs.extend(self.classified.outputs.clone());
-        work.steps[ticket.step].calls_done = 0;
-        work.step_done(ticket.step, outputs.clone(), None);
-        let more = work.steps.iter().any(|step| step.state == StepState::Waiting);
-        let event = if more { RunEvent::Later } else { RunEvent::Finish };
-        let mut write = end_of(&mut work, event, None, self.now);
-        write.run.next_at = more.then_some(self.now);
+        step.calls_done = 0;
+        mark_done(step, outputs.clone(), None);
+        let next = steps.iter().position(|step| step.state == StepState::Waiting);
+        let event = if next.is_some() { RunEvent::Later } else { RunEvent::Finish };
+        let mut write = self.row_with(event, None, steps);
+        write.run.next_at = next.map(|_| self.now);
         forgive(&mut write.run);
-        if let Some(next) = work.steps.iter().position(|step| step.state == StepState::Waiting) {
-            write.run.connection.clone_from(&work.rule.steps[next].connection);
+        if let Some(next) = next {
+            write.run.connection.clone_from(&ticket.work.rule.steps[next].connection);
         }
         write.links = self.links(Some(&ticket.hash), &outputs);
         write

@@ -2,7 +2,7 @@
 
 use crate::connectors::{Action, CallContext, Connection};
 use crate::domain::{RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
-use crate::ports::{DueRun, LinkWrite};
+use crate::ports::{DueRun, LinkWrite, RunRow};
 use crate::rules::{ChangeContext, MapError, Mapped, Rule, Ruleset, RunContext, StepMapping};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -145,22 +145,17 @@ impl Work {
         Next::End(RunEvent::Skip, Some(Verdict::new(VerdictCode::NothingToSend, text)))
     }
 
-    /// The same run as its begin wrote it: working, one revision on.
-    pub fn begun(&self) -> Self {
-        let mut work = self.clone();
-        work.due.run.state = RunState::Working;
-        work.due.run.revision += 1;
-        work
+    /// The run's row as its begin wrote it: working, one revision on.
+    pub fn begun(&self) -> RunRow {
+        let mut run = self.due.run.clone();
+        run.state = RunState::Working;
+        run.revision += 1;
+        run
     }
 
     /// A step is done.
     pub fn step_done(&mut self, index: usize, outputs: BTreeMap<String, Value>, verdict: Option<Verdict>) {
-        let step = &mut self.steps[index];
-        step.state = StepState::Done;
-        step.outputs = outputs;
-        step.verdict = verdict;
-        step.known_id = None;
-        step.started_over = false;
+        mark_done(&mut self.steps[index], outputs, verdict);
         self.tell_outputs();
     }
 
@@ -212,6 +207,19 @@ impl Work {
     pub fn connection_now<'r>(&self, step: usize, active: &'r Arc<Ruleset>) -> Option<&'r Arc<Connection>> {
         active.connections.get(&self.rule.steps[step].connection)
     }
+}
+
+/// A step is done.
+pub(super) fn mark_done(
+    step: &mut StepProgress,
+    outputs: BTreeMap<String, Value>,
+    verdict: Option<Verdict>,
+) {
+    step.state = StepState::Done;
+    step.outputs = outputs;
+    step.verdict = verdict;
+    step.known_id = None;
+    step.started_over = false;
 }
 
 /// The rule of a run: by its name, or the one that says that it had this name before.
@@ -313,9 +321,9 @@ pub(super) fn explain_context(due: &DueRun, ruleset: &Arc<Ruleset>) -> Result<Ru
 pub(super) fn hash_of(uses: &str, fields: &Map<String, Value>) -> String {
     let mut hasher = Sha256::new();
     hasher.update(uses.as_bytes());
-    let mut text = String::new();
-    canonical(&Value::Object(fields.clone()), &mut text);
-    hasher.update(text.as_bytes());
+    let mut text = Vec::new();
+    canonical_map(fields, &mut text);
+    hasher.update(&text);
     hasher.finalize().iter().take(16).fold(String::new(), |mut hex, byte| {
         use std::fmt::Write as _;
         let _ = write!(hex, "{byte:02x}");
@@ -323,29 +331,34 @@ pub(super) fn hash_of(uses: &str, fields: &Map<String, Value>) -> String {
     })
 }
 
-fn canonical(value: &Value, text: &mut String) {
+fn canonical_map(map: &Map<String, Value>, text: &mut Vec<u8>) {
+    let mut keys: Vec<_> = map.iter().collect();
+    keys.sort_by_key(|(key, _)| *key);
+    text.push(b'{');
+    for (key, value) in keys {
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut *text, key);
+        text.push(b':');
+        canonical(value, text);
+        text.push(b',');
+    }
+    text.push(b'}');
+}
+
+fn canonical(value: &Value, text: &mut Vec<u8>) {
     match value {
-        Value::Object(map) => {
-            let mut keys: Vec<_> = map.iter().collect();
-            keys.sort_by_key(|(key, _)| *key);
-            text.push('{');
-            for (key, value) in keys {
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                canonical(value, text);
-                text.push(',');
-            }
-            text.push('}');
-        }
+        Value::Object(map) => canonical_map(map, text),
         Value::Array(items) => {
-            text.push('[');
+            text.push(b'[');
             for item in items {
                 canonical(item, text);
-                text.push(',');
+                text.push(b',');
             }
-            text.push(']');
+            text.push(b']');
         }
-        other => text.push_str(&other.to_string()),
+        other => {
+            let _ = serde_json::to_writer(&mut *text, other);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, LinkRow, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
+    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
     SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,
 };
 use crate::domain::{
@@ -88,13 +88,8 @@ pub trait Store: Send + Sync {
     async fn run_with_context(&self, id: &RunId) -> Result<Option<DueRun>, StoreError>;
     /// Links of these records, all rules and steps, with pointers.
     async fn links_of_records(&self, records: &[RecordKey]) -> Result<Vec<LinkRow>, StoreError>;
-    /// Links that this booking (+ item) points to, in one connection and account.
-    async fn links_of_booking(
-        &self,
-        booking: &BookingId,
-        item: &str,
-        connection: &str,
-    ) -> Result<Vec<LinkRow>, StoreError>;
+    /// The links that each of these bookings (+ item) points to in a connection, in the order asked for.
+    async fn links_of_bookings(&self, wanted: &[LinksOf]) -> Result<Vec<Vec<LinkRow>>, StoreError>;
     /// Writes runs, attempts and links, all in one transaction, in the order given; each single write takes effect whole
     /// or (overtaken: its run has another revision) not at all. Where a run stops blocking its lane, the lane's next
     /// waiting run becomes due at that write's `at`.

@@ -308,6 +308,17 @@ pub struct AttemptEnd {
     pub at: Millis,
 }
 
+/// Whose links are asked for: a booking (+ item) in a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinksOf {
+    /// The booking.
+    pub booking: BookingId,
+    /// Key of the item, else empty.
+    pub item: String,
+    /// The connection.
+    pub connection: String,
+}
+
 /// A link, with the bookings that point to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkRow {

@@ -187,8 +187,10 @@ async fn deliver_group(
             continue;
         };
         // A run in a call holds its lane as it is; anything else may move it.
-        if write.run.state != RunState::Working {
-            touched.add(lane.clone(), write.run.at);
+        match write.run.state {
+            RunState::Working => {}
+            state if state.blocks_lane() => touched.add_waiting(lane.clone(), write.run.at),
+            _ => touched.add(lane.clone(), write.run.at),
         }
         if matches!(write.run.state, RunState::Waiting | RunState::Paused) {
             later.add(lane.clone(), write.run.at);

@@ -6,7 +6,6 @@ use super::session::{Row, values};
 use super::sql;
 use crate::domain::Position;
 use crate::ports::{NewEvent, StoreError, StoredEvent};
-use std::collections::HashMap;
 
 /// An event is unapplied while it is listed as such and has no change: on SQLite the list is tidied a little later.
 pub(super) const UNAPPLIED_SIZES: &str = "
@@ -41,11 +40,11 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         let mut session = self.write_urgently("store the event").await?;
-        let mut positions: HashMap<String, Position> = HashMap::with_capacity(events.len());
-        for piece in sql::pieces(events) {
+        let mut positions = Vec::with_capacity(events.len());
+        for piece in sql::few_pieces(events) {
             let text = format!(
                 "INSERT INTO events (id, source, received_at, origin, body_bytes, headers, body)
-                 VALUES {} RETURNING position, id",
+                 VALUES {}",
                 sql::rows(piece.len(), 7, 1)
             );
             let bound = piece.iter().flat_map(|event| {
@@ -59,23 +58,13 @@ impl SqlStore {
                     &event.body[..],
                 ]
             });
-            for row in session.rows(text, bound.collect()).await? {
-                positions.insert(row.text("id")?, row.int("position")?);
-            }
+            let ids: Vec<&str> = piece.iter().map(|event| event.id.as_str()).collect();
+            positions.extend(session.insert_in_order(text, bound.collect(), &ids).await?);
         }
-        let (first, last) = (positions.values().min().copied(), positions.values().max().copied());
+        let (first, last) = (positions.iter().min().copied(), positions.iter().max().copied());
         session.execute(LIST_AS_UNAPPLIED, values![first, last]).await?;
-        let in_order = events
-            .iter()
-            .map(|event| {
-                positions.get(event.id.as_str()).copied().ok_or_else(|| StoreError::Corrupt {
-                    what: String::from("event"),
-                    why: String::from("the database gave it no position"),
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         session.commit().await?;
-        Ok(in_order)
+        Ok(positions)
     }
 
     pub(super) async fn unapplied(

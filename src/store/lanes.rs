@@ -9,18 +9,30 @@ use super::session::{Session, Value, values};
 use super::sql;
 use crate::domain::Millis;
 use crate::ports::StoreError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The sentence of a superseded run.
 pub(super) const SUPERSEDED: &str = "A newer change of the booking took over.";
 
 /// Lanes that a transaction touched, each with the time at which its next run becomes due.
 #[derive(Default)]
-pub(super) struct Touched(BTreeMap<String, Millis>);
+pub(super) struct Touched {
+    lanes: BTreeMap<String, Millis>,
+    /// Those in which a run waits (again): it may stand before one that has a time.
+    waits: BTreeSet<String>,
+}
 
 impl Touched {
+    /// A run of the lane ended.
     pub(super) fn add(&mut self, lane: impl Into<String>, at: Millis) {
-        self.0.insert(lane.into(), at);
+        self.lanes.insert(lane.into(), at);
+    }
+
+    /// A run of the lane waits, or is paused.
+    pub(super) fn add_waiting(&mut self, lane: impl Into<String>, at: Millis) {
+        let lane = lane.into();
+        self.waits.insert(lane.clone());
+        self.lanes.insert(lane, at);
     }
 }
 
@@ -89,11 +101,14 @@ pub(super) async fn take_over(session: &mut Session, later: &Touched) -> Result<
 
 /// Brings the touched lanes in order: takes the time from those that are not first, gives one to those that are.
 pub(super) async fn settle(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {
-    let lanes: Vec<(&String, &Millis)> = touched.0.iter().collect();
-    for piece in sql::pieces(&lanes) {
-        let names = piece.iter().map(|(lane, _)| Value::from(*lane)).collect();
+    let waits: Vec<&String> = touched.waits.iter().collect();
+    for piece in sql::pieces(&waits) {
+        let names = piece.iter().map(|lane| Value::from(*lane)).collect();
         let rows = sql::rows(piece.len(), 1, 1);
         session.execute(format!("WITH touched (lane) AS (VALUES {rows}){UNTIME}"), names).await?;
+    }
+    let lanes: Vec<(&String, &Millis)> = touched.lanes.iter().collect();
+    for piece in sql::pieces(&lanes) {
         let pairs = piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect();
         let rows = sql::rows(piece.len(), 2, 1);
         session.execute(format!("WITH touched (lane, at) AS (VALUES {rows}){RELEASE}"), pairs).await?;

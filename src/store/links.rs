@@ -3,11 +3,11 @@
 
 use super::SqlStore;
 use super::rows::{self, to_json};
-use super::session::{Session, Value, values};
+use super::session::{Row, Session, Value, values};
 use super::sql;
 use crate::domain::{BookingId, LinkKey, Millis, RecordKey};
-use crate::ports::{LinkBooking, LinkRow, LinkWrite, StoreError};
-use std::collections::{BTreeMap, HashSet};
+use crate::ports::{LinkBooking, LinkRow, LinkWrite, LinksOf, StoreError};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Columns of a link, for `links AS l`.
 const LINK_COLUMNS: &str =
@@ -31,13 +31,19 @@ pub(super) fn links_sql(count: usize) -> String {
     )
 }
 
-pub(super) fn links_of_booking_sql() -> String {
+pub(super) fn links_of_bookings_sql(count: usize) -> String {
     format!(
-            "SELECT {LINK_COLUMNS}, {POINTER_COLUMNS}
-             FROM   (SELECT * FROM link_bookings AS q
-                     WHERE  q.booking = $1 AND q.item = $2 AND q.connection = $3) AS m
+            "WITH wanted (booking, item, connection) AS (VALUES {}),
+                  m AS (SELECT q.booking AS of_booking, q.item AS of_item, q.connection, q.account, q.object, q.key,
+                               q.rule, q.step
+                        FROM   wanted AS w
+                        JOIN   link_bookings AS q ON q.booking = w.booking AND q.item = w.item
+                                                 AND q.connection = w.connection)
+             SELECT m.of_booking, m.of_item, {LINK_COLUMNS}, {POINTER_COLUMNS}
+             FROM   m
              JOIN   links AS l ON l.connection = m.connection AND l.account = m.account AND l.object = m.object
-                              AND l.key = m.key AND l.rule = m.rule AND l.step = m.step{WITH_POINTERS}"
+                              AND l.key = m.key AND l.rule = m.rule AND l.step = m.step{WITH_POINTERS}",
+            sql::rows(count, 3, 1)
         )
 }
 
@@ -53,18 +59,32 @@ impl SqlStore {
         Ok(found.into_values().collect())
     }
 
-    pub(super) async fn find_links_of_booking(
+    pub(super) async fn find_links_of_bookings(
         &self,
-        booking: &BookingId,
-        item: &str,
-        connection: &str,
-    ) -> Result<Vec<LinkRow>, StoreError> {
-        let mut session = self.read("give the links of a booking").await?;
-        let text = links_of_booking_sql();
-        let rows = session.rows(text, values![booking.as_str(), item, connection]).await?;
-        let mut found = BTreeMap::new();
-        collect(&mut found, &rows)?;
-        Ok(found.into_values().collect())
+        wanted: &[LinksOf],
+    ) -> Result<Vec<Vec<LinkRow>>, StoreError> {
+        let mut found: HashMap<(String, String, String), Vec<Row>> = HashMap::new();
+        if !wanted.is_empty() {
+            let mut session = self.read("give the links of bookings").await?;
+            for piece in sql::pieces(wanted) {
+                let text = links_of_bookings_sql(piece.len());
+                let bound =
+                    piece.iter().flat_map(|of| values![of.booking.as_str(), &of.item, &of.connection]);
+                for row in session.rows(text, bound.collect()).await? {
+                    let of = (row.text("of_booking")?, row.text("of_item")?, row.text("connection")?);
+                    found.entry(of).or_default().push(row);
+                }
+            }
+        }
+        wanted
+            .iter()
+            .map(|of| {
+                let of = (of.booking.to_string(), of.item.clone(), of.connection.clone());
+                let mut links = BTreeMap::new();
+                collect(&mut links, found.get(&of).map_or(&[][..], Vec::as_slice))?;
+                Ok(links.into_values().collect())
+            })
+            .collect()
     }
 
     pub(super) async fn carry_links_over(

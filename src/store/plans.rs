@@ -38,7 +38,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("mending lanes", lanes::MEND.to_owned(), values![1_i64]),
         ("attempts in flight", delivery::lost_sql("a.node = $1"), values!["node"]),
         ("links of a record", links::links_sql(1), record),
-        ("links of a booking", links::links_of_booking_sql(), values!["booking", "", "crm"]),
+        ("links of a booking", links::links_of_bookings_sql(1), values!["booking", "", "crm"]),
         ("hurrying", runs::HURRY.to_owned(), values!["crm", 1_i64, 100_i64]),
         ("pausing", runs::pause_sql(true), values!["crm", 1_i64, 100_i64]),
         ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),

@@ -52,7 +52,7 @@ impl SqlStore {
         if !pause {
             let mut touched = Touched::default();
             for row in lanes {
-                touched.add(row.text("lane")?, now);
+                touched.add_waiting(row.text("lane")?, now);
             }
             lanes::settle(&mut session, &touched).await?;
         }
@@ -143,7 +143,7 @@ async fn retry_piece(
          RETURNING id, lane"
     );
     for row in session.rows(text, bound).await? {
-        touched.add(row.text("lane")?, now);
+        touched.add_waiting(row.text("lane")?, now);
         taken.push(RunId::new(row.text("id")?));
     }
     Ok(())

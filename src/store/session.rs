@@ -9,6 +9,7 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// A value to bind. Nulls have a type too, since Postgres asks for it.
 #[derive(Clone)]
@@ -177,6 +178,38 @@ impl Session {
         changed.map(|rows| rows as i64).map_err(|error| database_error(doing, error))
     }
 
+    /// Inserts rows into `events` and gives the position of each, in their order. SQLite counts them up one by one within a
+    /// statement, so the last one tells all; Postgres tells each, in an order that it does not promise.
+    pub(super) async fn insert_in_order(
+        &mut self,
+        sql: String,
+        values: Vec<Value>,
+        ids: &[&str],
+    ) -> Result<Vec<i64>, StoreError> {
+        let doing = self.doing;
+        if let Line::SqliteWrite(transaction, _) = &mut self.line {
+            let arguments = sqlite_arguments(values).map_err(|error| database_error(doing, error))?;
+            let done = sqlx::query_with(AssertSqlSafe(unnumbered(sql.into())), arguments)
+                .execute(&mut **transaction)
+                .await
+                .map_err(|error| database_error(doing, error))?;
+            let last = done.last_insert_rowid();
+            return Ok((last + 1 - ids.len() as i64..=last).collect());
+        }
+        let mut positions = HashMap::with_capacity(ids.len());
+        for row in self.rows(sql + " RETURNING position, id", values).await? {
+            positions.insert(row.text("id")?, row.int("position")?);
+        }
+        ids.iter()
+            .map(|id| {
+                positions.get(*id).copied().ok_or_else(|| StoreError::Corrupt {
+                    what: String::from("event"),
+                    why: String::from("the database gave it no position"),
+                })
+            })
+            .collect()
+    }
+
     /// Whether the journal's tables can be written in the same transaction.
     pub(super) fn sees_the_journal(&self) -> bool {
         matches!(self.line, Line::PostgresWrite(_))
@@ -229,13 +262,34 @@ fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
 }
 
+/// `?` for `$1`, `$2`, …, where each stands once and in order: SQLite looks a numbered one up by walking through all
+/// of them, which for a statement of a thousand takes longer than the statement.
+fn unnumbered(sql: Cow<'static, str>) -> Cow<'static, str> {
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = &*sql;
+    let mut expected = 1;
+    while let Some(at) = rest.find('$') {
+        let number = &rest[at + 1..];
+        let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+        if number[..digits].parse() != Ok(expected) {
+            return sql;
+        }
+        text.push_str(&rest[..at]);
+        text.push('?');
+        rest = &number[digits..];
+        expected += 1;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
 async fn sqlite_rows(
     connection: &mut SqliteConnection,
     sql: Cow<'static, str>,
     values: Vec<Value>,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let arguments = sqlite_arguments(values)?;
-    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+    let rows = sqlx::query_with(AssertSqlSafe(unnumbered(sql)), arguments).fetch_all(connection).await?;
     Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
@@ -255,7 +309,7 @@ async fn sqlite_execute(
     values: Vec<Value>,
 ) -> Result<u64, sqlx::Error> {
     let arguments = sqlite_arguments(values)?;
-    let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
+    let done = sqlx::query_with(AssertSqlSafe(unnumbered(sql)), arguments).execute(connection).await?;
     Ok(done.rows_affected())
 }
 
@@ -267,4 +321,17 @@ async fn postgres_execute(
     let arguments = postgres_arguments(values)?;
     let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
     Ok(done.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unnumbered;
+
+    #[test]
+    fn numbers_go_where_each_stands_once_and_in_order() {
+        assert_eq!(unnumbered("a ($1, $2), ($3)".into()), "a (?, ?), (?)");
+        assert_eq!(unnumbered("a = $1 AND b = $1".into()), "a = $1 AND b = $1");
+        assert_eq!(unnumbered("a = $2 AND b = $1".into()), "a = $2 AND b = $1");
+        assert_eq!(unnumbered("no values".into()), "no values");
+    }
 }

@@ -19,6 +19,22 @@ pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// The same for the one statement that each ack waits for: what is left of 64 goes as one piece while it is small.
+pub(super) fn few_pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    /// Each size up to this is a prepared statement of its own.
+    const EXACT_MAX: usize = 32;
+    std::iter::from_fn(move || {
+        let size = match rest.len() {
+            0 => return None,
+            exact @ 1..=EXACT_MAX => exact,
+            more => ROWS_MAX.min(1 << more.ilog2()),
+        };
+        let (piece, tail) = rest.split_at(size);
+        rest = tail;
+        Some(piece)
+    })
+}
+
 /// `($1, $2), ($3, $4)`: so many rows of so many values, counted from `first`.
 pub(super) fn rows(rows: usize, columns: usize, first: usize) -> String {
     let mut text = String::with_capacity(rows * columns * 6);
@@ -35,7 +51,7 @@ pub(super) fn rows(rows: usize, columns: usize, first: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{pieces, rows};
+    use super::{few_pieces, pieces, rows};
 
     #[test]
     fn batches_are_cut_into_powers_of_two() {
@@ -43,6 +59,8 @@ mod tests {
         let sizes: Vec<usize> = pieces(&batch).map(<[u8]>::len).collect();
         assert_eq!(sizes, [64, 64, 64, 8, 2, 1]);
         assert_eq!(pieces::<u8>(&[]).count(), 0);
+        let sizes: Vec<usize> = few_pieces(&batch[..91]).map(<[u8]>::len).collect();
+        assert_eq!(sizes, [64, 27]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::ports::{
     AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, LinkRow, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
+    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
     SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, Written,
 };
 use async_trait::async_trait;
@@ -69,13 +69,8 @@ impl Store for SqlStore {
         self.find_links(records).await
     }
 
-    async fn links_of_booking(
-        &self,
-        booking: &BookingId,
-        item: &str,
-        connection: &str,
-    ) -> Result<Vec<LinkRow>, StoreError> {
-        self.find_links_of_booking(booking, item, connection).await
+    async fn links_of_bookings(&self, wanted: &[LinksOf]) -> Result<Vec<Vec<LinkRow>>, StoreError> {
+        self.find_links_of_bookings(wanted).await
     }
 
     async fn write_delivery(&self, writes: &[DeliveryWrite]) -> Result<Vec<Written>, StoreError> {

@@ -5,7 +5,7 @@ use crate::samples::{CRM, booking_id, created, event, link, put, record, run, wr
 use serde_json::json;
 use std::sync::Arc;
 use waypost::domain::{LinkKey, RecordKey, RunState};
-use waypost::ports::{LinkBooking, LinkRow, LinkWrite, Store, Written};
+use waypost::ports::{LinkBooking, LinksOf, LinkRow, LinkWrite, Store, Written};
 
 /// Writes links with a run that does nothing else.
 async fn write_links(store: &Arc<dyn Store>, links: Vec<LinkWrite>) {
@@ -111,13 +111,20 @@ on_both! {
             ],
         )
         .await;
-        let found = store.links_of_booking(&booking_id("a"), "", CRM).await.unwrap();
+        let of = |booking: &str, item: &str| LinksOf {
+            booking: booking_id(booking),
+            item: item.to_owned(),
+            connection: CRM.to_owned(),
+        };
+        let wanted = [of("a", ""), of("a", "item"), of("c", ""), of("a", "")];
+        let all = store.links_of_bookings(&wanted).await.unwrap();
+        let [found, item, none, again] = &all[..] else { panic!("{all:?}") };
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].key, link("x"));
         assert_eq!(found[0].bookings, [pointer("a", "", Some("1")), pointer("b", "", None)]);
-        let item = store.links_of_booking(&booking_id("a"), "item", CRM).await.unwrap();
         assert_eq!(item[0].key, link("y"));
-        assert!(store.links_of_booking(&booking_id("c"), "", CRM).await.unwrap().is_empty());
+        assert!(none.is_empty());
+        assert_eq!(found, again);
     }
 
     async fn a_link_without_a_booking_has_no_pointer(place: &Place) {
