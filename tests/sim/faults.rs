@@ -282,7 +282,7 @@ forward! {
     reads newest_in_lane(lane: &str, after: Seq) -> Option<DueRun>;
     reads run_with_context(id: &RunId) -> Option<DueRun>;
     reads links_of_records(records: &[RecordKey]) -> Vec<LinkRow>;
-    reads links_of_booking(booking: &BookingId, item: &str, connection: &str) -> Vec<LinkRow>;
+    reads links_of_bookings(wanted: &[LinksOf]) -> Vec<Vec<LinkRow>>;
     writes write_delivery(writes: &[DeliveryWrite]) -> Vec<Written>;
     reads lost_attempts(node: Option<&str>, before: Millis) -> Vec<LostAttempt>;
     writes hurry_connection(connection: &str, now: Millis, limit: i64) -> i64;
