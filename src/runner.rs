@@ -55,6 +55,17 @@ impl Think for BlockingThink {
     }
 }
 
+/// How much less of a busy processor this thread gets than those that answer webhooks.
+const NICENESS: i32 = 10;
+
+/// Lets the threads that answer webhooks go first where there is not enough processor for all. This thread alone.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(error = %error, "the thread's priority could not be set");
+    }
+}
+
 /// A part of what runs: goes on until the stop.
 type Part = fn(Arc<Runner>) -> BoxFuture<'static, ()>;
 
@@ -117,7 +128,11 @@ impl Runner {
                 Thread::Shared => tokio::spawn(work).await,
                 Thread::Own => {
                     let handle = tokio::runtime::Handle::current();
-                    tokio::task::spawn_blocking(move || handle.block_on(work)).await
+                    tokio::task::spawn_blocking(move || {
+                        give_way();
+                        handle.block_on(work)
+                    })
+                    .await
                 }
             };
             let Err(error) = ended else { return };

@@ -125,6 +125,10 @@ pub fn main() -> ExitCode {
         }
     };
     let ended = runtime.block_on(run(cli.command));
+    if matches!(ended, Ok(Ended::Interrupted)) {
+        // At once: what is in hand is taken up by the next start.
+        std::process::exit(130);
+    }
     runtime.shutdown_timeout(LINGER);
     match ended {
         Ok(ended) => ended.into(),

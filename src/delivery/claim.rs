@@ -20,6 +20,10 @@ use std::sync::Arc;
 /// Rounds that runs of one claim may go on without a call (steps that had nothing to send).
 const ROUNDS_MAX: usize = 32;
 
+/// Bytes of the bookings whose calls are in flight; each takes several times as much memory. A run that goes beyond is
+/// the last to be claimed until calls are answered.
+const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
+
 /// A run with the step that it is about to send.
 struct Candidate {
     work: Work,
@@ -114,7 +118,8 @@ impl Delivery {
             if overtaken.contains(&call.ticket.work.due.run.id) {
                 give_back(inner, &call.ticket);
             } else {
-                inner.in_flight.insert(call.ticket.work.due.run.id.clone());
+                let work = &call.ticket.work;
+                inner.in_flight.insert(work.due.run.id.clone(), work.bytes);
                 claimed.calls.push(call);
             }
         }
@@ -141,7 +146,16 @@ impl Delivery {
         due_by: Option<Millis>,
     ) -> Result<Vec<DueRun>, StoreError> {
         let limit = room + inner.parked_of(connection);
-        let query = DueQuery { connection: connection.to_owned(), due_by, limit: limit as i64 };
+        let in_flight: usize = inner.in_flight.values().sum();
+        if in_flight >= IN_FLIGHT_BYTES_MAX {
+            return Ok(Vec::new());
+        }
+        let query = DueQuery {
+            connection: connection.to_owned(),
+            due_by,
+            limit: limit as i64,
+            body_bytes_max: (IN_FLIGHT_BYTES_MAX - in_flight) as i64,
+        };
         let mut runs = self.store.due_runs(&query).await?;
         runs.retain(|due| !inner.in_hand.contains(&due.run.id) && !inner.parked_runs.contains(&due.run.id));
         runs.truncate(room);

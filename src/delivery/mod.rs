@@ -138,8 +138,8 @@ pub struct Settled {
 struct Inner {
     gates: BTreeMap<String, Gate>,
     in_hand: HashSet<RunId>,
-    /// Those of them whose call is written as `sending`.
-    in_flight: HashSet<RunId>,
+    /// Those of them whose call is written as `sending`, with the bytes of their bookings.
+    in_flight: HashMap<RunId, usize>,
     records: HashMap<RecordKey, RunId>,
     /// Runs set aside until a record is free, per connection.
     parked: HashMap<RecordKey, Vec<(String, RunId)>>,
@@ -297,8 +297,8 @@ impl Inner {
     /// A claim failed half-way: whatever has no call in flight is free again, and so is what waited for it.
     fn forget_unwritten(&mut self) {
         let Self { in_hand, in_flight, records, parked, parked_runs, .. } = self;
-        in_hand.retain(|run| in_flight.contains(run));
-        records.retain(|_, run| in_flight.contains(run));
+        in_hand.retain(|run| in_flight.contains_key(run));
+        records.retain(|_, run| in_flight.contains_key(run));
         parked.retain(|record, _| records.contains_key(record));
         *parked_runs = parked.values().flatten().map(|(_, run)| run.clone()).collect();
     }

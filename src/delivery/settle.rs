@@ -202,7 +202,7 @@ impl Delivery {
             return Ok(());
         }
         let begun = self.store.lost_attempts(Some(&self.node), now).await?;
-        let unsent = begun.iter().filter(|begun| !inner.in_flight.contains(&begun.run.id));
+        let unsent = begun.iter().filter(|begun| !inner.in_flight.contains_key(&begun.run.id));
         let writes: Vec<DeliveryWrite> = unsent.map(|unsent| lost_write(unsent, false, now)).collect();
         self.store.write_delivery(&writes).await?;
         inner.unsure = false;

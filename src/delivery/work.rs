@@ -24,6 +24,8 @@ pub(super) struct Work {
     pub steps: Vec<StepProgress>,
     /// Links to be written with whatever comes of it.
     pub pending_links: Vec<LinkWrite>,
+    /// Bytes of the booking, as text.
+    pub bytes: usize,
 }
 
 /// What is next.
@@ -70,10 +72,11 @@ impl Work {
             }
         };
         // Read; not carried along with the call.
+        let bytes = due.body.len() + due.previous.as_ref().map_or(0, String::len);
         due.body = String::new();
         due.previous = None;
         let steps = merge_steps(&rule, &due.run.steps);
-        let mut work = Self { due, ruleset, rule, context, steps, pending_links: Vec::new() };
+        let mut work = Self { due, ruleset, rule, context, steps, pending_links: Vec::new(), bytes };
         work.tell_outputs();
         if !begun {
             match guarded(|| work.ruleset.begin(&work.rule, &work.context)) {

@@ -431,6 +431,8 @@ pub struct DueQuery {
     pub due_by: Option<Millis>,
     /// At most so many, the longest due first.
     pub limit: i64,
+    /// Of these, no more once the bodies of their events came to so many bytes; the first always.
+    pub body_bytes_max: i64,
 }
 
 /// What is remembered of a connection.

@@ -36,13 +36,17 @@ LEFT JOIN changes  AS p ON p.position = c.previous_position AND p.ordinal = c.pr
 
 /// The claim's query: due ones first, found in `runs_due` alone, then what they need.
 pub(super) fn due_sql(bounded: bool) -> String {
-    let bound = if bounded { "AND q.next_at <= $3" } else { "" };
+    let bound = if bounded { "AND q.next_at <= $4" } else { "" };
     format!(
         "SELECT {RUN_COLUMNS},{CONTEXT_COLUMNS}
-FROM (SELECT * FROM runs AS q
-      WHERE  q.connection = $1 AND q.state = 'waiting' AND q.next_at IS NOT NULL {bound}
-      ORDER BY q.next_at, q.seq
-      LIMIT  $2) AS r{CONTEXT_JOINS}
+FROM (SELECT * FROM (SELECT d.*, SUM(COALESCE(w.body_bytes, 0)) OVER (ORDER BY d.next_at, d.seq)
+                                 - COALESCE(w.body_bytes, 0) AS bytes_before
+                     FROM (SELECT * FROM runs AS q
+                           WHERE  q.connection = $1 AND q.state = 'waiting' AND q.next_at IS NOT NULL {bound}
+                           ORDER BY q.next_at, q.seq
+                           LIMIT  $2) AS d
+                     LEFT JOIN events AS w ON w.position = d.change_position) AS s
+      WHERE  s.bytes_before < $3) AS r{CONTEXT_JOINS}
 ORDER BY r.next_at, r.seq"
     )
 }
@@ -91,7 +95,7 @@ impl SqlStore {
 
     pub(super) async fn due(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError> {
         let mut session = self.read("give the runs that are due").await?;
-        let mut bound = values![&query.connection, query.limit.max(0)];
+        let mut bound = values![&query.connection, query.limit.max(0), query.body_bytes_max.max(1)];
         bound.extend(query.due_by.map(Value::from));
         let rows = session.rows(due_sql(query.due_by.is_some()), bound).await?;
         rows.iter().map(rows::due_run).collect()
@@ -140,12 +144,12 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         let mut session = self.write("record the delivery").await?;
-        let (mut touched, mut later) = (Touched::default(), Touched::default());
+        let mut touched = Touched::default();
         let mut written = Vec::with_capacity(writes.len());
         for group in groups(writes) {
-            deliver_group(&mut session, group, (&mut touched, &mut later), &mut written).await?;
+            deliver_group(&mut session, group, &mut touched, &mut written).await?;
         }
-        lanes::take_over(&mut session, &later).await?;
+        lanes::take_over(&mut session, &touched).await?;
         lanes::settle(&mut session, &touched).await?;
         session.commit().await?;
         Ok(written)
@@ -173,7 +177,7 @@ fn groups(writes: &[DeliveryWrite]) -> Vec<&[DeliveryWrite]> {
 async fn deliver_group(
     session: &mut Session,
     group: &[DeliveryWrite],
-    (touched, later): (&mut Touched, &mut Touched),
+    touched: &mut Touched,
     written: &mut Vec<Written>,
 ) -> Result<(), StoreError> {
     let present = present_runs(session, group).await?;
@@ -191,9 +195,6 @@ async fn deliver_group(
             RunState::Working => {}
             state if state.blocks_lane() => touched.add_waiting(lane.clone(), write.run.at),
             _ => touched.add(lane.clone(), write.run.at),
-        }
-        if matches!(write.run.state, RunState::Waiting | RunState::Paused) {
-            later.add(lane.clone(), write.run.at);
         }
         good.push(write);
         written.push(Written::Yes);

@@ -90,8 +90,9 @@ WHERE  seq IN (SELECT m.seq FROM runs AS m
                AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = m.lane AND w.state = 'working'))";
 
 /// Lets the newest take over in these lanes, in which a run waits again: a newer one may have come in during its call.
-pub(super) async fn take_over(session: &mut Session, later: &Touched) -> Result<(), StoreError> {
-    let lanes: Vec<(&String, &Millis)> = later.0.iter().collect();
+pub(super) async fn take_over(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {
+    let lanes: Vec<(&String, &Millis)> =
+        touched.lanes.iter().filter(|(lane, _)| touched.waits.contains(*lane)).collect();
     for piece in sql::pieces(&lanes) {
         let pairs = piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect();
         session.execute(take_over_sql(piece.len()), pairs).await?;

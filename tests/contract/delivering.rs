@@ -169,7 +169,7 @@ on_both! {
         store.write_delivery(&[write(&row(&store, "0").await, RunState::Waiting, 9_000)]).await.unwrap();
         store.write_delivery(&[write(&row(&store, "2").await, RunState::Waiting, 2_000)]).await.unwrap();
         let names = async |due_by, limit| {
-            let query = DueQuery { connection: CRM.to_owned(), due_by, limit };
+            let query = DueQuery { connection: CRM.to_owned(), due_by, limit, body_bytes_max: i64::MAX };
             let due = store.due_runs(&query).await.unwrap();
             due.iter().map(|due| crate::place::name_of(&due.run)).collect::<Vec<_>>()
         };
@@ -177,7 +177,7 @@ on_both! {
         assert_eq!(names(Some(1_000), 10).await, Vec::<String>::new());
         assert_eq!(names(None, 10).await, ["2", "1", "0"]);
         assert_eq!(names(None, 1).await, ["2"]);
-        let other = DueQuery { connection: "other".to_owned(), due_by: None, limit: 9 };
+        let other = DueQuery { connection: "other".to_owned(), due_by: None, limit: 9, body_bytes_max: i64::MAX };
         assert!(store.due_runs(&other).await.unwrap().is_empty());
     }
 }
