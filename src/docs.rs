@@ -9,7 +9,7 @@
 //! 3. `runner` is hinted and calls [`crate::bookings::Applier::step`]: unapplied events are read, their connector says what
 //!    they tell (`connectors::source`), that is compared with the booking's present state (`connectors::records`), and the
 //!    rules are asked what is to be done (`rules::plan`). Change, new state and runs are written in one transaction.
-//! 4. `runner` calls [`crate::delivery::Delivery::claim`]: due runs are mapped (`rules::map`), compared with the links of the
+//! 4. `runner` calls [`crate::delivery::Delivery::turn`]: due runs are mapped (`rules::map`), compared with the links of the
 //!    records that they write (`delivery::links`), rendered (`connectors::request`), and written down as `sending`.
 //! 5. The calls go out (`outbound`); what comes back is understood (`connectors::answer`) and written down with link,
 //!    outputs and the run's next state by [`crate::delivery::Delivery::settle`].
@@ -44,23 +44,23 @@
 //! | bodies being read or waiting for their commit | 256 MiB together, reserved before the first byte is read | 503 with `Retry-After` | `ingest` |
 //! | webhooks that wait for their commit | 16,384 | 503 with `Retry-After` | `ingest` |
 //! | one commit of webhooks | 256 events or 16 MiB | the rest is in the next one | `ingest` |
-//! | events in hand of apply | 32, or 8 MiB of bodies (but for a single larger one) | the rest is in the next batch | `bookings` |
+//! | events in hand of apply | 256, or 8 MiB of bodies (but for a single larger one) | the rest is in the next batch | `bookings` |
 //! | expressions of one event or run | 1 s, 200,000 operations, 1 MiB of text, 10,000 items | the run fails | `runner`, `expr` |
 //! | items of one change (`each:`) | 1,000 | a run that says so | `rules::items` |
 //! | runs of one claim | 128, and no more than calls may be made | the rest is in the next claim | `delivery` |
 //! | calls in flight, of one connection | 64, or its `concurrency:`; fewer while it is slow or fails | runs wait in the database | `delivery::gate` |
+//! | bookings of the calls in flight | 16 MiB as text (but for a single larger one) | runs wait in the database | `delivery` |
 //! | runs set aside until a record is free | 1,024 | they stay in the database | `delivery` |
 //! | calls of the last second that a limit remembers | its `per_second:`, 10,000 at most | calls wait | `delivery::gate` |
 //! | one call | its `timeout:`, 5 min at most, head and body together | the outcome is unknown | `outbound` |
 //! | one answer | 256 KiB read, the rest is left | cut, and said so | `connectors::auth`, `outbound` |
-//! | idle connections to one host | 16, for 30 s | closed | `outbound` |
+//! | idle connections to one host | 64, for 30 s | closed | `outbound` |
 //! | rulesets kept compiled | 8 | read from the database again | `app::rulesets` |
 //! | the rules folder | 2,000 files of 1 MiB, 20,000 entries | a mistake that says so | `workspace::folder` |
 //! | accounts whose doors are known by heart | 10,000 | asked of the database | `bookings::doors` |
-//! | whoever waits for SQLite's one writer | the stages, one commit of webhooks, 128 connections to the pages; 20 s | an error, tried again | `store::gate` |
+//! | whoever waits for the one writer of a SQLite file | the stages, one commit of webhooks, 128 connections to the pages; 20 s | an error, tried again | `store::gate` |
 //! | connections to Postgres | 9; 5 s of waiting for one | an error, tried again | `store::postgres` |
 //! | rows of a list | 1,000 | the next page | `store::lists` |
 //! | calls and requests in hand at a stop | 10 s | calls are taken up at the next start, requests are not answered | `runner`, `app::serve` |
 //!
-//! Hints carry no data and don't queue up; nothing is spawned per event. Not bounded by bytes are the bookings of the calls
-//! in flight: 64 of 5 MiB each would be some 2 GiB once read as JSON. `tests/faults/flood.rs` keeps the rest.
+//! Hints carry no data and don't queue up; nothing is spawned per event. `tests/faults/flood.rs` keeps it so.

@@ -229,12 +229,15 @@ impl Runner {
                 continue;
             };
             let now = self.app.clock.now();
+            // What these answers make due (a next step, a next run of the lane, who waited for the record) is seen by the
+            // turn after this one.
+            let settles = !answers.is_empty();
             match self.delivery.turn(&active, std::mem::take(&mut answers), now, &think).await {
                 Ok(claimed) => {
                     let due_in = claimed.again_at.map(|at| (at - now).max(1) as u64);
                     let due_in = due_in.map_or(POLL, |ms| Duration::from_millis(ms).min(POLL));
                     let at_once = claimed.more || claimed.moved > 0;
-                    wait = if at_once && !claimed.calls.is_empty() {
+                    wait = if settles || (at_once && !claimed.calls.is_empty()) {
                         Duration::ZERO
                     } else if claimed.moved > 0 {
                         Duration::from_millis(1)

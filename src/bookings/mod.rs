@@ -270,13 +270,7 @@ impl Applier {
             let key = match key {
                 Ok(key) => key,
                 Err(refused) => {
-                    one.changes.push(plain_change(
-                        ordinal,
-                        None,
-                        ChangeKind::Refused,
-                        Some(refused),
-                        now,
-                    ));
+                    one.changes.push(plain_change(ordinal, None, ChangeKind::Refused, Some(refused), now));
                     continue;
                 }
             };

@@ -177,8 +177,7 @@ impl RecordSpec {
         if paths.is_empty() {
             return without_effect(ChangeKind::Unchanged, paths, None);
         }
-        let states =
-            States { present: Some((&present.entity, &present.status)), told: (&entity, &status) };
+        let states = States { present: Some((&present.entity, &present.status)), told: (&entity, &status) };
         let (kind, note) = self.kind_of(&states, ChangeKind::Updated);
         if !kind.has_effect() {
             return without_effect(kind, paths, note);

@@ -82,8 +82,7 @@ fn apply(bodies: impl IntoIterator<Item = Value>) -> Vec<Compared> {
         let status = told.status.clone();
         let compared = spec(&connector).compare(present.as_ref(), told);
         if compared.kind.has_effect() {
-            present =
-                Some(Present { entity: compared.entity.clone(), hash: compared.hash.clone(), status });
+            present = Some(Present { entity: compared.entity.clone(), hash: compared.hash.clone(), status });
         }
         done.push(compared);
     }

@@ -11,7 +11,8 @@ use crate::connectors::Which;
 use crate::domain::{Millis, RecordKey, RunEvent, RunId, StepState, Verdict, VerdictCode};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, LinksOf, OutboundRequest, StoreError, Think, Written,
+    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, LinksOf, OutboundRequest, StoreError, Think,
+    Written,
 };
 use crate::rules::Ruleset;
 use std::collections::{HashMap, HashSet};
@@ -98,6 +99,7 @@ impl Delivery {
             plan.claimed.more |= taken.len() >= room && due_by.is_some();
             self.claim_runs(inner, active, taken, now, think, plan).await?;
         }
+        plan.claimed.moved += usize::from(inner.unpark_the_forgotten());
         Ok(())
     }
 
@@ -215,6 +217,7 @@ impl Delivery {
                 return Ok(());
             }
             let round = self.round(inner, active, going, now, think, &mut plan.writes).await?;
+            plan.claimed.moved += round.parked;
             going = round.go_on;
             plan.had.extend(round.had);
             for (candidate, decision) in round.calls {
@@ -245,6 +248,7 @@ impl Delivery {
             nexts = going.iter_mut().map(|work| with_deadline(think.deadline(), || work.next())).collect();
         });
         let mut candidates = Vec::new();
+        let mut parked = 0;
         for (mut work, next) in going.into_iter().zip(nexts) {
             let sending = match next {
                 Next::End(event, verdict) => {
@@ -271,13 +275,15 @@ impl Delivery {
             }
             let record = sending.action.record(connection, &sending.fields, &work.own_key(sending.step));
             if let Err(taken) = inner.take_records(std::slice::from_ref(&record), &work.due.run.id) {
-                inner.park(&work.due.run.connection, taken, &work.due.run.id);
+                parked += usize::from(inner.park(&work.due.run.connection, taken, &work.due.run.id));
                 continue;
             }
             inner.in_hand.insert(work.due.run.id.clone());
             candidates.push(Candidate { work, sending, record });
         }
-        self.decide_all(inner, active, candidates, now, writes).await
+        let mut round = self.decide_all(inner, active, candidates, now, writes).await?;
+        round.parked = parked;
+        Ok(round)
     }
 
     async fn decide_all(
@@ -512,6 +518,8 @@ fn links_wanted(candidate: &Candidate, of_records: &HashMap<RecordKey, Vec<LinkR
 /// What a round gave.
 #[derive(Default)]
 struct Round {
+    /// Runs set aside, so that the next claim comes to others.
+    parked: usize,
     /// Runs whose step had nothing to send: their next step is for the next round.
     go_on: Vec<Work>,
     /// Calls.

@@ -28,7 +28,7 @@ use crate::ports::{
 use crate::rules::Ruleset;
 use async_trait::async_trait;
 use gate::Gate;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -36,6 +36,9 @@ use tokio::sync::Mutex;
 const CLAIM_RUNS_MAX: usize = 128;
 /// Runs set aside because their record is taken, per connection.
 const PARKED_MAX: usize = 1_024;
+/// Of the runs set aside for a record, so many are due again when it is freed: one takes it, and perhaps the first does not
+/// want it any more.
+const UNPARKED: usize = 2;
 /// Runs paused, resumed or hurried by one step.
 const CHUNK: i64 = 500;
 
@@ -142,7 +145,7 @@ struct Inner {
     in_flight: HashMap<RunId, usize>,
     records: HashMap<RecordKey, RunId>,
     /// Runs set aside until a record is free, per connection.
-    parked: HashMap<RecordKey, Vec<(String, RunId)>>,
+    parked: HashMap<RecordKey, VecDeque<(String, RunId)>>,
     parked_runs: HashSet<RunId>,
     /// Begins may be written whose calls were never made: the database failed in between.
     unsure: bool,
@@ -284,14 +287,32 @@ impl Inner {
         }
     }
 
-    /// Frees one record; runs set aside for it are due again.
+    /// Frees one record; the runs that were first set aside for it are due again.
     fn free_record(&mut self, record: &RecordKey, run: &RunId) {
         if self.records.get(record) == Some(run) {
             self.records.remove(record);
         }
-        for (_, parked) in self.parked.remove(record).unwrap_or_default() {
-            self.parked_runs.remove(&parked);
+        let Some(parked) = self.parked.get_mut(record) else { return };
+        for (_, run) in parked.drain(..parked.len().min(UNPARKED)) {
+            self.parked_runs.remove(&run);
         }
+    }
+
+    /// Runs set aside for a record that nobody took since it was freed are due again, all of them. True where there were
+    /// any.
+    fn unpark_the_forgotten(&mut self) -> bool {
+        let Self { records, parked, parked_runs, .. } = self;
+        let before = parked_runs.len();
+        parked.retain(|record, runs| {
+            let held = records.contains_key(record);
+            if !held {
+                runs.iter().for_each(|(_, run)| {
+                    parked_runs.remove(run);
+                });
+            }
+            held && !runs.is_empty()
+        });
+        parked_runs.len() < before
     }
 
     /// A claim failed half-way: whatever has no call in flight is free again, and so is what waited for it.
@@ -303,11 +324,14 @@ impl Inner {
         *parked_runs = parked.values().flatten().map(|(_, run)| run.clone()).collect();
     }
 
-    fn park(&mut self, connection: &str, record: RecordKey, run: &RunId) {
+    /// Sets a run aside until the record is free. True where it was not before.
+    fn park(&mut self, connection: &str, record: RecordKey, run: &RunId) -> bool {
         self.in_hand.remove(run);
-        if self.parked_runs.len() < PARKED_MAX && self.parked_runs.insert(run.clone()) {
-            self.parked.entry(record).or_default().push((connection.to_owned(), run.clone()));
+        let parks = self.parked_runs.len() < PARKED_MAX && self.parked_runs.insert(run.clone());
+        if parks {
+            self.parked.entry(record).or_default().push_back((connection.to_owned(), run.clone()));
         }
+        parks
     }
 
     fn parked_of(&self, connection: &str) -> usize {

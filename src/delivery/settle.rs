@@ -1,15 +1,16 @@
 //! What came back becomes outcome, outputs, link and the run's next state, in one transaction.
 
+use super::claim::Plan;
 use super::links::{id_text, link_key};
 use super::rows::{next_after_of, write_of};
 use super::schedule::{Failed, Next, look_up_after, next_try};
-use super::claim::Plan;
 use super::work::mark_done;
 use super::{Answered, Claimed, Delivery, Inner, Settled, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
 use crate::domain::{AttemptId, Millis, RunEvent, StepProgress, StepState, Verdict, VerdictCode};
 use crate::ports::{
-    Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Think, Written,
+    Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Think,
+    Written,
 };
 use crate::rules::Ruleset;
 use serde_json::json;
@@ -221,13 +222,7 @@ struct Answers {
 }
 
 /// An answer says how its connection is.
-fn tell_gate(
-    inner: &mut Inner,
-    ticket: &Ticket,
-    outcome: &Outcome,
-    now: Millis,
-    closed: &mut Vec<String>,
-) {
+fn tell_gate(inner: &mut Inner, ticket: &Ticket, outcome: &Outcome, now: Millis, closed: &mut Vec<String>) {
     let connection = &ticket.connection;
     let gate = inner.gate(connection, now);
     match outcome.class {
@@ -318,12 +313,7 @@ impl Settling<'_> {
         self.row_with(event, verdict, self.ticket.work.steps.clone())
     }
 
-    fn row_with(
-        &self,
-        event: RunEvent,
-        verdict: Option<Verdict>,
-        steps: Vec<StepProgress>,
-    ) -> DeliveryWrite {
+    fn row_with(&self, event: RunEvent, verdict: Option<Verdict>, steps: Vec<StepProgress>) -> DeliveryWrite {
         let begun = self.ticket.work.begun();
         write_of(&begun, steps, event, verdict, self.now)
     }

@@ -213,11 +213,7 @@ impl Work {
 }
 
 /// A step is done.
-pub(super) fn mark_done(
-    step: &mut StepProgress,
-    outputs: BTreeMap<String, Value>,
-    verdict: Option<Verdict>,
-) {
+pub(super) fn mark_done(step: &mut StepProgress, outputs: BTreeMap<String, Value>, verdict: Option<Verdict>) {
     step.state = StepState::Done;
     step.outputs = outputs;
     step.verdict = verdict;

@@ -203,7 +203,8 @@ mod tests {
             std::fs::read_dir(&backups)
                 .unwrap()
                 .filter(|file| {
-                    file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().starts_with("before-2.db"))
+                    file.as_ref()
+                        .is_ok_and(|file| file.file_name().to_string_lossy().starts_with("before-2.db"))
                 })
                 .count(),
             1

@@ -134,7 +134,8 @@ pub(super) async fn adopt_events(database: &SqliteDatabase) -> Result<(), StoreE
             ];
             into.execute(text, bound).await?;
             if !row.truth("applied")? {
-                let text = "INSERT INTO unapplied (position, body_bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+                let text =
+                    "INSERT INTO unapplied (position, body_bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
                 into.execute(text, values![after, row.int("body_bytes")?]).await?;
             }
             moved += 1;
@@ -154,8 +155,7 @@ pub(super) async fn adopt_events(database: &SqliteDatabase) -> Result<(), StoreE
 pub(super) async fn go_on_after_the_last(database: &SqliteDatabase) -> Result<(), StoreError> {
     let last = |row: Option<super::session::Row>| row.map_or(Ok(0), |row| row.int("last"));
     let mut session: Session = database.truth.write("look for the last position", false).await?;
-    let applied =
-        last(session.row("SELECT COALESCE(MAX(position), 0) AS last FROM changes", vec![]).await?)?;
+    let applied = last(session.row("SELECT COALESCE(MAX(position), 0) AS last FROM changes", vec![]).await?)?;
     drop(session);
     let mut session = database.journal.write("go on after the last position", false).await?;
     let given = last(
@@ -168,7 +168,9 @@ pub(super) async fn go_on_after_the_last(database: &SqliteDatabase) -> Result<()
     }
     tracing::warn!(given, applied, "the journal, events.db, is older than what came of its events");
     session.execute("DELETE FROM sqlite_sequence WHERE name = 'events'", vec![]).await?;
-    session.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', $1)", values![applied]).await?;
+    session
+        .execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', $1)", values![applied])
+        .await?;
     session.commit().await
 }
 

@@ -5,7 +5,7 @@ use crate::samples::{CRM, booking_id, created, event, link, put, record, run, wr
 use serde_json::json;
 use std::sync::Arc;
 use waypost::domain::{LinkKey, RecordKey, RunState};
-use waypost::ports::{LinkBooking, LinksOf, LinkRow, LinkWrite, Store, Written};
+use waypost::ports::{LinkBooking, LinkRow, LinkWrite, LinksOf, Store, Written};
 
 /// Writes links with a run that does nothing else.
 async fn write_links(store: &Arc<dyn Store>, links: Vec<LinkWrite>) {

@@ -80,7 +80,12 @@ pub(crate) use on_both;
 
 /// All that is due, however late.
 pub fn due(connection: &str) -> DueQuery {
-    DueQuery { connection: connection.to_owned(), due_by: Some(i64::MAX), limit: 1_000, body_bytes_max: i64::MAX }
+    DueQuery {
+        connection: connection.to_owned(),
+        due_by: Some(i64::MAX),
+        limit: 1_000,
+        body_bytes_max: i64::MAX,
+    }
 }
 
 /// Ids of the runs that are due, in their order, without `run_`.

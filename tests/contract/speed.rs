@@ -44,7 +44,12 @@ async fn measure(name: &str, place: &Place) {
     let start = now();
     let mut writes = 0.0;
     for _ in 0..BATCHES {
-        let query = DueQuery { connection: CRM.to_owned(), due_by: Some(i64::MAX), limit: BATCH as i64, body_bytes_max: i64::MAX };
+        let query = DueQuery {
+            connection: CRM.to_owned(),
+            due_by: Some(i64::MAX),
+            limit: BATCH as i64,
+            body_bytes_max: i64::MAX,
+        };
         let due = store.due_runs(&query).await.unwrap();
         for state in [RunState::Working, RunState::Done] {
             let batch: Vec<_> = due

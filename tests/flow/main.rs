@@ -10,6 +10,7 @@ mod postgres;
 #[path = "../support/hubspot.rs"]
 mod fake_hubspot;
 
+mod ack_path;
 mod by_hand;
 mod hard_cases;
 mod hooks;

@@ -169,14 +169,9 @@ impl Node {
                 return Did::Delivered(Box::new(turned));
             };
             let count = answers.len();
-            if let Err((error, back)) = delivery.settle(&active, answers, app.clock.now()).await {
-                turned.back = back;
-                turned.failed = Some(error.to_string());
-                return Did::Delivered(Box::new(turned));
-            }
-            turned.settled = count;
-            match delivery.claim(&active, app.clock.now(), &HereAndNow).await {
+            match delivery.turn(&active, answers, app.clock.now(), &HereAndNow).await {
                 Ok(claimed) => {
+                    turned.settled = count;
                     turned.moved = claimed.moved;
                     turned.again_at = claimed.again_at;
                     for call in claimed.calls {
@@ -184,7 +179,11 @@ impl Node {
                         turned.calls.push(call);
                     }
                 }
-                Err(error) => turned.failed = Some(error.to_string()),
+                Err((error, back)) => {
+                    turned.settled = count - back.len();
+                    turned.back = back;
+                    turned.failed = Some(error.to_string());
+                }
             }
             Did::Delivered(Box::new(turned))
         })

@@ -156,7 +156,8 @@ impl Router {
         Places { data: self.data(), database: self.database.clone(), exclusive }
     }
 
-    fn data(&self) -> PathBuf {
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
