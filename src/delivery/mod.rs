@@ -36,9 +36,6 @@ use tokio::sync::Mutex;
 const CLAIM_RUNS_MAX: usize = 128;
 /// Runs set aside because their record is taken, per connection.
 const PARKED_MAX: usize = 1_024;
-/// Of the runs set aside for a record, so many are due again when it is freed: one takes it, and perhaps the first does not
-/// want it any more.
-const UNPARKED: usize = 2;
 /// Runs paused, resumed or hurried by one step.
 const CHUNK: i64 = 500;
 
@@ -287,13 +284,12 @@ impl Inner {
         }
     }
 
-    /// Frees one record; the runs that were first set aside for it are due again.
+    /// Frees one record; the run that was set aside for it first is due again, so that they go in their order.
     fn free_record(&mut self, record: &RecordKey, run: &RunId) {
         if self.records.get(record) == Some(run) {
             self.records.remove(record);
         }
-        let Some(parked) = self.parked.get_mut(record) else { return };
-        for (_, run) in parked.drain(..parked.len().min(UNPARKED)) {
+        if let Some((_, run)) = self.parked.get_mut(record).and_then(VecDeque::pop_front) {
             self.parked_runs.remove(&run);
         }
     }
