@@ -130,7 +130,7 @@ impl Runner {
                     let handle = tokio::runtime::Handle::current();
                     tokio::task::spawn_blocking(move || {
                         give_way();
-                        handle.block_on(work)
+                        handle.block_on(work);
                     })
                     .await
                 }

@@ -302,9 +302,9 @@ impl Inner {
         parked.retain(|record, runs| {
             let held = records.contains_key(record);
             if !held {
-                runs.iter().for_each(|(_, run)| {
+                for (_, run) in runs.iter() {
                     parked_runs.remove(run);
-                });
+                }
             }
             held && !runs.is_empty()
         });
