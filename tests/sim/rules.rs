@@ -7,7 +7,7 @@ use waypost::rules::{Files, Ruleset, compile};
 
 use crate::machine::lock;
 
-const CONNECTOR: &str = r#"
+const CONNECTOR: &str = r"
 title: Tours of our own
 source:
   records:
@@ -34,7 +34,7 @@ source:
         rev: number
         seen_at: number
         people: [ { pk: number, name: text } ]
-"#;
+";
 
 const SOURCE: &str = "connector: tours\ntitle: Tours\ntoken: { env: WAYPOST_SIM_TOKEN }\n";
 
