@@ -8,7 +8,7 @@ use waypost::domain::RunState;
 use waypost::ports::{Clock, StoreError};
 
 /// Rounds until it is quiet.
-const QUIET_ROUNDS_MAX: usize = 4_000;
+const QUIET_ROUNDS_MAX: usize = 2_000;
 /// Connections are resumed so often: a call from before may come back with 401 after the first time.
 const RESUMED_MAX: usize = 5;
 
