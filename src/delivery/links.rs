@@ -80,13 +80,8 @@ pub(super) fn decide(
         && let Some(link) = own_link
         && work.steps[sending.step].calls_done == 0
     {
-        if run.position < link.position && !run.as_it_was {
-            let text = "something newer was sent to this record already";
-            return have(link, Verdict::new(VerdictCode::Stale, text), Vec::new());
-        }
         let own = own_pointer(link, run);
-        // The pointer goes on either way; the link only where it holds just this.
-        let put = |position| LinkWrite::Put {
+        let put = |position, hash, own_position| LinkWrite::Put {
             key: key.clone(),
             remote_id: None,
             position,
@@ -95,11 +90,20 @@ pub(super) fn decide(
             booking: Some(LinkBooking {
                 booking: run.booking.clone(),
                 item: run.item.clone(),
-                hash: Some(sending.hash.clone()),
-                position: own.map_or(0, |own| own.position).max(run.position),
+                hash,
+                position: own_position,
             }),
             at: now,
         };
+        if run.position < link.position && !run.as_it_was {
+            let text = "something newer was sent to this record already";
+            // It is this booking's record all the same: no other booking may give it another key.
+            let points = own.is_none().then(|| put(link.position, None, 0));
+            return have(link, Verdict::new(VerdictCode::Stale, text), points.into_iter().collect());
+        }
+        // The pointer goes on either way; the link only where it holds just this.
+        let own_position = own.map_or(0, |own| own.position).max(run.position);
+        let put = |position| put(position, Some(sending.hash.clone()), own_position);
         if link.hash.as_ref() == Some(&sending.hash) {
             let put = put(run.position.max(link.position));
             let verdict =

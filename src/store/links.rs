@@ -289,14 +289,15 @@ async fn unpoint(
     Ok(())
 }
 
-/// Pointers stay (they say who cares about the record), their hashes go: nothing is known to be there.
+/// Pointers stay (they say who cares about the record), their hashes go: nothing is known to be there, so nothing that
+/// is sent can be older than it.
 async fn clear(session: &mut Session, record: &RecordKey, at: Millis) -> Result<(), StoreError> {
     let mut bound = record_values(record);
     bound.extend(values![at]);
     session
         .execute(
             "UPDATE links
-             SET    remote_id = NULL, hash = NULL, outputs = '{}', updated_at = $5
+             SET    remote_id = NULL, position = 0, hash = NULL, outputs = '{}', updated_at = $5
              WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4",
             bound,
         )

@@ -88,7 +88,7 @@ on_both! {
         let cleared = store.links_of_records(&[record("x")]).await.unwrap();
         assert_eq!(cleared.len(), 2);
         for link in cleared {
-            assert_eq!((link.remote_id, link.hash, link.outputs.len(), link.position), (None, None, 0, 7));
+            assert_eq!((link.remote_id, link.hash, link.outputs.len(), link.position), (None, None, 0, 0));
             assert_eq!(link.bookings.len(), 1);
             assert_eq!(link.bookings[0].hash, None);
         }
