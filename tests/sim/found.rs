@@ -78,6 +78,28 @@ fn a_guest_who_comes_to_an_address_that_was_renamed_gets_a_contact_of_their_own(
 }
 
 #[test]
+fn an_older_run_makes_the_contact_that_a_newer_one_renamed_away() {
+    story(&["mixed"], async |sim| {
+        let late = Booking::of("late", LEE);
+        sim.hears_of(&[&late]).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::NotSent);
+        sim.delivers().await?;
+        // Meanwhile another booking uses that address, and leaves it.
+        let other = Booking { company: "company2".to_owned(), ..Booking::of("other", LEE) };
+        sim.hears_of(&[&other]).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::Done);
+        sim.hears_of(&[&Booking { email: Some(KIM.to_owned()), rev: 2, ..other }]).await?;
+        for _ in 0..4 {
+            sim.delivers().await?;
+            sim.calls_go(Fate::Done);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn an_address_is_not_renamed_by_the_claim_in_which_another_booking_comes_to_it() {
     story(&["guests"], async |sim| {
         let first = Booking::of("first", LEE);
