@@ -36,7 +36,7 @@ use waypost::ports::StoreError;
 use weather::Weather;
 
 /// Seeds where nobody says how many.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 /// Of so many seeds one is tried on Postgres too.
 const POSTGRES_EACH: usize = 20;
