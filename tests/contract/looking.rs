@@ -134,10 +134,14 @@ on_both! {
 
     async fn counts_follow_every_step(place: &Place) {
         let store = filled(place).await;
-        store.append_events(&[event("5", b"{}")]).await.unwrap();
+        // The sixth is applied before the fifth, which stays on the list.
+        store.append_events(&[event("5", b"{}"), event("6", b"?"), event("7", b"{}")]).await.unwrap();
+        let unreadable = NewChange { booking: None, ..change("", ChangeKind::Unreadable, 0, None) };
+        let sixth = AppliedEvent { position: 6, changes: vec![unreadable], bookings: vec![], runs: vec![] };
+        store.apply_events(&[sixth]).await.unwrap();
         store.write_delivery(&[write(&row(&store, "1").await, RunState::Held, 4_000)]).await.unwrap();
         let counts = store.counts().await.unwrap();
-        assert_eq!((counts.events, counts.unapplied, counts.bookings), (5, 1, 2));
+        assert_eq!((counts.events, counts.unapplied, counts.bookings), (7, 2, 2));
         let runs: Vec<_> =
             counts.runs.iter().map(|(state, connection, n)| (state.as_str(), connection.as_str(), *n)).collect();
         assert_eq!(runs, [("held", CRM, 1), ("waiting", CRM, 1), ("waiting", "mail", 1)]);
