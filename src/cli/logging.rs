@@ -1,7 +1,10 @@
 //! What is logged, and how it looks: for people on a terminal, as JSON elsewhere, always to standard error. Never guests'
-//! data: the stages log names, ids and counts only.
+//! data: the stages log names, ids and counts only, and no line for an event that goes its way (the pages and `/metrics`
+//! tell of those). `tests/faults/logs.rs` looks at a log after all went wrong.
 
 use super::output::Wrong;
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
@@ -28,7 +31,29 @@ pub(super) fn start(filter: Option<&str>) -> anyhow::Result<()> {
     } else {
         log.json().flatten_event(true).try_init()
     };
+    log_panics();
     Ok(())
+}
+
+/// A panic is a line of the log like others: where it came up, and what it said only where those are words of the program.
+/// What is put together when it happens ("byte index 1 is not a char boundary of …") may have a guest in it, and is told
+/// at the level `debug` alone.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let said = words_of_the_program(panic.payload());
+        let trace = Backtrace::capture();
+        let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
+        tracing::error!(place, said, trace, "a mistake of Waypost came up");
+        if let Some(said) = panic.payload().downcast_ref::<String>() {
+            tracing::debug!(place, said, "what the mistake said");
+        }
+    }));
+}
+
+/// What a panic said, unless it was put together from values.
+fn words_of_the_program(payload: &dyn Any) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("(values may be in it: --log debug tells)")
 }
 
 /// Warnings only, without time and place: for commands that answer and end.
@@ -41,4 +66,25 @@ pub(super) fn quiet() {
         .with_target(false)
         .without_time()
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words_of_the_program;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn a_panic_tells_its_own_words_and_no_values() {
+        let guest = std::hint::black_box(String::from("Ólafur Ævar Þórsson"));
+        let of_program = catch_unwind(|| panic!("two calls of one record")).expect_err("it panics");
+        assert_eq!(words_of_the_program(&*of_program), "two calls of one record");
+        let with_values = catch_unwind(|| assert!(guest.is_empty(), "{guest} is not nobody"));
+        let sliced = catch_unwind(|| guest[..1].len());
+        let unwrapped = catch_unwind(|| Err::<(), _>(guest.clone()).expect("nobody"));
+        for payload in [with_values.err(), sliced.err(), unwrapped.err()] {
+            let payload = payload.expect("it panics");
+            assert!(payload.downcast_ref::<String>().is_some_and(|said| said.contains("lafur")));
+            assert!(!words_of_the_program(&*payload).contains("lafur"));
+        }
+    }
 }

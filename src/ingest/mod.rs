@@ -151,7 +151,7 @@ impl Batches {
         answers: Vec<oneshot::Sender<Result<Position, NotStored>>>,
         error: &crate::ports::StoreError,
     ) {
-        tracing::error!(error = %error, cause = ?std::error::Error::source(error), "webhooks could not be stored");
+        tracing::error!(error = %error, cause = error.cause(), "webhooks could not be stored");
         if events.len() == 1 {
             for answer in answers {
                 let _ = answer.send(Err(NotStored::Failed));

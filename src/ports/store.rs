@@ -40,6 +40,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What the database said, for the log. Never its details: Postgres tells whole rows there, and those have guests in
+    /// them.
+    pub fn cause(&self) -> String {
+        std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
+    }
+
     /// Whether the same will come of it another time.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::Database { of_data: true, .. } | Self::Corrupt { .. })

@@ -74,7 +74,7 @@ impl ResponseError for PageError {
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = %error, cause = ?std::error::Error::source(&error), "a page could not be shown");
+        tracing::error!(error = %error, cause = error.cause(), "a page could not be shown");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "The database can't be read now",

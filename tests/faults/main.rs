@@ -16,6 +16,7 @@ mod database;
 mod disk;
 mod flood;
 mod key;
+mod logs;
 mod mount;
 mod neighbours;
 mod post;
