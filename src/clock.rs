@@ -38,6 +38,10 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Millis {
         self.started.elapsed().as_millis() as Millis
     }
+
+    fn monotonic_us(&self) -> i64 {
+        self.started.elapsed().as_micros() as i64
+    }
 }
 
 /// The operating system's source of chance.

@@ -34,6 +34,7 @@ pub mod rules;
 
 // Adapters.
 pub mod clock;
+pub mod metrics;
 pub mod outbound;
 pub mod sandbox;
 pub mod store;

@@ -4,7 +4,7 @@
 
 use crate::app::App;
 use crate::bookings::Applier;
-use crate::delivery::{Answered, Delivery, ReadyCall};
+use crate::delivery::{Answered, Delivery, ReadyCall, Settled};
 use crate::ingest::Batches;
 use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
 use futures::FutureExt as _;
@@ -100,7 +100,8 @@ impl Runner {
         let app = runner.app.clone();
         tasks.spawn(async move {
             // Ends when the last server has let go of its end: every request has its answer then.
-            while batches.commit_next().await.is_some() {
+            while let Some(committed) = batches.commit_next(&*app.clock).await {
+                app.metrics.committed(committed.events, committed.took_us);
                 app.hints.apply.notify_one();
             }
         });
@@ -174,6 +175,7 @@ impl Runner {
             match self.applier.step(&ruleset, self.app.clock.now(), &think).await {
                 Ok(step) if step.events == 0 => self.wait(&self.app.hints.apply, POLL).await,
                 Ok(step) => {
+                    self.app.metrics.changed(&step.changes);
                     if step.runs > 0 {
                         self.app.hints.deliver.notify_one();
                     }
@@ -237,6 +239,7 @@ impl Runner {
             let settles = !answers.is_empty();
             match self.delivery.turn(&active, std::mem::take(&mut answers), now, &think).await {
                 Ok(claimed) => {
+                    self.count(&claimed.settled);
                     let due_in = claimed.again_at.map(|at| (at - now).max(1) as u64);
                     let due_in = due_in.map_or(POLL, |ms| Duration::from_millis(ms).min(POLL));
                     let at_once = claimed.more || claimed.moved > 0;
@@ -288,8 +291,20 @@ impl Runner {
             }
         }
         let Some(active) = self.app.active() else { return };
-        if let Err((error, _)) = self.delivery.settle(&active, answers, self.app.clock.now()).await {
-            tracing::error!(error = %error, "answers could not be written down at the stop: they count as unknown");
+        match self.delivery.settle(&active, answers, self.app.clock.now()).await {
+            Ok(settled) => self.count(&settled),
+            Err((error, _)) => {
+                tracing::error!(error = %error, "answers could not be written down at the stop: they count as unknown");
+            }
+        }
+    }
+
+    fn count(&self, settled: &Settled) {
+        for answer in &settled.answers {
+            self.app.metrics.attempted(&answer.connection, answer.outcome);
+            if let Some(after) = answer.delivered_ms {
+                self.app.metrics.delivered(after);
+            }
         }
     }
 

@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("expr", &["domain", "document"]),
     ("connectors", &["domain", "document", "expr", "ports"]),
     ("rules", &["domain", "document", "expr", "connectors"]),
-    ("ingest", STAGE_USES),
+    ("metrics", &["domain", "ports"]),
+    ("ingest", &["domain", "ports", "metrics"]),
     ("bookings", STAGE_USES),
     ("delivery", STAGE_USES),
     ("clock", &["domain", "ports"]),
@@ -31,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["domain", "ports", "rules", "connectors", "ingest", "bookings", "delivery", "workspace", "app"],
     ),
     ("docs", &["ingest", "bookings", "delivery"]),
-    ("web", &["domain", "ports", "document", "rules", "connectors", "expr", "ingest", "app"]),
+    ("web", &["domain", "ports", "document", "rules", "connectors", "expr", "ingest", "metrics", "app"]),
 ];
 
 /// Stages meet in the tables and never name each other.

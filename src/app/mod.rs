@@ -4,6 +4,7 @@ mod activate;
 mod ask;
 mod doctor;
 mod doctor_connections;
+mod lately;
 mod listener;
 mod machine;
 mod rulesets;
@@ -20,6 +21,7 @@ pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 
 use crate::ingest::Doors;
+use crate::metrics::Metrics;
 use crate::ports::{Clock, Entropy, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
@@ -56,6 +58,8 @@ pub struct App {
     pub doors: Arc<RwLock<Arc<Doors>>>,
     /// Hints that there is work.
     pub hints: Hints,
+    /// What this process counts of its own work.
+    pub metrics: Arc<Metrics>,
     /// The database is no longer ours (another node took it over): whoever serves must stop.
     pub unfit: tokio::sync::Notify,
     /// Id of this node.
@@ -65,6 +69,7 @@ pub struct App {
     vault: Result<Vault, String>,
     active: RwLock<Option<Arc<Ruleset>>>,
     folder: tokio::sync::Mutex<FolderState>,
+    lately: tokio::sync::Mutex<Option<lately::Lately>>,
 }
 
 impl App {
@@ -107,12 +112,14 @@ impl App {
             secrets,
             doors: Arc::new(RwLock::new(Arc::new(Doors::default()))),
             hints: Hints::default(),
+            metrics: Arc::new(Metrics::new()),
             unfit: tokio::sync::Notify::new(),
             node,
             places,
             vault,
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),
+            lately: tokio::sync::Mutex::new(None),
         });
         app.take_last_ruleset().await?;
         Ok(app)

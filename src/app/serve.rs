@@ -5,7 +5,7 @@ use super::{App, Places};
 use crate::bookings::Applier;
 use crate::clock::{OsEntropy, SystemClock};
 use crate::delivery::Delivery;
-use crate::ingest::{HookLimits, Intake, hooks, intake};
+use crate::ingest::{HookLimits, Hooks, Intake, hooks, intake};
 use crate::outbound::HttpOutbound;
 use crate::ports::{Clock, Entropy, Outbound, StoreError};
 use crate::runner::Runner;
@@ -149,9 +149,14 @@ fn http_server(
     let app = app.clone();
     let probe = web::Readiness::new(intake.clone(), app.clock.clone(), app.entropy.clone());
     let server = HttpServer::new(move || {
-        let doors = app.doors.clone();
-        let ports = (app.clock.clone(), app.entropy.clone());
-        let mut http = HttpApp::new().configure(hooks(doors, intake.clone(), ports, limits));
+        let mut http = HttpApp::new().configure(hooks(Hooks {
+            doors: app.doors.clone(),
+            intake: intake.clone(),
+            clock: app.clock.clone(),
+            entropy: app.entropy.clone(),
+            limits,
+            metrics: app.metrics.clone(),
+        }));
         http = http.configure(web::health(probe.clone()));
         if let Some(pages) = &pages {
             http = http.configure(web::pages(pages.clone()));

@@ -40,6 +40,8 @@ pub struct AppliedStep {
     pub events: usize,
     /// Runs planned that wait.
     pub runs: usize,
+    /// Changes by kind, in the order of `ChangeKind::ALL`.
+    pub changes: [usize; ChangeKind::ALL.len()],
 }
 
 /// The stage.
@@ -474,5 +476,9 @@ fn without_effect(
 
 fn did(applied: &[AppliedEvent]) -> AppliedStep {
     let runs = applied.iter().flat_map(|one| &one.runs).filter(|run| run.state == RunState::Waiting).count();
-    AppliedStep { events: applied.len(), runs }
+    let mut changes = [0; ChangeKind::ALL.len()];
+    for change in applied.iter().flat_map(|one| &one.changes) {
+        changes[change.kind as usize] += 1;
+    }
+    AppliedStep { events: applied.len(), runs, changes }
 }

@@ -123,15 +123,30 @@ pub struct Claimed {
     pub again_at: Option<Millis>,
     /// There was more than one claim takes: claim again at once.
     pub more: bool,
+    /// What became of the answers that the same turn settled.
+    pub settled: Settled,
 }
 
 /// What a settle did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Calls done.
     pub done: usize,
     /// Calls that failed in some way.
     pub failed: usize,
+    /// Each of them.
+    pub answers: Vec<SettledAnswer>,
+}
+
+/// What became of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledAnswer {
+    /// The connection that was called.
+    pub connection: String,
+    /// The attempt's outcome, as in `AttemptEnd`.
+    pub outcome: &'static str,
+    /// Where the call finished a run that an event had planned: how long after that event came in.
+    pub delivered_ms: Option<Millis>,
 }
 
 #[derive(Default)]
@@ -148,6 +163,8 @@ struct Inner {
     unsure: bool,
     /// Since when this process delivers; `None` before the first claim.
     since: Option<Millis>,
+    /// What became of answers that were settled by a turn that could not claim: told by the next one.
+    untold: Vec<SettledAnswer>,
     /// Connections whose paused runs are to be set waiting.
     to_resume: BTreeSet<String>,
     /// Paused runs of connections that were resumed while nothing ran were looked for.

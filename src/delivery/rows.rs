@@ -1,13 +1,19 @@
-//! What a claim writes: a run's row after an event, its link while a call is in flight, and the words of an attempt.
+//! What claims and answers write: a run's row after an event, its link while a call is in flight, what becomes of a lost
+//! attempt, and the words of an attempt.
 
+use super::schedule::LOOK_UP_MS_MIN;
 use super::work::{Sending, Work};
 use crate::connectors::Which;
-use crate::domain::{Millis, RunEvent, RunState, StepProgress, Verdict, transition};
-use crate::ports::{DeliveryWrite, DueRun, LinkBooking, LinkRow, LinkWrite, RunRow, RunWrite};
+use crate::domain::{AttemptId, Millis, RunEvent, RunState, StepProgress, Verdict, transition};
+use crate::ports::{
+    Answer, AttemptEnd, DeliveryWrite, DueRun, LinkBooking, LinkRow, LinkWrite, LostAttempt, RunRow, RunWrite,
+};
 use serde_json::json;
 
 /// Bytes of a request's body that an attempt keeps.
 const REQUEST_BYTES_KEPT: usize = 16 << 10;
+/// Bytes of an answer's body that an attempt keeps.
+const ANSWER_BYTES_KEPT: usize = 16 << 10;
 
 /// A run that ends, moves on, or begins a call: its row as it will be.
 pub(super) fn end_of(
@@ -145,4 +151,58 @@ pub(super) fn secret_name(secret: &crate::connectors::SecretRef) -> String {
         }
         crate::connectors::SecretRef::Env(name) => format!("\"{name}\" of the environment"),
     }
+}
+
+/// An attempt without an answer: its call may have been `made`, or certainly was not.
+pub(super) fn lost_write(lost: &LostAttempt, made: bool, now: Millis) -> DeliveryWrite {
+    let run = &lost.run;
+    // A look-up changes nothing, and further calls are repeat-safe; the main one may have been done.
+    let uncertain = run.uncertain || (made && matches!(lost.kind.as_str(), "call" | "update"));
+    let look_up_at = lost.at + LOOK_UP_MS_MIN;
+    let (outcome, message) = if made {
+        ("maybe_done", "Waypost stopped while the call was in flight")
+    } else {
+        ("retry", "the database was in the way, so the call was not made")
+    };
+    DeliveryWrite {
+        run: RunWrite {
+            id: run.id.clone(),
+            revision: run.revision,
+            lane: run.lane.clone(),
+            state: RunState::Waiting,
+            verdict: None,
+            next_at: Some(now.max(look_up_at)),
+            connection: run.connection.clone(),
+            ruleset: run.ruleset.clone(),
+            steps: run.steps.clone(),
+            failures: run.failures,
+            failing_since: run.failing_since,
+            failing_stopped_ms: run.failing_stopped_ms,
+            uncertain,
+            at: now,
+        },
+        begin: None,
+        end: Some(AttemptEnd {
+            id: AttemptId::new(lost.id.as_str()),
+            outcome: outcome.into(),
+            status: None,
+            answer: None,
+            message: Some(message.into()),
+            duration_ms: (now - lost.at).max(0),
+            at: now,
+        }),
+        links: Vec::new(),
+    }
+}
+
+pub(super) fn answer_text(answer: &Answer) -> String {
+    let kept = &answer.body[..answer.body.len().min(ANSWER_BYTES_KEPT)];
+    let headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "set-cookie" | "authorization"))
+        .take(40)
+        .collect();
+    json!({ "headers": headers, "body": String::from_utf8_lossy(kept), "cut": answer.cut || kept.len() < answer.body.len() })
+        .to_string()
 }

@@ -2,27 +2,22 @@
 
 use super::claim::Plan;
 use super::links::{id_text, link_key};
-use super::rows::{next_after_of, write_of};
+use super::rows::{answer_text, lost_write, next_after_of, write_of};
 use super::schedule::{Failed, Next, look_up_after, next_try};
 use super::work::mark_done;
-use super::{Answered, Claimed, Delivery, Inner, Settled, Ticket};
+use super::{Answered, Claimed, Delivery, Inner, Settled, SettledAnswer, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
-use crate::domain::{AttemptId, Millis, RunEvent, StepProgress, StepState, Verdict, VerdictCode};
-use crate::ports::{
-    Answer, AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LostAttempt, RunWrite, StoreError, Think,
-    Written,
-};
+use crate::domain::{Millis, RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
+use crate::ports::{AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, RunWrite, StoreError, Think, Written};
 use crate::rules::Ruleset;
-use serde_json::json;
 use std::sync::Arc;
-
-/// Bytes of an answer's body that an attempt keeps.
-const ANSWER_BYTES_KEPT: usize = 16 << 10;
 
 /// One answer, understood, with the write that comes of it.
 struct Outcome {
     write: DeliveryWrite,
     class: AnswerClass,
+    /// The attempt's outcome.
+    word: &'static str,
     /// It answered, and not with a failure of its own: it is alive.
     alive: bool,
     wait_ms: Option<i64>,
@@ -60,11 +55,13 @@ impl Delivery {
         let mut plan = Plan::default();
         if let Err(error) = self.plan_claim(&mut inner, active, now, think, &mut plan).await {
             Self::claim_failed(&mut inner, plan);
-            self.write_turn(&mut inner, settling, Plan::default(), now).await?;
+            let (_, settled) = self.write_turn(&mut inner, settling, Plan::default(), now).await?;
+            inner.untold.extend(settled.answers);
             return Err((error, Vec::new()));
         }
-        let (claimed, _) = self.write_turn(&mut inner, settling, plan, now).await?;
-        Ok(claimed)
+        let (claimed, mut settled) = self.write_turn(&mut inner, settling, plan, now).await?;
+        settled.answers.append(&mut inner.untold);
+        Ok(Claimed { settled, ..claimed })
     }
 
     /// What the answers mean. The gates learn of them at once, each answer once, so that there is room for calls.
@@ -77,16 +74,18 @@ impl Delivery {
     ) -> Answers {
         let mut closed = Vec::new();
         let mut writes = Vec::with_capacity(answers.len());
-        let mut done = 0;
+        let mut settled = Settled::default();
         for answered in &mut answers {
             let outcome = self.outcome(inner, active, answered, now);
             if !std::mem::replace(&mut answered.ticket.gate_told, true) {
                 tell_gate(inner, &answered.ticket, &outcome, now, &mut closed);
             }
-            done += usize::from(outcome.class == AnswerClass::Done);
+            let good = outcome.class == AnswerClass::Done;
+            settled.done += usize::from(good);
+            settled.failed += usize::from(!good);
+            settled.answers.push(told_of(&answered.ticket, &outcome, now));
             writes.push(outcome.write);
         }
-        let settled = Settled { done, failed: answers.len() - done };
         Answers { answers, writes, settled, closed }
     }
 
@@ -97,7 +96,7 @@ impl Delivery {
         mut plan: Plan,
         now: Millis,
     ) -> Result<(Claimed, Settled), (StoreError, Vec<Answered>)> {
-        let Answers { answers, mut writes, settled, closed } = settling;
+        let Answers { answers, mut writes, mut settled, closed } = settling;
         let settles = writes.len();
         writes.append(&mut plan.writes);
         let written = self.store.write_delivery(&writes).await;
@@ -111,9 +110,10 @@ impl Delivery {
                 return Err((error, answers));
             }
         };
-        for (answered, written) in answers.iter().zip(&written) {
+        for ((answered, written), told) in answers.iter().zip(&written).zip(&mut settled.answers) {
             let run = &answered.ticket.work.due.run.id;
             if *written == Written::Overtaken {
+                told.delivered_ms = None;
                 tracing::warn!(%run, "a run was changed while its call was in flight");
             }
             inner.free(&answered.ticket.records, run);
@@ -178,6 +178,7 @@ impl Delivery {
         Outcome {
             write,
             class: classified.class,
+            word,
             alive: answered.result.as_ref().is_ok_and(|answer| answer.status < 500),
             wait_ms: classified.wait_ms,
             message: classified.message,
@@ -219,6 +220,18 @@ struct Answers {
     settled: Settled,
     /// Connections that answer again.
     closed: Vec<String>,
+}
+
+/// What whoever counts is told of an answer.
+fn told_of(ticket: &Ticket, outcome: &Outcome, now: Millis) -> SettledAnswer {
+    let due = &ticket.work.due;
+    // What a person asked for once more was delivered before, or came in long ago.
+    let delivered = outcome.write.run.state == RunState::Done && due.run.trigger == "change";
+    SettledAnswer {
+        connection: ticket.connection.clone(),
+        outcome: outcome.word,
+        delivered_ms: delivered.then(|| (now - due.received_at).max(0)),
+    }
 }
 
 /// An answer says how its connection is.
@@ -531,58 +544,4 @@ fn forgive(run: &mut RunWrite) {
     run.failing_since = None;
     run.failing_stopped_ms = 0;
     run.uncertain = false;
-}
-
-/// An attempt without an answer: its call may have been `made`, or certainly was not.
-fn lost_write(lost: &LostAttempt, made: bool, now: Millis) -> DeliveryWrite {
-    let run = &lost.run;
-    // A look-up changes nothing, and further calls are repeat-safe; the main one may have been done.
-    let uncertain = run.uncertain || (made && matches!(lost.kind.as_str(), "call" | "update"));
-    let look_up_at = lost.at + super::schedule::LOOK_UP_MS_MIN;
-    let (outcome, message) = if made {
-        ("maybe_done", "Waypost stopped while the call was in flight")
-    } else {
-        ("retry", "the database was in the way, so the call was not made")
-    };
-    DeliveryWrite {
-        run: RunWrite {
-            id: run.id.clone(),
-            revision: run.revision,
-            lane: run.lane.clone(),
-            state: crate::domain::RunState::Waiting,
-            verdict: None,
-            next_at: Some(now.max(look_up_at)),
-            connection: run.connection.clone(),
-            ruleset: run.ruleset.clone(),
-            steps: run.steps.clone(),
-            failures: run.failures,
-            failing_since: run.failing_since,
-            failing_stopped_ms: run.failing_stopped_ms,
-            uncertain,
-            at: now,
-        },
-        begin: None,
-        end: Some(AttemptEnd {
-            id: AttemptId::new(lost.id.as_str()),
-            outcome: outcome.into(),
-            status: None,
-            answer: None,
-            message: Some(message.into()),
-            duration_ms: (now - lost.at).max(0),
-            at: now,
-        }),
-        links: Vec::new(),
-    }
-}
-
-fn answer_text(answer: &Answer) -> String {
-    let kept = &answer.body[..answer.body.len().min(ANSWER_BYTES_KEPT)];
-    let headers: Vec<_> = answer
-        .headers
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "set-cookie" | "authorization"))
-        .take(40)
-        .collect();
-    json!({ "headers": headers, "body": String::from_utf8_lossy(kept), "cut": answer.cut || kept.len() < answer.body.len() })
-        .to_string()
 }

@@ -5,6 +5,7 @@
 
 use super::{Delivered, Doors, Entrance, Intake, NotStored};
 use crate::domain::ORIGIN_WEBHOOK;
+use crate::metrics::Metrics;
 use crate::ports::{Clock, Entropy};
 use actix_web::http::{Method, header};
 use actix_web::web::{self, Bytes, BytesMut, Payload};
@@ -47,16 +48,12 @@ pub struct Hooks {
     pub entropy: Arc<dyn Entropy>,
     /// Limits.
     pub limits: HookLimits,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The routes below `/hooks/`.
-pub fn hooks(
-    doors: Arc<RwLock<Arc<Doors>>>,
-    intake: Intake,
-    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
-    limits: HookLimits,
-) -> impl FnOnce(&mut web::ServiceConfig) {
-    let hooks = Hooks { doors, intake, clock, entropy, limits };
+pub fn hooks(hooks: Hooks) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config: &mut web::ServiceConfig| {
         config.service(
             web::resource(["/hooks", "/hooks/{tail:.*}"]).app_data(web::Data::new(hooks)).to(receive),
@@ -64,7 +61,15 @@ pub fn hooks(
     }
 }
 
+/// Counts around what is done. Whoever hangs up before the answer is received and not answered.
 async fn receive(request: HttpRequest, hooks: web::Data<Hooks>, payload: Payload) -> HttpResponse {
+    hooks.metrics.webhook_received();
+    let answer = take(request, &hooks, payload).await;
+    hooks.metrics.webhook_answered(answer.status().as_u16());
+    answer
+}
+
+async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResponse {
     if request.method() != Method::POST {
         return HttpResponse::MethodNotAllowed()
             .insert_header((header::ALLOW, "POST"))
@@ -81,10 +86,11 @@ async fn receive(request: HttpRequest, hooks: web::Data<Hooks>, payload: Payload
         Entrance::NotReady => return unavailable(&NotStored::Failed),
         Entrance::Unknown => return not_found(),
     };
-    let body = match read_body(&request, &hooks, payload).await {
+    let body = match read_body(&request, hooks, payload).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
+    let began = hooks.clock.monotonic_us();
     let now = hooks.clock.now();
     let delivered = Delivered {
         id: hooks.entropy.event_id(now),
@@ -95,7 +101,10 @@ async fn receive(request: HttpRequest, hooks: web::Data<Hooks>, payload: Payload
         body: body.0,
     };
     match hooks.intake.store(delivered).await {
-        Ok(_) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("stored\n"),
+        Ok(_) => {
+            hooks.metrics.webhook_stored(hooks.clock.monotonic_us() - began);
+            HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("stored\n")
+        }
         Err(why) => unavailable(&why),
     }
 }

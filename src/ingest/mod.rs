@@ -8,10 +8,10 @@ mod doors;
 mod http;
 
 pub use doors::{Door, Doors, Entrance, hash_token};
-pub use http::{HookLimits, hooks};
+pub use http::{HookLimits, Hooks, hooks};
 
 use crate::domain::{EventId, Millis, Position};
-use crate::ports::{Entropy, NewEvent, Store};
+use crate::ports::{Clock, Entropy, NewEvent, Store};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +56,17 @@ pub struct Intake {
 pub struct Batches {
     queue: mpsc::Receiver<Waiting>,
     store: Arc<dyn Store>,
+}
+
+/// What one commit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Events that it was to store.
+    pub events: usize,
+    /// Bytes of their bodies.
+    pub bytes: usize,
+    /// How long the database took, in microseconds; `None`: it did not take all of them together.
+    pub took_us: Option<i64>,
 }
 
 /// What a webhook brings.
@@ -120,8 +131,8 @@ impl Drop for Reserved {
 
 impl Batches {
     /// Waits for the first of a batch, takes whatever else is there, commits, and answers all of them.
-    /// Gives the bytes stored; `None`: nobody can hand anything in any more.
-    pub async fn commit_next(&mut self) -> Option<usize> {
+    /// `None`: nobody can hand anything in any more.
+    pub async fn commit_next(&mut self, clock: &dyn Clock) -> Option<Committed> {
         let first = self.queue.recv().await?;
         let mut bytes = first.event.body.len();
         let mut answers = vec![first.answer];
@@ -132,8 +143,11 @@ impl Batches {
             answers.push(next.answer);
             events.push(next.event);
         }
+        let mut committed = Committed { events: events.len(), bytes, took_us: None };
+        let began = clock.monotonic_us();
         match self.store.append_events(&events).await {
             Ok(positions) => {
+                committed.took_us = Some(clock.monotonic_us() - began);
                 for (answer, position) in answers.into_iter().zip(positions) {
                     // Whoever hung up meanwhile gets no answer; the event is stored all the same.
                     let _ = answer.send(Ok(position));
@@ -141,7 +155,7 @@ impl Batches {
             }
             Err(error) => self.one_by_one(events, answers, &error).await,
         }
-        Some(bytes)
+        Some(committed)
     }
 
     /// A batch was refused: one of its events may be to blame, the others are not.

@@ -8,6 +8,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Millis;
     /// Milliseconds of a clock that never goes back, for durations.
     fn monotonic(&self) -> Millis;
+    /// The same clock in microseconds, for what takes less than a millisecond.
+    fn monotonic_us(&self) -> i64 {
+        self.monotonic() * 1_000
+    }
 }
 
 /// Where ids and chance come from.

@@ -223,6 +223,8 @@ pub struct DueRun {
     pub paths: Vec<String>,
     /// When the change was applied: `now`.
     pub at: Millis,
+    /// When the event came in.
+    pub received_at: Millis,
     /// The event's id, for messages.
     pub event: EventId,
     /// The booking's JSON at that version.

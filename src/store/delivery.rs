@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 /// the one at the run's position.
 const CONTEXT_COLUMNS: &str = "
        b.connector, b.account, b.kind, b.key, c.kind AS change_kind, c.paths, c.at, e.id AS event, e.source,
+       e.received_at,
        CASE WHEN r.position = r.change_position AND c.body IS NOT NULL THEN c.body
             ELSE (SELECT v.body FROM changes AS v
                   WHERE  v.booking = r.booking AND v.position = r.position AND v.body IS NOT NULL

@@ -110,6 +110,7 @@ pub(super) fn due_run(row: &Row) -> Result<DueRun, StoreError> {
         kind: change_kind(row)?,
         paths: from_json("paths of a change", &row.text("paths")?)?,
         at: row.int("at")?,
+        received_at: row.int("received_at")?,
         event: EventId::new(row.text("event")?),
         // A version without a body can't be planned; should one be, its rule finds nothing and says so.
         body: row.text_or_null("body")?.unwrap_or_else(|| String::from("null")),

@@ -15,6 +15,7 @@ mod errors;
 mod event_show;
 mod events_list;
 mod health;
+mod metrics_show;
 mod money;
 mod outlook;
 mod page;
@@ -55,6 +56,7 @@ pub fn pages(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
                 .route("/connections", web::get().to(connections_list::connections_list))
                 .route("/connections/{name}/pause", web::post().to(connection_pause::connection_pause))
                 .route("/connections/{name}/resume", web::post().to(connection_pause::connection_resume))
+                .route("/metrics", web::get().to(metrics_show::metrics_show))
                 .route("/static/{name}", web::get().to(static_files::static_file))
                 .default_service(web::to(errors::no_such_page)),
         );

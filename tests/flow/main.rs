@@ -17,5 +17,6 @@ mod hooks;
 mod http_connection;
 mod hubspot;
 mod kill;
+mod metrics;
 mod neighbours;
 mod rules_folder;

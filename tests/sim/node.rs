@@ -208,8 +208,9 @@ impl Node {
     /// Commits the next batch of webhooks, once there is one.
     pub fn commit(&mut self) -> Option<Step> {
         let mut batches = self.batches.take()?;
+        let clock = self.app.clock.clone();
         Some(Box::pin(async move {
-            batches.commit_next().await;
+            batches.commit_next(&*clock).await;
             Did::Committed(batches)
         }))
     }

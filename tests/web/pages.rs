@@ -169,3 +169,24 @@ async fn static_files_are_kept_by_the_hash_of_what_they_hold() {
         assert_eq!(other.header("cache-control"), "no-cache");
     }
 }
+
+#[actix_web::test]
+async fn metrics_are_told_while_the_database_is_away() {
+    let site = Site::filled().await;
+    let seen = site.get("/metrics").await;
+    assert_eq!(seen.status, StatusCode::OK);
+    assert_eq!(seen.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in ["waypost_database_up 1", "waypost_runs{connection=\"sandbox-crm\",state=\"held\"} 1"] {
+        assert!(seen.text.lines().any(|told| told == line), "{line}\n{}", seen.text);
+    }
+    assert!(!seen.text.contains("example.org") && !seen.text.contains(HOSTILE), "{}", seen.text);
+
+    // Another app over the store that is closed: it has nothing of lately.
+    let site = Site::filled().await;
+    site.app.store.close().await;
+    let seen = site.get("/metrics").await;
+    assert_eq!(seen.status, StatusCode::OK);
+    assert!(seen.text.contains("waypost_database_up 0\n"), "{}", seen.text);
+    assert!(seen.text.contains("waypost_webhooks_received_total 0\n"), "{}", seen.text);
+    assert!(!seen.text.contains("waypost_runs"), "{}", seen.text);
+}
