@@ -154,5 +154,6 @@ async fn nothing_of_a_guest(database: Option<&str>) {
         assert!(told["level"].is_string() && told["message"].is_string(), "{line}");
     }
     assert!(log.contains("calls are stopped"), "the failures were told: {log}");
+    assert!(!log.contains("stream error"), "a stranger wrote into it: {log}");
     assert!(log.lines().count() <= webhooks, "{webhooks} webhooks:\n{log}");
 }
