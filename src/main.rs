@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Each event is parsed, mapped and dropped as thousands of small pieces.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     waypost::cli::main()
 }
