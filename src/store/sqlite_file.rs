@@ -21,9 +21,9 @@ const BUSY_CHECKPOINT: Duration = Duration::from_millis(5);
 pub(super) const TURN: Duration = Duration::from_secs(20);
 /// Prepared statements per connection: all sizes of all statements of the hot path.
 pub(super) const STATEMENTS_MAX: usize = 256;
-/// A WAL of this size is begun anew. It is read by every query, so a short one is a quick one.
-const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// What is left of the WAL file once it is empty.
+/// A WAL of so many pages of 4 KiB (32 MiB) is begun anew. Every query looks into it, so a short one is a quick one.
+const WAL_FRAMES_MAX: i64 = 8 * 1024;
+/// What is left of the WAL file when writers begin it anew by themselves.
 const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
 
 /// A file and who writes to it. Clones are the same.
@@ -121,12 +121,12 @@ impl SqliteFile {
         let mut connection =
             single(path, BUSY_CHECKPOINT).await.map_err(|error| database_error("open", error))?;
         let mut done = checkpoint(&mut connection, "PASSIVE").await;
-        if done.is_ok() && self.wal_bytes() > WAL_BYTES_MAX {
+        if matches!(done, Ok(frames) if frames > WAL_FRAMES_MAX) {
             let _turn = self.turn("empty its write-ahead log", true).await?;
-            done = checkpoint(&mut connection, "RESTART").await;
+            done = checkpoint(&mut connection, "TRUNCATE").await;
         }
         let _ = connection.close().await;
-        done.map_err(failed)
+        done.map(|_| ()).map_err(failed)
     }
 
     /// Size of the WAL file.
@@ -162,12 +162,13 @@ pub(super) async fn single(file: &Path, busy: Duration) -> Result<SqliteConnecti
     options(file).busy_timeout(busy).create_if_missing(false).connect().await
 }
 
-async fn checkpoint(connection: &mut SqliteConnection, mode: &'static str) -> Result<(), sqlx::Error> {
+/// Gives how many pages are in the log.
+async fn checkpoint(connection: &mut SqliteConnection, mode: &'static str) -> Result<i64, sqlx::Error> {
     let pragma = AssertSqlSafe(format!("PRAGMA wal_checkpoint({mode})"));
     let row = sqlx::query(pragma).fetch_one(connection).await?;
-    let busy: i64 = row.try_get(0)?;
+    let (busy, frames): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     if busy != 0 {
         tracing::debug!(mode, "the write-ahead log is still being read");
     }
-    Ok(())
+    Ok(frames)
 }
