@@ -72,7 +72,6 @@ impl SqlStore {
         limit: i64,
         body_bytes_max: i64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        self.tidy_when_long().await?;
         let mut session = self.read("give the events to apply").await?;
         let sizes = session.rows(UNAPPLIED_SIZES, values![limit.max(0)]).await?;
         let Some(last) = last_that_fits(&sizes, body_bytes_max)? else { return Ok(Vec::new()) };

@@ -89,12 +89,4 @@ impl SqlStore {
             database.note_applied(positions);
         }
     }
-
-    /// Keeps the list of unapplied events short.
-    async fn tidy_when_long(&self) -> Result<(), StoreError> {
-        match &self.database {
-            Database::Sqlite(database) if database.many_applied() => database.tidy().await,
-            _ => Ok(()),
-        }
-    }
 }

@@ -94,6 +94,7 @@ async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
     }
     if node.is_some() {
         sqlite_copy::go_on_after_the_last(&database).await?;
+        sqlite_copy::find_applied(&database).await?;
     }
     drop(schema);
     Ok(SqlStore { database: Database::Sqlite(database), _node: node })

@@ -5,7 +5,6 @@
 //! attached, so queries name tables of both. Promises that what a query finds in `waypost.db` it finds in the journal
 //! too: SQLite begins to read the files in the order in which they were attached, the journal last.
 
-use super::gate::Gate;
 use super::session::{Line, Session, database_error, values};
 use super::sqlite_copy::{self, size};
 use super::sqlite_file::{SqliteFile, options, pool};
@@ -20,11 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Readers at the same time: pages, lists and the stages' reads; more would not go faster on a few cores.
 const READERS_MAX: u32 = 4;
-/// So many applied events may still be listed as unapplied, before the list is tidied: they are found to be applied by
-/// their changes, so this is a matter of speed only.
-const APPLIED_MAX: usize = 2_048;
-/// Rows of the list that one transaction of the journal takes away; an ack waits for it.
-const APPLIED_CHUNK: usize = 64;
+/// Rows of the list of unapplied events that one transaction of the journal takes away; an ack waits for it.
+const APPLIED_CHUNK: usize = 256;
 /// The journal's file name.
 const JOURNAL: &str = "events.db";
 
@@ -37,7 +33,6 @@ pub(super) struct SqliteDatabase {
     readers: SqlitePool,
     /// Applied events that the journal still lists as unapplied.
     applied: Mutex<Vec<Position>>,
-    checkpoints: Gate,
 }
 
 impl SqliteDatabase {
@@ -61,14 +56,14 @@ impl SqliteDatabase {
                 })
             })
             .connect_lazy_with(options(file).pragma("query_only", "ON"));
-        Ok(Self { truth, journal, readers, applied: Mutex::default(), checkpoints: Gate::default() })
+        Ok(Self { truth, journal, readers, applied: Mutex::default() })
     }
 
     /// Makes an empty database in memory: one connection for all, gone when dropped.
     pub(super) async fn open_in_memory() -> Result<Self, StoreError> {
         let truth = SqliteFile::open_in_memory().await?;
         let (journal, readers) = (truth.clone(), truth.writer.clone());
-        Ok(Self { truth, journal, readers, applied: Mutex::default(), checkpoints: Gate::default() })
+        Ok(Self { truth, journal, readers, applied: Mutex::default() })
     }
 
     /// The writer's connection itself, for migrations.
@@ -90,12 +85,8 @@ impl SqliteDatabase {
         self.applied().extend(positions);
     }
 
-    /// Whether the list should be tidied now.
-    pub(super) fn many_applied(&self) -> bool {
-        self.applied().len() >= APPLIED_MAX
-    }
-
-    /// Takes applied events from the journal's list, in small transactions.
+    /// Takes applied events from the journal's list, in small transactions. That they are applied is found by their changes
+    /// too, so this is a matter of speed only.
     pub(super) async fn tidy(&self) -> Result<(), StoreError> {
         let applied = std::mem::take(&mut *self.applied());
         let mut done = 0;
@@ -117,11 +108,12 @@ impl SqliteDatabase {
         session.commit().await
     }
 
-    /// Moves what is in the write-ahead logs into the files, beside writers and readers. One at a time.
-    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
-        let _turn = self.checkpoints.enter(false).await;
-        self.journal.checkpoint().await?;
-        self.truth.checkpoint().await
+    /// Tidies the list, and moves what is in the write-ahead logs into the files, beside writers and readers. What fails
+    /// keeps nothing else from being done.
+    pub(super) async fn maintain(&self) -> Result<(), StoreError> {
+        let tidied = self.tidy().await;
+        let journal = self.journal.checkpoint().await;
+        self.truth.checkpoint().await.and(journal).and(tidied)
     }
 
     /// Writes a whole copy to a file that must not be there yet.
@@ -140,6 +132,7 @@ impl SqliteDatabase {
     }
 
     pub(super) async fn close(&self) {
+        // Where it does not succeed, the next start finds them.
         let _ = self.tidy().await;
         self.readers.close().await;
         self.journal.writer.close().await;

@@ -8,7 +8,7 @@ use super::sqlite::SqliteDatabase;
 use super::sqlite_file::{SqliteFile, options, single};
 use crate::domain::Position;
 use crate::ports::StoreError;
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,7 +82,7 @@ async fn copy(database: &SqliteDatabase, target: &Path, name: &str) -> Result<()
 
 /// Whether `waypost.db` has events in it that belong into the journal.
 pub(super) async fn has_events(database: &SqliteDatabase) -> Result<bool, StoreError> {
-    let mut session = database.truth.write("look for events", false).await?;
+    let mut session = database.read("look for events").await?;
     let row = session
         .row("SELECT 1 AS found FROM main.sqlite_master WHERE type = 'table' AND name = 'events'", vec![])
         .await?;
@@ -96,58 +96,75 @@ pub(super) async fn make_journal(journal: &SqliteFile) -> Result<(), StoreError>
     connection.execute(SCHEMA).await.map(|_| ()).map_err(failed)
 }
 
-/// Moves events from `waypost.db` into the journal, and lists those as unapplied that nothing came of yet.
+/// Moves events from `waypost.db` into the journal, and lists those as unapplied that nothing came of yet. Begun anew where
+/// it was cut off: the table goes when all of it is in the journal.
 pub(super) async fn adopt_events(database: &SqliteDatabase) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| database_error("move the events", error);
+    let (Some(truth), Some(journal)) = (&database.truth.path, &database.journal.path) else { return Ok(()) };
+    let mut connection = single(journal, BUSY).await.map_err(failed)?;
+    let attach = sqlx::query("ATTACH DATABASE $1 AS old").bind(truth.to_string_lossy().into_owned());
+    connection.execute(attach).await.map_err(failed)?;
+    let mut moved = 0;
     let mut after: Position = 0;
-    let mut moved: i64 = 0;
-    loop {
-        let mut from = database.truth.write("move the events", false).await?;
-        let rows = from
-            .rows(
-                format!(
-                    "SELECT {COLUMNS},
-                            EXISTS (SELECT 1 FROM changes AS c WHERE c.position = e.position) AS applied
-                     FROM   main.events AS e WHERE position > $1 ORDER BY position LIMIT $2"
-                ),
-                values![after, MOVE_EVENTS],
-            )
-            .await?;
-        drop(from);
-        if rows.is_empty() {
-            break;
-        }
-        let mut into = database.journal.write("move the events", false).await?;
-        for row in &rows {
-            after = row.int("position")?;
-            let text = format!(
-                "INSERT INTO events ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
-            );
-            let bound = values![
-                after,
-                row.text("id")?,
-                row.text("source")?,
-                row.int("received_at")?,
-                row.text("origin")?,
-                row.int("body_bytes")?,
-                row.text("headers")?,
-                &row.blob("body")?[..],
-            ];
-            into.execute(text, bound).await?;
-            if !row.truth("applied")? {
-                let text =
-                    "INSERT INTO unapplied (position, body_bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-                into.execute(text, values![after, row.int("body_bytes")?]).await?;
-            }
-            moved += 1;
-        }
-        into.commit().await?;
+    while let Some(last) = move_events(&mut connection, after, &mut moved).await.map_err(failed)? {
+        after = last;
     }
+    connection.close().await.map_err(failed)?;
     if moved > 0 {
         tracing::info!(moved, "events were moved into a file of their own, events.db");
     }
     let mut session = database.truth.write("move the events", false).await?;
     session.execute("DROP TABLE main.events", vec![]).await?;
     session.commit().await
+}
+
+/// The next events after a position; gives the last of them.
+async fn move_events(
+    connection: &mut SqliteConnection,
+    after: Position,
+    moved: &mut u64,
+) -> Result<Option<Position>, sqlx::Error> {
+    let last: Option<Position> = sqlx::query_scalar(
+        "SELECT MAX(position) FROM (SELECT position FROM old.events WHERE position > $1 ORDER BY position LIMIT $2)",
+    )
+    .bind(after)
+    .bind(MOVE_EVENTS)
+    .fetch_one(&mut *connection)
+    .await?;
+    let Some(last) = last else { return Ok(None) };
+    let events = format!(
+        "INSERT INTO main.events ({COLUMNS})
+         SELECT {COLUMNS} FROM old.events WHERE position > $1 AND position <= $2 ORDER BY position
+         ON CONFLICT DO NOTHING"
+    );
+    let unapplied = "
+        INSERT INTO main.unapplied (position, body_bytes)
+        SELECT e.position, e.body_bytes
+        FROM   old.events AS e
+        WHERE  e.position > $1 AND e.position <= $2
+        AND    NOT EXISTS (SELECT 1 FROM old.changes AS c WHERE c.position = e.position)
+        ON CONFLICT DO NOTHING";
+    let done = sqlx::query(AssertSqlSafe(events)).bind(after).bind(last).execute(&mut *connection).await?;
+    sqlx::query(unapplied).bind(after).bind(last).execute(connection).await?;
+    *moved += done.rows_affected();
+    Ok(Some(last))
+}
+
+/// Notes the events that were applied when the process last ended, and are listed as unapplied still.
+pub(super) async fn find_applied(database: &SqliteDatabase) -> Result<(), StoreError> {
+    let mut session = database.read("look for applied events").await?;
+    let rows = session
+        .rows(
+            "SELECT u.position
+             FROM   unapplied AS u
+             WHERE  u.position <= (SELECT COALESCE(MAX(position), 0) FROM changes)
+             AND    EXISTS (SELECT 1 FROM changes AS c WHERE c.position = u.position)",
+            vec![],
+        )
+        .await?;
+    let applied = rows.iter().map(|row| row.int("position")).collect::<Result<Vec<_>, _>>()?;
+    database.note_applied(applied);
+    Ok(())
 }
 
 /// A journal that was lost, or is older than what came of its events, must not give a position a second time: the event

@@ -236,10 +236,7 @@ impl Store for SqlStore {
 
     async fn maintain(&self) -> Result<(), StoreError> {
         match &self.database {
-            Database::Sqlite(database) => {
-                database.tidy().await?;
-                database.checkpoint().await
-            }
+            Database::Sqlite(database) => database.maintain().await,
             Database::Postgres(database) => database.keep_node_lock().await,
         }
     }

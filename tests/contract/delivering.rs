@@ -177,6 +177,13 @@ on_both! {
         assert_eq!(names(Some(1_000), 10).await, Vec::<String>::new());
         assert_eq!(names(None, 10).await, ["2", "1", "0"]);
         assert_eq!(names(None, 1).await, ["2"]);
+        let within = async |bytes| {
+            let query =
+                DueQuery { connection: CRM.to_owned(), due_by: None, limit: 10, body_bytes_max: bytes };
+            store.due_runs(&query).await.unwrap().len()
+        };
+        // Bodies of two bytes each: the first always, a further one while those before it are fewer than that.
+        assert_eq!((within(1).await, within(2).await, within(3).await, within(5).await), (1, 1, 2, 3));
         let other = DueQuery { connection: "other".to_owned(), due_by: None, limit: 9, body_bytes_max: i64::MAX };
         assert!(store.due_runs(&other).await.unwrap().is_empty());
     }

@@ -123,6 +123,47 @@ async fn a_restored_backup_has_its_events_and_goes_on_with_those_that_nothing_ca
 }
 
 #[tokio::test]
+async fn what_was_applied_before_a_kill_is_taken_off_the_list_after_the_start() {
+    let place = Place::on_sqlite();
+    let listed = async |place: &Place| -> i64 {
+        let mut journal = place.sqlite("events.db").await;
+        sqlx::query_scalar("SELECT COUNT(*) FROM unapplied").fetch_one(&mut journal).await.unwrap()
+    };
+    let store = open(&exclusive(&place)).await.unwrap();
+    store.append_events(&[event("1", b"{}"), event("2", b"{}"), event("3", b"{}")]).await.unwrap();
+    store.apply_events(&[created("a", 1, vec![]), created("b", 2, vec![])]).await.unwrap();
+    drop(store);
+    assert_eq!(listed(&place).await, 3);
+    let store = open(&exclusive(&place)).await.unwrap();
+    store.maintain().await.unwrap();
+    assert_eq!(listed(&place).await, 1);
+    assert_eq!(store.unapplied_events(9, 99).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_write_ahead_log_is_begun_anew_and_a_slow_reader_is_not_waited_for() {
+    let place = Place::on_sqlite();
+    let store = place.open().await;
+    let log = || std::fs::metadata(place.folder.path().join("events.db-wal")).unwrap().len();
+    let body = vec![b'x'; 400_000];
+    let mut reader = place.sqlite("events.db").await;
+    sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
+    sqlx::query("SELECT COUNT(*) FROM events").execute(&mut reader).await.unwrap();
+    for n in 0..100 {
+        store.append_events(&[event(&n.to_string(), &body)]).await.unwrap();
+    }
+    let long = log();
+    assert!(long > 32 << 20);
+    store.maintain().await.unwrap();
+    assert_eq!(log(), long, "it is being read");
+    store.append_events(&[event("beside", b"{}")]).await.unwrap();
+    sqlx::query("ROLLBACK").execute(&mut reader).await.unwrap();
+    store.maintain().await.unwrap();
+    assert_eq!(log(), 0);
+    assert_eq!(store.counts().await.unwrap().events, 101);
+}
+
+#[tokio::test]
 async fn a_lost_journal_gives_no_position_a_second_time() {
     let place = Place::on_sqlite();
     let store = open(&exclusive(&place)).await.unwrap();
