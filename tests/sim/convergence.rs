@@ -33,6 +33,7 @@ type Place = (&'static str, String, &'static str, &'static str);
 pub fn look(sim: &mut Sim, found: &Found) {
     let runs: HashMap<&str, &RunRow> = found.runs.iter().map(|run| (run.id.as_str(), run)).collect();
     let mut wrong = order(sim, &runs);
+    wrong.extend(lanes(sim, found, &runs));
     for (place, claims) in claims(sim, found) {
         if let Some(told) = record(sim, found, &runs, (&place, &claims)) {
             wrong.push(format!("{} {} by {}.{}: {told}", place.0, place.1, place.2, place.3));
@@ -60,6 +61,38 @@ fn order(sim: &Sim, runs: &HashMap<&str, &RunRow>) -> Vec<String> {
         }
         if effect.known {
             *before = run.position;
+        }
+    }
+    wrong
+}
+
+/// The runs of one lane go one after the other: of those that are done, the earlier ones had their effects first. What a
+/// person tried again came back later, so this is told only where nobody did.
+fn lanes(sim: &Sim, found: &Found, runs: &HashMap<&str, &RunRow>) -> Vec<String> {
+    if sim.weather.person > 0 {
+        return Vec::new();
+    }
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    let mut last: HashMap<&str, usize> = HashMap::new();
+    for (number, effect) in sim.crm.effects.iter().enumerate() {
+        if runs.get(&*effect.run).is_some_and(|run| run.state == RunState::Done) {
+            first.entry(&effect.run).or_insert(number);
+            last.insert(&effect.run, number);
+        }
+    }
+    let mut before: HashMap<&str, (&str, usize)> = HashMap::new();
+    let mut wrong = Vec::new();
+    for run in &found.runs {
+        let (Some(first), Some(last)) = (first.get(run.id.as_str()), last.get(run.id.as_str())) else {
+            continue;
+        };
+        if let Some((earlier, ended)) = before.insert(&run.lane, (run.id.as_str(), *last))
+            && ended > *first
+        {
+            wrong.push(format!(
+                "run {} of {} began before {earlier} of its lane was through",
+                run.id, run.rule
+            ));
         }
     }
     wrong
