@@ -35,7 +35,7 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
         Ok(body) => body,
         Err(error) => return nothing(ChangeKind::Unreadable, &why_no_json(&event.body, &error)),
     };
-    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| spec.read(&body)));
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| spec.read(body)));
     let told = match read {
         Ok(Ok(told)) => told,
         Ok(Err(Unreadable::Body(note))) => return nothing(ChangeKind::Unreadable, &note),

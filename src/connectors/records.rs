@@ -103,19 +103,23 @@ pub struct Compared {
 }
 
 impl RecordSpec {
-    /// What a body tells of this kind of record: nothing where it has none. `Err` is a sentence.
-    pub(super) fn read(&self, body: &Value) -> Result<Vec<Told>, String> {
-        match body.pointer(&self.at) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) => items.iter().map(|item| self.read_one(item)).collect(),
-            Some(item) => Ok(vec![self.read_one(item)?]),
+    /// What a body tells of this kind of record, by what stands at `at`. `Err` is a sentence.
+    pub(super) fn read(&self, found: Value) -> Result<Vec<Told>, String> {
+        match found {
+            Value::Array(items) => items.into_iter().map(|item| self.read_one(item)).collect(),
+            item => Ok(vec![self.read_one(item)?]),
         }
     }
 
-    fn read_one(&self, told: &Value) -> Result<Told, String> {
+    /// Whether one of the two is read from within the other.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.at.starts_with(&other.at) || other.at.starts_with(&self.at)
+    }
+
+    fn read_one(&self, mut told: Value) -> Result<Told, String> {
         let kind = &self.kind;
         if !told.is_object() {
-            let what = match told {
+            let what = match &told {
                 Value::Null => "null",
                 Value::Array(_) => "a list",
                 Value::String(_) => "a text",
@@ -123,10 +127,10 @@ impl RecordSpec {
             };
             return Err(format!("The body's {kind} is {what} where a map was expected."));
         }
-        let key = self.key.get(told).and_then(key_text).ok_or_else(|| {
+        let key = self.key.get(&told).and_then(key_text).ok_or_else(|| {
             format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
         })?;
-        let account = self.account.as_ref().and_then(|path| path.get(told)).and_then(key_text);
+        let account = self.account.as_ref().and_then(|path| path.get(&told)).and_then(key_text);
         for (what, text) in [("key", Some(&key)), ("account", account.as_ref())] {
             if text.is_some_and(|text| {
                 text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
@@ -137,13 +141,12 @@ impl RecordSpec {
             }
         }
         let status =
-            self.status.as_ref().and_then(|path| path.get(told)).and_then(key_text).unwrap_or_default();
+            self.status.as_ref().and_then(|path| path.get(&told)).and_then(key_text).unwrap_or_default();
         let status = status.chars().filter(|c| !c.is_control()).take(STATUS_CHARS_MAX).collect();
-        let mut entity = told.clone();
         if !self.never_stored.is_empty() {
-            remove(&mut entity, &self.never_stored, &mut Vec::new());
+            remove(&mut told, &self.never_stored, &mut Vec::new());
         }
-        Ok(Told { kind: kind.clone(), account, key, entity, status })
+        Ok(Told { kind: kind.clone(), account, key, entity: told, status })
     }
 
     /// Compares what was told with the present state.

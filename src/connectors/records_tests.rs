@@ -65,7 +65,7 @@ fn with(mut body: Value, changes: &[(&str, Value)]) -> Value {
 }
 
 fn read(connector: &Connector, body: Value) -> Result<Vec<Told>, Unreadable> {
-    connector.source.as_ref().expect("a source side").read(&body)
+    connector.source.as_ref().expect("a source side").read(body)
 }
 
 fn spec(connector: &Connector) -> &RecordSpec {

@@ -26,6 +26,8 @@ pub(super) struct Work {
     pub pending_links: Vec<LinkWrite>,
     /// Bytes of the booking, as text.
     pub bytes: usize,
+    /// Fields of steps, by index, that were mapped as the run was taken and that no answer changes.
+    ready: BTreeMap<usize, Map<String, Value>>,
 }
 
 /// What is next.
@@ -76,11 +78,20 @@ impl Work {
         due.body = String::new();
         due.previous = None;
         let steps = merge_steps(&rule, &due.run.steps);
-        let mut work = Self { due, ruleset, rule, context, steps, pending_links: Vec::new(), bytes };
+        let mut work = Self {
+            due,
+            ruleset,
+            rule,
+            context,
+            steps,
+            pending_links: Vec::new(),
+            bytes,
+            ready: BTreeMap::new(),
+        };
         work.tell_outputs();
         if !begun {
             match guarded(|| work.ruleset.begin(&work.rule, &work.context)) {
-                Ok(Mapped::Go) => {}
+                Ok(Mapped::Go(ready)) => work.ready = ready,
                 Ok(Mapped::Skip(verdict)) => {
                     return Err((work.due, Next::End(RunEvent::Skip, Some(verdict))));
                 }
@@ -99,7 +110,11 @@ impl Work {
             if self.steps[index].state != StepState::Waiting {
                 continue;
             }
-            match guarded(|| self.ruleset.map_step(&self.rule, index, &self.context)) {
+            let mapped = match self.ready.remove(&index) {
+                Some(fields) => Ok(StepMapping::Send(fields)),
+                None => guarded(|| self.ruleset.map_step(&self.rule, index, &self.context)),
+            };
+            match mapped {
                 Err(error) => {
                     self.steps[index].state = StepState::Failed;
                     return Next::End(RunEvent::Fail, Some(Verdict::new(error.code, error.message)));

@@ -102,8 +102,13 @@ impl<'m> Mapper<'m> {
         Ok(StepMapping::Send(self.accepted(connection, action, fields)?))
     }
 
-    /// Everything of the step that does not read `steps`, so that it fails before anything is sent.
-    pub(super) fn early(&mut self, connection: &Connection, action: &Action) -> Result<(), MapError> {
+    /// Everything of the step that does not read `steps`, so that it fails before anything is sent. Where that is all of
+    /// it, its fields.
+    pub(super) fn early(
+        &mut self,
+        connection: &Connection,
+        action: &Action,
+    ) -> Result<Option<Map<String, Value>>, MapError> {
         let mut fields = Map::new();
         for field in &self.step.with {
             let place = Place { field, name: &field.name, required: required(action, field) };
@@ -121,10 +126,11 @@ impl<'m> Mapper<'m> {
         let later = self.step.with.iter().any(|field| field.reads_steps)
             || self.step.condition.as_ref().is_some_and(|condition| condition.expression.reads(scope::STEPS));
         if later {
-            return Ok(());
+            return Ok(None);
         }
         let tried = action.try_out(&self.ruleset.engine, connection, &accepted);
-        tried.map_err(|error| self.refused(connection, action, &error))
+        tried.map_err(|error| self.refused(connection, action, &error))?;
+        Ok(Some(accepted))
     }
 
     /// Within a field that reads `steps`: those parts that don't.

@@ -76,8 +76,8 @@ pub struct FieldTrace {
 /// Whether a run is to go on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mapped {
-    /// It goes on.
-    Go,
+    /// It goes on, with the fields of those steps, by their index, that nothing later can change.
+    Go(BTreeMap<usize, Map<String, Value>>),
     /// `when` is not true (any more), or the item is not there: nothing to send.
     Skip(Verdict),
 }
@@ -100,7 +100,8 @@ impl Ruleset {
                 }
             }
         }
-        for step in &rule.steps {
+        let mut ready = BTreeMap::new();
+        for (index, step) in rule.steps.iter().enumerate() {
             if context.outputs.contains_key(&step.id) || context.left_out.contains(&step.id) {
                 continue;
             }
@@ -112,9 +113,11 @@ impl Ruleset {
             {
                 continue;
             }
-            mapper.early(connection, action)?;
+            if let Some(fields) = mapper.early(connection, action)? {
+                ready.insert(index, fields);
+            }
         }
-        Ok(Mapped::Go)
+        Ok(Mapped::Go(ready))
     }
 
     /// Maps one step with the outputs of those before it.

@@ -36,7 +36,7 @@ fn design() -> std::sync::Arc<Ruleset> {
 fn the_rule_of_the_design_maps_as_written() {
     let ruleset = design();
     let mut context = run(&ruleset, booking(|_| {}));
-    assert_eq!(begin(&ruleset, &context), Ok(Mapped::Go));
+    assert!(matches!(begin(&ruleset, &context), Ok(Mapped::Go(_))));
     let contact = step(&ruleset, 0, &context);
     context.outputs = outputs("contact", json!({ "id": "1551" }));
     let deal = step(&ruleset, 1, &context);
@@ -78,7 +78,11 @@ fn what_is_missing_null_or_mixed() {
         ));
         let context = run(&ruleset, booking(|_| {}));
         let begun = match begin(&ruleset, &context) {
-            Ok(Mapped::Go) => "go",
+            Ok(Mapped::Go(ready)) => {
+                let mapped = ruleset.map_step(&ruleset.rules["rule"], 0, &context);
+                assert_eq!(mapped, Ok(StepMapping::Send(ready[&0].clone())), "{field}");
+                "go"
+            }
             Ok(Mapped::Skip(_)) => "skip",
             Err(_) => "fails before anything is sent",
         };
@@ -117,7 +121,7 @@ fn a_step_whose_if_is_not_true_needs_nothing() {
          booking.contact.email }}\" }\n",
     );
     let context = run(&ruleset, booking(|b| b["contact"] = json!({})));
-    assert_eq!(begin(&ruleset, &context), Ok(Mapped::Go));
+    assert!(matches!(begin(&ruleset, &context), Ok(Mapped::Go(_))));
     insta::assert_snapshot!(step(&ruleset, 0, &context));
 }
 
@@ -185,7 +189,7 @@ fn steps_that_are_done_are_not_mapped_again_at_the_beginning() {
     let mut context = run(&ruleset, booking(|b| b["contact"] = json!({})));
     assert!(begin(&ruleset, &context).is_err());
     context.outputs = outputs("upsert_contact", json!({ "id": "c1" }));
-    assert_eq!(begin(&ruleset, &context), Ok(Mapped::Go));
+    assert!(matches!(begin(&ruleset, &context), Ok(Mapped::Go(_))));
 }
 
 #[test]
@@ -209,7 +213,7 @@ fn an_item_is_in_scope_also_after_it_left() {
     context.change = change(&ruleset, ChangeKind::Updated, new, Some(booking(|_| {})));
     context.asked = "removed".to_owned();
     context.item = "9000002".to_owned();
-    assert_eq!(begin(&ruleset, &context), Ok(Mapped::Go));
+    assert!(matches!(begin(&ruleset, &context), Ok(Mapped::Go(_))));
     let removed = step(&ruleset, 0, &context);
     context.asked = "updated".to_owned();
     let Ok(Mapped::Skip(verdict)) = begin(&ruleset, &context) else { panic!("the item is gone") };
@@ -255,7 +259,7 @@ fn a_thousand_runs_are_planned_and_mapped_in_a_moment() {
     let ruleset = design();
     let mut context = run(&ruleset, booking(|_| {}));
     for _ in 0..1_000 {
-        assert_eq!(begin(&ruleset, &context), Ok(Mapped::Go));
+        assert!(matches!(begin(&ruleset, &context), Ok(Mapped::Go(_))));
         context.outputs = outputs("contact", json!({ "id": "1551" }));
         assert!(matches!(ruleset.map_step(&ruleset.rules["rule"], 1, &context), Ok(StepMapping::Send(_))));
         context.outputs.clear();
