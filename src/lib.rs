@@ -36,6 +36,7 @@ pub mod rules;
 pub mod clock;
 pub mod metrics;
 pub mod outbound;
+pub mod priority;
 pub mod sandbox;
 pub mod store;
 pub mod workspace;

@@ -7,6 +7,7 @@ use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall, Settled};
 use crate::ingest::Batches;
 use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
+use crate::priority::give_way;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
@@ -19,8 +20,13 @@ use tokio::task::JoinSet;
 const POLL: Duration = Duration::from_millis(500);
 /// The folder is looked at this often; a change is active within two seconds.
 const WATCH: Duration = Duration::from_millis(250);
-/// Connections, secrets and the database are looked after this often.
+/// The database is looked after this often: each time it moves what was written meanwhile to its place, and much at once
+/// would keep commits waiting for the disk.
+const MAINTAIN: Duration = Duration::from_millis(250);
+/// Connections and secrets are looked after this often.
 const REFRESH: Duration = Duration::from_secs(1);
+/// So long one answer waits for others.
+const GATHER: Duration = Duration::from_millis(4);
 /// After a failure of the database.
 const REST: Duration = Duration::from_millis(300);
 /// Calls in flight get so long at an orderly stop.
@@ -52,17 +58,6 @@ impl Think for BlockingThink {
         let clock = self.clock.clone();
         let end = clock.monotonic() + THINK_MS_MAX;
         Box::new(move || clock.monotonic() > end)
-    }
-}
-
-/// How much less of a busy processor this thread gets than those that answer webhooks.
-const NICENESS: i32 = 10;
-
-/// Lets the threads that answer webhooks go first where there is not enough processor for all. This thread alone.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(error = %error, "the thread's priority could not be set");
     }
 }
 
@@ -105,11 +100,12 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 4] = [
+        let parts: [(&str, Thread, Part); 5] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
+            ("look after the database", Thread::Shared, |runner| Box::pin(runner.look_after_the_database())),
         ];
         for (name, thread, part) in parts {
             tasks.spawn(runner.clone().again_and_again(name, thread, part));
@@ -226,9 +222,7 @@ impl Runner {
                     _ = stop.wait_for(|stop| *stop) => continue,
                 }
             }
-            while let Some(answer) = calls.try_join_next() {
-                answers.extend(answer.ok());
-            }
+            gather(&mut calls, &mut answers).await;
             let Some(active) = self.app.active() else {
                 tokio::time::sleep(POLL).await;
                 continue;
@@ -329,6 +323,13 @@ impl Runner {
                     Err(error) => tracing::warn!(error = %error, "connections could not be looked at"),
                 }
             }
+            self.wait(&never, REFRESH).await;
+        }
+    }
+
+    async fn look_after_the_database(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
             match self.app.store.maintain().await {
                 Ok(()) => {}
                 Err(StoreError::Unfit(why)) => {
@@ -337,12 +338,31 @@ impl Runner {
                 }
                 Err(error) => tracing::warn!(error = %error, "the database could not be looked after"),
             }
-            self.wait(&never, REFRESH).await;
+            self.wait(&never, MAINTAIN).await;
         }
     }
 
     async fn complain(&self, doing: &str, error: &StoreError) {
         tracing::error!(doing, error = %error, cause = error.cause(), "the database is in the way; trying again");
         tokio::time::sleep(REST).await;
+    }
+}
+
+/// Takes the answers that are there, and waits a moment for those that are about to come: one turn writes down many as fast
+/// as one, and a connection that answers quickly has them all back by then.
+async fn gather(calls: &mut JoinSet<Answered>, answers: &mut Vec<Answered>) {
+    while let Some(answer) = calls.try_join_next() {
+        answers.extend(answer.ok());
+    }
+    if answers.is_empty() {
+        return;
+    }
+    let moment = tokio::time::sleep(GATHER);
+    tokio::pin!(moment);
+    while !calls.is_empty() {
+        tokio::select! {
+            Some(answer) = calls.join_next() => answers.extend(answer.ok()),
+            () = &mut moment => return,
+        }
     }
 }

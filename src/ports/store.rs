@@ -199,7 +199,7 @@ pub trait Store: Send + Sync {
 
     /// Writes a whole, consistent copy to a file (SQLite; elsewhere `Unfit` says what to use).
     async fn backup(&self, file: &Path) -> Result<(), StoreError>;
-    /// Keeps the database well, every second or so: empties SQLite's write-ahead log into the file, makes sure that the
+    /// Keeps the database well, several times a second: empties SQLite's write-ahead log into the file, makes sure that the
     /// node's lock on Postgres is still held (`Unfit` where another node took it meanwhile: stop).
     async fn maintain(&self) -> Result<(), StoreError>;
     /// Whether the database answers, and what it is ("SQLite 3.50.4, 1.2 GB").

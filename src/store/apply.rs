@@ -4,7 +4,7 @@
 use super::SqlStore;
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
-use super::session::{Session, Value, values};
+use super::session::{Session, Statement, Value, values};
 use super::sql;
 use crate::domain::{BookingId, BookingKey, Millis, Position, RunState, Verdict, VerdictCode};
 use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
@@ -89,7 +89,7 @@ impl SqlStore {
     ) -> Result<Vec<(BookingId, String)>, StoreError> {
         let mut session = self.read("compare earlier versions").await?;
         let mut known = Vec::new();
-        for piece in sql::pieces(pairs) {
+        for piece in sql::padded(pairs) {
             let text = hashes_sql(piece.len());
             let bound = piece.iter().flat_map(|(booking, hash)| values![booking.as_str(), hash]);
             for row in session.rows(text, bound.collect()).await? {
@@ -111,10 +111,10 @@ impl SqlStore {
             .iter()
             .flat_map(|event| event.changes.iter().map(|change| (event.position, change)))
             .collect();
-        insert_changes(&mut session, &changes).await?;
-        write_bookings(&mut session, open.iter().flat_map(|event| &event.bookings)).await?;
+        let mut statements = insert_changes(&changes)?;
+        statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
-        plan(&mut session, &runs).await?;
+        plan(&mut session, statements, &runs).await?;
         session.commit().await?;
         self.note_applied(events.iter().map(|event| event.position));
         Ok(())
@@ -125,7 +125,7 @@ impl SqlStore {
             return Ok(());
         }
         let mut session = self.write("plan the runs").await?;
-        plan(&mut session, &runs.iter().collect::<Vec<_>>()).await?;
+        plan(&mut session, Vec::new(), &runs.iter().collect::<Vec<_>>()).await?;
         session.commit().await
     }
 }
@@ -137,23 +137,26 @@ async fn not_applied_yet(
     events: &[AppliedEvent],
 ) -> Result<HashSet<Position>, StoreError> {
     let mut open: HashSet<Position> = events.iter().map(|event| event.position).collect();
-    for piece in sql::pieces(events) {
+    let mut statements = Vec::new();
+    for piece in sql::padded(events) {
         let text = format!(
             "SELECT position FROM changes WHERE position IN (VALUES {})",
             sql::rows(piece.len(), 1, 1)
         );
         let bound: Vec<Value> = piece.iter().map(|event| Value::from(event.position)).collect();
-        for row in session.rows(text, bound.clone()).await? {
-            open.remove(&row.int("position")?);
-        }
+        statements.push(Statement::new(text, bound.clone()));
         if session.sees_the_journal() {
-            session.execute(super::events::applied_sql(piece.len()), bound).await?;
+            statements.push(Statement::new(super::events::applied_sql(piece.len()), bound));
         }
+    }
+    for row in session.all(statements).await?.iter().flat_map(|came| &came.rows) {
+        open.remove(&row.int("position")?);
     }
     Ok(open)
 }
 
-async fn insert_changes(session: &mut Session, changes: &[(Position, &NewChange)]) -> Result<(), StoreError> {
+fn insert_changes(changes: &[(Position, &NewChange)]) -> Result<Vec<Statement>, StoreError> {
+    let mut statements = Vec::new();
     for piece in sql::pieces(changes) {
         let text = format!(
             "INSERT INTO changes (position, ordinal, booking, kind, at, previous_position, previous_ordinal, hash,
@@ -177,16 +180,14 @@ async fn insert_changes(session: &mut Session, changes: &[(Position, &NewChange)
                 change.body.clone(),
             ]);
         }
-        session.execute(text, bound).await?;
+        statements.push(Statement::new(text, bound));
     }
-    Ok(())
+    Ok(statements)
 }
 
 /// Writes each booking once, as its last write says.
-async fn write_bookings<'a>(
-    session: &mut Session,
-    writes: impl Iterator<Item = &'a BookingWrite>,
-) -> Result<(), StoreError> {
+fn write_bookings<'a>(writes: impl Iterator<Item = &'a BookingWrite>) -> Result<Vec<Statement>, StoreError> {
+    let mut statements = Vec::new();
     let mut last: BTreeMap<&str, (&BookingWrite, Millis)> = BTreeMap::new();
     for write in writes {
         let first_at = last.get(write.id.as_str()).map_or(write.at, |(_, at)| *at);
@@ -223,9 +224,9 @@ async fn write_bookings<'a>(
                 to_json("trip of a booking", &write.view.trip)?,
             ]);
         }
-        session.execute(text, bound).await?;
+        statements.push(Statement::new(text, bound));
     }
-    Ok(())
+    Ok(statements)
 }
 
 /// A run as it goes in: what the batch itself decides about it is decided.
@@ -236,8 +237,8 @@ struct Planned<'a> {
     next_at: Option<Millis>,
 }
 
-/// Inserts runs in order, by the rules of lanes.
-async fn plan(session: &mut Session, runs: &[&NewRun]) -> Result<(), StoreError> {
+/// Runs the statements that stand before, and inserts runs in order, by the rules of lanes.
+async fn plan(session: &mut Session, before: Vec<Statement>, runs: &[&NewRun]) -> Result<(), StoreError> {
     let mut planned: Vec<Planned<'_>> = runs
         .iter()
         .map(|&run| Planned { run, state: run.state, superseded_at: None, next_at: None })
@@ -256,8 +257,22 @@ async fn plan(session: &mut Session, runs: &[&NewRun]) -> Result<(), StoreError>
             takes_over.entry(&entry.run.lane).or_insert(entry.run.at);
         }
     }
-    let touched = supersede(session, &takes_over).await?;
-    let mut blocked = blocked_lanes(session, &planned).await?;
+    let mut statements = before;
+    let first = statements.len();
+    statements.extend(supersede(&takes_over));
+    let second = statements.len();
+    statements.extend(blocked_lanes(&planned));
+    let mut touched = Touched::default();
+    let mut blocked: HashSet<String> = HashSet::new();
+    for (index, came) in session.all(statements).await?.into_iter().enumerate().skip(first) {
+        for row in came.rows {
+            if index < second {
+                touched.add(row.text("lane")?, row.int("at")?);
+            } else {
+                blocked.insert(row.text("lane")?);
+            }
+        }
+    }
     for entry in &mut planned {
         if entry.state == RunState::Waiting && !blocked.contains(&entry.run.lane) {
             entry.next_at = Some(entry.run.at);
@@ -266,23 +281,20 @@ async fn plan(session: &mut Session, runs: &[&NewRun]) -> Result<(), StoreError>
             blocked.insert(entry.run.lane.clone());
         }
     }
-    insert_runs(session, &planned).await?;
-    lanes::settle(session, &touched).await
+    let mut statements = insert_runs(&planned);
+    statements.extend(lanes::settle(&touched));
+    session.all(statements).await?;
+    Ok(())
 }
 
-/// Ends the older runs of these lanes that a newer one takes the place of; uncertain ones are hurried. Gives the lanes
-/// in which something ended.
-async fn supersede(session: &mut Session, lanes: &HashMap<&str, Millis>) -> Result<Touched, StoreError> {
-    let mut touched = Touched::default();
+/// Ends the older runs of these lanes that a newer one takes the place of, which gives the lanes in which something ended;
+/// uncertain ones are hurried.
+fn supersede(lanes: &HashMap<&str, Millis>) -> Vec<Statement> {
     let mut lanes: Vec<(&str, Millis)> = lanes.iter().map(|(lane, at)| (*lane, *at)).collect();
     lanes.sort_unstable();
-    for piece in sql::pieces(&lanes) {
+    let statements = sql::padded(&lanes).flat_map(|piece| {
         let bound: Vec<Value> = piece.iter().flat_map(|(lane, at)| values![*lane, *at]).collect();
         let rows = sql::rows(piece.len(), 2, 1);
-        let text = supersede_sql(piece.len());
-        for row in session.rows(text, bound.clone()).await? {
-            touched.add(row.text("lane")?, row.int("at")?);
-        }
         let text = format!(
             "WITH newer (of_lane, at) AS (VALUES {rows})
              UPDATE runs
@@ -293,35 +305,29 @@ async fn supersede(session: &mut Session, lanes: &HashMap<&str, Millis>) -> Resu
              AND    runs.state = 'waiting' AND runs.supersedes = 1 AND runs.uncertain = 1
              AND    (runs.next_at > newer.at OR runs.kept_at IS NOT NULL)"
         );
-        session.execute(text, bound).await?;
-    }
-    Ok(touched)
+        [Statement::new(supersede_sql(piece.len()), bound.clone()), Statement::new(text, bound)]
+    });
+    statements.collect()
 }
 
-/// Which lanes have a run that blocks them.
-async fn blocked_lanes(
-    session: &mut Session,
-    planned: &[Planned<'_>],
-) -> Result<HashSet<String>, StoreError> {
+/// Asks which lanes have a run that blocks them.
+fn blocked_lanes(planned: &[Planned<'_>]) -> Vec<Statement> {
     let lanes: HashSet<&str> = planned
         .iter()
         .filter(|entry| entry.state == RunState::Waiting)
         .map(|entry| entry.run.lane.as_str())
         .collect();
     let lanes: Vec<&str> = lanes.into_iter().collect();
-    let mut blocked = HashSet::new();
-    for piece in sql::pieces(&lanes) {
-        let text = blocked_sql(piece.len());
-        let bound = piece.iter().map(|lane| Value::from(*lane)).collect();
-        for row in session.rows(text, bound).await? {
-            blocked.insert(row.text("lane")?);
-        }
-    }
-    Ok(blocked)
+    sql::padded(&lanes)
+        .map(|piece| {
+            let bound = piece.iter().map(|lane| Value::from(**lane)).collect();
+            Statement::new(blocked_sql(piece.len()), bound)
+        })
+        .collect()
 }
 
-async fn insert_runs(session: &mut Session, planned: &[Planned<'_>]) -> Result<(), StoreError> {
-    for piece in sql::pieces(planned) {
+fn insert_runs(planned: &[Planned<'_>]) -> Vec<Statement> {
+    let statement = |piece: &[Planned<'_>]| {
         let text = format!(
             "INSERT INTO runs (id, rule, booking, item, lane, change_position, change_ordinal, position, asked,
                                planned_by, state, next_at, connection, supersedes, created_at, updated_at,
@@ -355,7 +361,7 @@ async fn insert_runs(session: &mut Session, planned: &[Planned<'_>]) -> Result<(
                 verdict.map(|verdict| verdict.text.clone()),
             ]);
         }
-        session.execute(text, bound).await?;
-    }
-    Ok(())
+        Statement::new(text, bound)
+    };
+    sql::pieces(planned).map(statement).collect()
 }

@@ -4,12 +4,11 @@
 use super::SqlStore;
 use super::lanes::{self, Touched};
 use super::rows::{self, RUN_COLUMNS, to_json, verdict_code};
-use super::session::{Session, Value, values};
+use super::session::{Session, Statement, Value, values};
 use super::{links, sql};
 use crate::domain::{AttemptId, Millis, RunId, RunState, Seq};
 use crate::ports::{
-    AttemptBegin, AttemptEnd, DeliveryWrite, DueQuery, DueRun, LinkWrite, LostAttempt, RunWrite, StoreError,
-    Written,
+    AttemptBegin, AttemptEnd, DeliveryWrite, DueQuery, DueRun, LostAttempt, RunWrite, StoreError, Written,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +34,8 @@ LEFT JOIN changes  AS c ON c.position = r.change_position AND c.ordinal = r.chan
 LEFT JOIN events   AS e ON e.position = r.change_position
 LEFT JOIN changes  AS p ON p.position = c.previous_position AND p.ordinal = c.previous_ordinal";
 
-/// The claim's query: due ones first, found in `runs_due` alone, then what they need.
+/// The claim's query: due ones first, found in `runs_due` alone, then what they need. Whoever asks puts them in order, so
+/// that the database does not carry the bodies through a sorter.
 pub(super) fn due_sql(bounded: bool) -> String {
     let bound = if bounded { "AND q.next_at <= $4" } else { "" };
     format!(
@@ -45,10 +45,9 @@ FROM (SELECT * FROM (SELECT d.*, SUM(COALESCE(w.body_bytes, 0)) OVER (ORDER BY d
                      FROM (SELECT * FROM runs AS q
                            WHERE  q.connection = $1 AND q.state = 'waiting' AND q.next_at IS NOT NULL {bound}
                            ORDER BY q.next_at, q.seq
-                           LIMIT  $2) AS d
+                           LIMIT  CAST($2 AS BIGINT)) AS d
                      LEFT JOIN events AS w ON w.position = d.change_position) AS s
-      WHERE  s.bytes_before < $3) AS r{CONTEXT_JOINS}
-ORDER BY r.next_at, r.seq"
+      WHERE  s.bytes_before < $3) AS r{CONTEXT_JOINS}"
     )
 }
 
@@ -99,7 +98,9 @@ impl SqlStore {
         let mut bound = values![&query.connection, query.limit.max(0), query.body_bytes_max.max(1)];
         bound.extend(query.due_by.map(Value::from));
         let rows = session.rows(due_sql(query.due_by.is_some()), bound).await?;
-        rows.iter().map(rows::due_run).collect()
+        let mut due = rows.iter().map(rows::due_run).collect::<Result<Vec<_>, _>>()?;
+        due.sort_by_key(|due| (due.run.next_at, due.run.seq));
+        Ok(due)
     }
 
     pub(super) async fn find_run(&self, id: &RunId) -> Result<Option<DueRun>, StoreError> {
@@ -147,11 +148,15 @@ impl SqlStore {
         let mut session = self.write("record the delivery").await?;
         let mut touched = Touched::default();
         let mut written = Vec::with_capacity(writes.len());
+        let mut statements = Vec::new();
         for group in groups(writes) {
-            deliver_group(&mut session, group, &mut touched, &mut written).await?;
+            // What this group reads, the one before it may have written.
+            session.all(std::mem::take(&mut statements)).await?;
+            statements = deliver_group(&mut session, group, &mut touched, &mut written).await?;
         }
-        lanes::take_over(&mut session, &touched).await?;
-        lanes::settle(&mut session, &touched).await?;
+        statements.extend(lanes::take_over(&touched));
+        statements.extend(lanes::settle(&touched));
+        session.all(statements).await?;
         session.commit().await?;
         Ok(written)
     }
@@ -175,14 +180,27 @@ fn groups(writes: &[DeliveryWrite]) -> Vec<&[DeliveryWrite]> {
     groups
 }
 
+/// Gives the statements that write a group, and says what becomes of each of its writes.
 async fn deliver_group(
     session: &mut Session,
     group: &[DeliveryWrite],
     touched: &mut Touched,
     written: &mut Vec<Written>,
-) -> Result<(), StoreError> {
-    let present = present_runs(session, group).await?;
-    let sending = sending_attempts(session, group).await?;
+) -> Result<Vec<Statement>, StoreError> {
+    let mut asks: Vec<Statement> = present_runs(group).collect();
+    let of_runs = asks.len();
+    asks.extend(sending_attempts(group));
+    let mut present = HashMap::with_capacity(group.len());
+    let mut sending = HashSet::with_capacity(group.len());
+    for (index, came) in session.all(asks).await?.into_iter().enumerate() {
+        for row in came.rows {
+            if index < of_runs {
+                present.insert(row.text("id")?, (row.int("revision")?, row.text("lane")?));
+            } else {
+                sending.insert(row.text("id")?);
+            }
+        }
+    }
     let mut good = Vec::with_capacity(group.len());
     for write in group {
         let lane = present.get(write.run.id.as_str()).filter(|(revision, _)| *revision == write.run.revision);
@@ -200,68 +218,42 @@ async fn deliver_group(
         good.push(write);
         written.push(Written::Yes);
     }
-    write_runs(session, &good.iter().map(|write| &write.run).collect::<Vec<_>>()).await?;
-    let begins: Vec<&AttemptBegin> = good.iter().filter_map(|write| write.begin.as_ref()).collect();
-    begin_attempts(session, &begins).await?;
-    let ends: Vec<&AttemptEnd> = good.iter().filter_map(|write| write.end.as_ref()).collect();
-    end_attempts(session, &ends).await?;
-    let link_writes: Vec<&LinkWrite> = good.iter().flat_map(|write| &write.links).collect();
-    links::write(session, &link_writes).await
+    let mut statements = write_runs(&good.iter().map(|write| &write.run).collect::<Vec<_>>())?;
+    statements.extend(begin_attempts(good.iter().filter_map(|write| write.begin.as_ref()).collect()));
+    statements.extend(end_attempts(good.iter().filter_map(|write| write.end.as_ref()).collect()));
+    statements.extend(links::write(good.iter().flat_map(|write| &write.links))?);
+    Ok(statements)
 }
 
-/// Revision and lane of each run of the group, as they are now. Nobody else writes runs until we commit.
-async fn present_runs(
-    session: &mut Session,
-    group: &[DeliveryWrite],
-) -> Result<HashMap<String, (i64, String)>, StoreError> {
-    let mut present = HashMap::with_capacity(group.len());
-    for piece in sql::pieces(group) {
+/// Asks for revision and lane of each run of the group, as they are now. Nobody else writes runs until we commit.
+fn present_runs(group: &[DeliveryWrite]) -> impl Iterator<Item = Statement> {
+    sql::padded(group).map(|piece| {
         let text = format!(
             "SELECT id, revision, lane FROM runs WHERE id IN (VALUES {})",
             sql::rows(piece.len(), 1, 1)
         );
-        let bound = piece.iter().map(|write| Value::from(write.run.id.as_str())).collect();
-        for row in session.rows(text, bound).await? {
-            present.insert(row.text("id")?, (row.int("revision")?, row.text("lane")?));
-        }
-    }
-    Ok(present)
-}
-
-/// Which of the attempts that the group ends are in flight.
-async fn sending_attempts(
-    session: &mut Session,
-    group: &[DeliveryWrite],
-) -> Result<HashSet<String>, StoreError> {
-    let ends: Vec<&str> =
-        group.iter().filter_map(|write| write.end.as_ref()).map(|end| end.id.as_str()).collect();
-    let mut sending = HashSet::with_capacity(ends.len());
-    for piece in sql::pieces(&ends) {
-        let text = format!(
-            "SELECT id FROM attempts WHERE id IN (VALUES {}) AND outcome = 'sending'",
-            sql::rows(piece.len(), 1, 1)
-        );
-        let bound = piece.iter().map(|id| Value::from(*id)).collect();
-        for row in session.rows(text, bound).await? {
-            sending.insert(row.text("id")?);
-        }
-    }
-    Ok(sending)
-}
-
-/// Where a statement should have changed all of its rows and did not, the transaction must not be kept.
-fn all_hit(what: &str, changed: i64, wanted: usize) -> Result<(), StoreError> {
-    if changed == wanted as i64 {
-        return Ok(());
-    }
-    Err(StoreError::Corrupt {
-        what: what.to_owned(),
-        why: format!("{wanted} rows were to be written and {changed} were"),
+        Statement::new(text, piece.iter().map(|write| Value::from(write.run.id.as_str())).collect())
     })
 }
 
-async fn write_runs(session: &mut Session, writes: &[&RunWrite]) -> Result<(), StoreError> {
-    for piece in sql::pieces(writes) {
+/// Asks which of the attempts that the group ends are in flight.
+fn sending_attempts(group: &[DeliveryWrite]) -> Vec<Statement> {
+    let ends: Vec<&str> =
+        group.iter().filter_map(|write| write.end.as_ref()).map(|end| end.id.as_str()).collect();
+    sql::padded(&ends)
+        .map(|piece| {
+            let text = format!(
+                "SELECT id FROM attempts WHERE id IN (VALUES {}) AND outcome = 'sending'",
+                sql::rows(piece.len(), 1, 1)
+            );
+            Statement::new(text, piece.iter().map(|id| Value::from(**id)).collect())
+        })
+        .collect()
+}
+
+fn write_runs(writes: &[&RunWrite]) -> Result<Vec<Statement>, StoreError> {
+    let mut statements = Vec::new();
+    for piece in sql::padded(writes) {
         let text = format!(
             "WITH new (id, revision, state, verdict_code, verdict_text, next_at, connection, ruleset, steps,
                        failures, failing_since, failing_stopped_ms, uncertain, at) AS (VALUES {})
@@ -276,7 +268,7 @@ async fn write_runs(session: &mut Session, writes: &[&RunWrite]) -> Result<(), S
             sql::rows(piece.len(), 14, 1)
         );
         let mut bound = Vec::with_capacity(piece.len() * 14);
-        for write in piece {
+        for write in piece.iter() {
             let next_at = if write.state == RunState::Waiting { write.next_at } else { None };
             bound.extend(values![
                 write.id.as_str(),
@@ -295,13 +287,13 @@ async fn write_runs(session: &mut Session, writes: &[&RunWrite]) -> Result<(), S
                 write.at,
             ]);
         }
-        all_hit("runs", session.execute(text, bound).await?, piece.len())?;
+        statements.push(Statement::new(text, bound).hits("runs", piece.real));
     }
-    Ok(())
+    Ok(statements)
 }
 
-async fn begin_attempts(session: &mut Session, begins: &[&AttemptBegin]) -> Result<(), StoreError> {
-    for piece in sql::pieces(begins) {
+fn begin_attempts(begins: Vec<&AttemptBegin>) -> Vec<Statement> {
+    let statement = |piece: &[&AttemptBegin]| {
         let text = format!(
             "INSERT INTO attempts (id, run, step, kind, number, connection, node, started_at, outcome, request)
              VALUES {}",
@@ -321,13 +313,13 @@ async fn begin_attempts(session: &mut Session, begins: &[&AttemptBegin]) -> Resu
                 &begin.request,
             ]
         });
-        session.execute(text, bound.collect()).await?;
-    }
-    Ok(())
+        Statement::new(text, bound.collect())
+    };
+    sql::pieces(&begins).map(statement).collect()
 }
 
-async fn end_attempts(session: &mut Session, ends: &[&AttemptEnd]) -> Result<(), StoreError> {
-    for piece in sql::pieces(ends) {
+fn end_attempts(ends: Vec<&AttemptEnd>) -> Vec<Statement> {
+    let statement = |piece: sql::Padded<'_, &AttemptEnd>| {
         let text = format!(
             "WITH new (id, outcome, status, answer, message, duration_ms, at) AS (VALUES {})
              UPDATE attempts
@@ -348,7 +340,7 @@ async fn end_attempts(session: &mut Session, ends: &[&AttemptEnd]) -> Result<(),
                 end.at,
             ]
         });
-        all_hit("attempts", session.execute(text, bound.collect()).await?, piece.len())?;
-    }
-    Ok(())
+        Statement::new(text, bound.collect()).hits("attempts", piece.real)
+    };
+    sql::padded(&ends).map(statement).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::SqlStore;
 use super::rows;
-use super::session::{Row, values};
+use super::session::{Row, Statement, values};
 use super::sql;
 use crate::domain::Position;
 use crate::ports::{NewEvent, StoreError, StoredEvent};
@@ -13,7 +13,7 @@ SELECT u.position, u.body_bytes
 FROM   unapplied AS u
 WHERE  NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.position = u.position)
 ORDER BY u.position
-LIMIT  $1";
+LIMIT  CAST($1 AS BIGINT)";
 
 pub(super) const UNAPPLIED: &str = "
 SELECT e.position, e.id, e.source, e.received_at, e.origin, u.crashes, e.headers, e.body
@@ -22,12 +22,17 @@ JOIN   events AS e ON e.position = u.position
 WHERE  u.position <= $1
 AND    NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.position = u.position)
 ORDER BY u.position
-LIMIT  $2";
+LIMIT  CAST($2 AS BIGINT)";
 
 /// Lists what was just appended: appends go one after the other, so nobody else's events are among these positions.
 const LIST_AS_UNAPPLIED: &str = "
 INSERT INTO unapplied (position, body_bytes)
 SELECT position, body_bytes FROM events WHERE position BETWEEN $1 AND $2";
+
+/// The same by how many there were, the last ones of all.
+const LIST_THE_LAST: &str = "
+INSERT INTO unapplied (position, body_bytes)
+SELECT position, body_bytes FROM events WHERE position > (SELECT MAX(position) FROM events) - $1";
 
 /// Takes applied events off the list.
 pub(super) fn applied_sql(count: usize) -> String {
@@ -59,10 +64,13 @@ impl SqlStore {
                 ]
             });
             let ids: Vec<&str> = piece.iter().map(|event| event.id.as_str()).collect();
-            positions.extend(session.insert_in_order(text, bound.collect(), &ids).await?);
+            let list = Statement::new(LIST_THE_LAST, values![ids.len() as i64]);
+            positions.extend(session.insert_in_order(text, bound.collect(), &ids, list).await?);
         }
-        let (first, last) = (positions.iter().min().copied(), positions.iter().max().copied());
-        session.execute(LIST_AS_UNAPPLIED, values![first, last]).await?;
+        if session.sees_the_journal() {
+            let (first, last) = (positions.iter().min().copied(), positions.iter().max().copied());
+            session.execute(LIST_AS_UNAPPLIED, values![first, last]).await?;
+        }
         session.commit().await?;
         Ok(positions)
     }

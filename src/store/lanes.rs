@@ -5,7 +5,7 @@
 //! is `working`. So what is due can be read from one index, and claiming never takes two of one lane.
 //! Where an older run is put before one that had a time, that time is kept in `kept_at` and given back.
 
-use super::session::{Session, Value, values};
+use super::session::{Session, Statement, Value, values};
 use super::sql;
 use crate::domain::Millis;
 use crate::ports::StoreError;
@@ -90,31 +90,33 @@ WHERE  seq IN (SELECT m.seq FROM runs AS m
                AND    NOT EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = m.lane AND w.state = 'working'))";
 
 /// Lets the newest take over in these lanes, in which a run waits again: a newer one may have come in during its call.
-pub(super) async fn take_over(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {
+pub(super) fn take_over(touched: &Touched) -> Vec<Statement> {
     let lanes: Vec<(&String, &Millis)> =
         touched.lanes.iter().filter(|(lane, _)| touched.waits.contains(*lane)).collect();
-    for piece in sql::pieces(&lanes) {
-        let pairs = piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect();
-        session.execute(take_over_sql(piece.len()), pairs).await?;
-    }
-    Ok(())
+    sql::padded(&lanes)
+        .map(|piece| Statement::new(take_over_sql(piece.len()), lanes_with_times(&piece)))
+        .collect()
 }
 
 /// Brings the touched lanes in order: takes the time from those that are not first, gives one to those that are.
-pub(super) async fn settle(session: &mut Session, touched: &Touched) -> Result<(), StoreError> {
+pub(super) fn settle(touched: &Touched) -> Vec<Statement> {
     let waits: Vec<&String> = touched.waits.iter().collect();
-    for piece in sql::pieces(&waits) {
-        let names = piece.iter().map(|lane| Value::from(*lane)).collect();
+    let untime = sql::padded(&waits).map(|piece| {
         let rows = sql::rows(piece.len(), 1, 1);
-        session.execute(format!("WITH touched (lane) AS (VALUES {rows}){UNTIME}"), names).await?;
-    }
+        let names = piece.iter().map(|lane| Value::from(**lane)).collect();
+        Statement::new(format!("WITH touched (lane) AS (VALUES {rows}){UNTIME}"), names)
+    });
     let lanes: Vec<(&String, &Millis)> = touched.lanes.iter().collect();
-    for piece in sql::pieces(&lanes) {
-        let pairs = piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect();
+    let release = sql::padded(&lanes).map(|piece| {
         let rows = sql::rows(piece.len(), 2, 1);
-        session.execute(format!("WITH touched (lane, at) AS (VALUES {rows}){RELEASE}"), pairs).await?;
-    }
-    Ok(())
+        let text = format!("WITH touched (lane, at) AS (VALUES {rows}){RELEASE}");
+        Statement::new(text, lanes_with_times(&piece))
+    });
+    untime.chain(release).collect()
+}
+
+fn lanes_with_times(piece: &[&(&String, &Millis)]) -> Vec<Value> {
+    piece.iter().flat_map(|(lane, at)| values![*lane, **at]).collect()
 }
 
 /// Finds lanes whose first run has no time although nothing is in a call, and gives it one. Nothing should be found: a

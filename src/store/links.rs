@@ -3,7 +3,7 @@
 
 use super::SqlStore;
 use super::rows::{self, to_json};
-use super::session::{Row, Session, Value, values};
+use super::session::{Row, Statement, Value, values};
 use super::sql;
 use crate::domain::{BookingId, LinkKey, Millis, RecordKey};
 use crate::ports::{LinkBooking, LinkRow, LinkWrite, LinksOf, StoreError};
@@ -31,6 +31,8 @@ pub(super) fn links_sql(count: usize) -> String {
     )
 }
 
+/// `|| ''` changes nothing. It keeps SQLite, which knows nothing of the rows before somebody asks it to `ANALYZE`, from
+/// walking through all pointers of the connection instead of those of the booking.
 pub(super) fn links_of_bookings_sql(count: usize) -> String {
     format!(
             "WITH wanted (booking, item, connection) AS (VALUES {}),
@@ -38,7 +40,7 @@ pub(super) fn links_of_bookings_sql(count: usize) -> String {
                                q.rule, q.step
                         FROM   wanted AS w
                         JOIN   link_bookings AS q ON q.booking = w.booking AND q.item = w.item
-                                                 AND q.connection = w.connection)
+                                                 AND q.connection || '' = w.connection)
              SELECT m.of_booking, m.of_item, {LINK_COLUMNS}, {POINTER_COLUMNS}
              FROM   m
              JOIN   links AS l ON l.connection = m.connection AND l.account = m.account AND l.object = m.object
@@ -51,9 +53,9 @@ impl SqlStore {
     pub(super) async fn find_links(&self, records: &[RecordKey]) -> Result<Vec<LinkRow>, StoreError> {
         let mut session = self.read("give the links").await?;
         let mut found = BTreeMap::new();
-        for piece in sql::pieces(records) {
+        for piece in sql::padded(records) {
             let text = links_sql(piece.len());
-            let bound = piece.iter().flat_map(record_values).collect();
+            let bound = piece.iter().copied().flat_map(record_values).collect();
             collect(&mut found, &session.rows(text, bound).await?)?;
         }
         Ok(found.into_values().collect())
@@ -66,7 +68,7 @@ impl SqlStore {
         let mut found: HashMap<(String, String, String), Vec<Row>> = HashMap::new();
         if !wanted.is_empty() {
             let mut session = self.read("give the links of bookings").await?;
-            for piece in sql::pieces(wanted) {
+            for piece in sql::padded(wanted) {
                 let text = links_of_bookings_sql(piece.len());
                 let bound =
                     piece.iter().flat_map(|of| values![of.booking.as_str(), &of.item, &of.connection]);
@@ -158,16 +160,16 @@ fn collect(found: &mut BTreeMap<LinkKey, LinkRow>, read: &[super::session::Row])
     Ok(())
 }
 
-/// Writes links in the order given: runs of `Put` on different links as one statement.
-pub(super) async fn write(session: &mut Session, writes: &[&LinkWrite]) -> Result<(), StoreError> {
+/// The statements that write links in the order given: runs of `Put` on different links as one.
+pub(super) fn write<'a>(writes: impl Iterator<Item = &'a LinkWrite>) -> Result<Vec<Statement>, StoreError> {
+    let mut statements = Vec::new();
     let mut puts: Vec<Put<'_>> = Vec::new();
     let mut seen: HashSet<&LinkKey> = HashSet::new();
     for write in writes {
-        match write {
+        let next = match write {
             LinkWrite::Put { key, remote_id, position, hash, outputs, booking, at } => {
                 if !seen.insert(key) {
-                    put(session, &puts).await?;
-                    puts.clear();
+                    put(&mut statements, &std::mem::take(&mut puts));
                     seen.clear();
                     seen.insert(key);
                 }
@@ -182,22 +184,17 @@ pub(super) async fn write(session: &mut Session, writes: &[&LinkWrite]) -> Resul
                     booking: booking.as_ref(),
                     at: *at,
                 });
+                continue;
             }
-            LinkWrite::Unpoint { record, booking, item } => {
-                put(session, &puts).await?;
-                puts.clear();
-                seen.clear();
-                unpoint(session, record, booking, item).await?;
-            }
-            LinkWrite::Clear { record, at } => {
-                put(session, &puts).await?;
-                puts.clear();
-                seen.clear();
-                clear(session, record, *at).await?;
-            }
-        }
+            LinkWrite::Unpoint { record, booking, item } => vec![unpoint(record, booking, item)],
+            LinkWrite::Clear { record, at } => clear(record, *at),
+        };
+        put(&mut statements, &std::mem::take(&mut puts));
+        seen.clear();
+        statements.extend(next);
     }
-    put(session, &puts).await
+    put(&mut statements, &puts);
+    Ok(statements)
 }
 
 struct Put<'a> {
@@ -213,7 +210,7 @@ struct Put<'a> {
 /// What a link has where nothing was ever answered.
 const NO_OUTPUTS: &str = "{}";
 
-async fn put(session: &mut Session, puts: &[Put<'_>]) -> Result<(), StoreError> {
+fn put(statements: &mut Vec<Statement>, puts: &[Put<'_>]) {
     // Outputs that are to be kept can't be told from empty ones in one statement of many rows, so these go apart.
     let (with, without): (Vec<&Put<'_>>, Vec<&Put<'_>>) = puts.iter().partition(|put| put.outputs.is_some());
     for (batch, set_outputs) in [(with, ", outputs = excluded.outputs"), (without, "")] {
@@ -240,7 +237,7 @@ async fn put(session: &mut Session, puts: &[Put<'_>]) -> Result<(), StoreError> 
                     put.outputs.as_deref().unwrap_or(NO_OUTPUTS),
                 ]);
             }
-            session.execute(text, bound).await?;
+            statements.push(Statement::new(text, bound));
         }
     }
     let pointers: Vec<(&LinkKey, &LinkBooking)> =
@@ -266,49 +263,36 @@ async fn put(session: &mut Session, puts: &[Put<'_>]) -> Result<(), StoreError> 
                 pointer.position
             ]);
         }
-        session.execute(text, bound).await?;
+        statements.push(Statement::new(text, bound));
     }
-    Ok(())
 }
 
-async fn unpoint(
-    session: &mut Session,
-    record: &RecordKey,
-    booking: &BookingId,
-    item: &str,
-) -> Result<(), StoreError> {
+fn unpoint(record: &RecordKey, booking: &BookingId, item: &str) -> Statement {
     let mut bound = record_values(record);
     bound.extend(values![booking.as_str(), item]);
-    session
-        .execute(
-            "DELETE FROM link_bookings
-             WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4 AND booking = $5 AND item = $6",
-            bound,
-        )
-        .await?;
-    Ok(())
+    Statement::new(
+        "DELETE FROM link_bookings
+         WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4 AND booking = $5 AND item = $6",
+        bound,
+    )
 }
 
 /// Pointers stay (they say who cares about the record), their hashes go: nothing is known to be there, so nothing that
 /// is sent can be older than it.
-async fn clear(session: &mut Session, record: &RecordKey, at: Millis) -> Result<(), StoreError> {
-    let mut bound = record_values(record);
-    bound.extend(values![at]);
-    session
-        .execute(
-            "UPDATE links
-             SET    remote_id = NULL, position = 0, hash = NULL, outputs = '{}', updated_at = $5
-             WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4",
-            bound,
-        )
-        .await?;
-    session
-        .execute(
-            "UPDATE link_bookings
-             SET    hash = NULL
-             WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4",
-            record_values(record),
-        )
-        .await?;
-    Ok(())
+fn clear(record: &RecordKey, at: Millis) -> Vec<Statement> {
+    let mut bound = values![at];
+    bound.extend(record_values(record));
+    let links = Statement::new(
+        "UPDATE links
+         SET    updated_at = $1, remote_id = NULL, position = 0, hash = NULL, outputs = '{}'
+         WHERE  connection = $2 AND account = $3 AND object = $4 AND key = $5",
+        bound,
+    );
+    let pointers = Statement::new(
+        "UPDATE link_bookings
+         SET    hash = NULL
+         WHERE  connection = $1 AND account = $2 AND object = $3 AND key = $4",
+        record_values(record),
+    );
+    vec![links, pointers]
 }

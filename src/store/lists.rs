@@ -347,7 +347,7 @@ async fn changes_of_events(
     positions: &[Position],
 ) -> Result<HashMap<Position, Vec<ChangeView>>, StoreError> {
     let mut changes: HashMap<Position, Vec<ChangeView>> = HashMap::new();
-    for piece in sql::pieces(positions) {
+    for piece in sql::padded(positions) {
         let text = format!(
             "SELECT{CHANGE_COLUMNS}
              FROM   changes AS c{CHANGE_JOINS}
@@ -355,7 +355,7 @@ async fn changes_of_events(
              ORDER BY c.position, c.ordinal",
             sql::rows(piece.len(), 1, 1)
         );
-        let bound = piece.iter().map(|position| Value::from(*position)).collect();
+        let bound = piece.iter().map(|position| Value::from(**position)).collect();
         for row in session.rows(text, bound).await? {
             let view = rows::change_view(&row)?;
             changes.entry(view.reference.position).or_default().push(view);

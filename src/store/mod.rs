@@ -25,6 +25,7 @@ mod postgres;
 mod rows;
 mod runs;
 mod session;
+mod shelf;
 mod sql;
 mod sqlite;
 mod sqlite_copy;

@@ -54,7 +54,7 @@ impl SqlStore {
             for row in lanes {
                 touched.add_waiting(row.text("lane")?, now);
             }
-            lanes::settle(&mut session, &touched).await?;
+            session.all(lanes::settle(&touched)).await?;
         }
         session.commit().await?;
         Ok(moved)
@@ -79,7 +79,7 @@ impl SqlStore {
         for piece in sql::pieces(runs) {
             retry_piece(&mut session, piece, as_it_was, now, (&mut touched, &mut taken)).await?;
         }
-        lanes::settle(&mut session, &touched).await?;
+        session.all(lanes::settle(&touched)).await?;
         session.commit().await?;
         let mut in_order: Vec<RunId> = Vec::with_capacity(taken.len());
         for run in runs {
@@ -116,7 +116,7 @@ impl SqlStore {
         for row in &rows {
             touched.add(row.text("lane")?, now);
         }
-        lanes::settle(&mut session, &touched).await?;
+        session.all(lanes::settle(&touched)).await?;
         session.commit().await?;
         Ok(rows.len() as i64)
     }

@@ -3,11 +3,13 @@
 //! Promises that nothing of a transaction stays when it is dropped without `commit`, and that no value gets into an error.
 
 use super::gate::Permit;
+use super::shelf::Taken;
 use crate::ports::StoreError;
+use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
+use sqlx::{Arguments, AssertSqlSafe, Either, Executor as _, Postgres, Row as _, Transaction};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -92,11 +94,42 @@ impl Row {
     }
 }
 
+/// One of several statements that are sent together.
+pub(super) struct Statement {
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+    /// What it is to change, and how many of them: anything else is an error.
+    hits: Option<(&'static str, usize)>,
+}
+
+impl Statement {
+    pub(super) fn new(sql: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Self {
+        Self { sql: sql.into(), values, hits: None }
+    }
+
+    /// Where it should have changed so many rows and did not, the transaction must not be kept.
+    pub(super) fn hits(self, what: &'static str, rows: usize) -> Self {
+        Self { hits: Some((what, rows)), ..self }
+    }
+}
+
+/// What came of a statement.
+pub(super) struct Came {
+    pub rows: Vec<Row>,
+    changed: u64,
+    /// Of the row that it inserted last (SQLite).
+    last_rowid: i64,
+}
+
+/// SQLite's statements with so many values in all are one text: each text takes two threads to wait for each other, and
+/// small ones come in few different sizes, so that they are prepared once.
+const TOGETHER_VALUES_MAX: usize = 192;
+
 /// What a session runs on.
 pub(super) enum Line {
-    SqliteRead(PoolConnection<Sqlite>),
+    SqliteRead(Taken),
     /// The transaction ends before the permit is handed on.
-    SqliteWrite(Transaction<'static, Sqlite>, Permit),
+    SqliteWrite(Taken, Permit),
     PostgresRead(PoolConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
@@ -141,15 +174,33 @@ impl Session {
         sql: impl Into<Cow<'static, str>>,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
+        let mut came = self.all(vec![Statement::new(sql, values)]).await?;
+        Ok(came.pop().map(|came| came.rows).unwrap_or_default())
+    }
+
+    /// Runs statements one after the other and gives what came of each.
+    pub(super) async fn all(&mut self, statements: Vec<Statement>) -> Result<Vec<Came>, StoreError> {
         let doing = self.doing;
-        let sql = sql.into();
-        match &mut self.line {
-            Line::SqliteRead(connection) => sqlite_rows(connection, sql, values).await,
-            Line::SqliteWrite(transaction, _) => sqlite_rows(transaction, sql, values).await,
-            Line::PostgresRead(connection) => postgres_rows(connection, sql, values).await,
-            Line::PostgresWrite(transaction) => postgres_rows(transaction, sql, values).await,
+        let mut came = Vec::with_capacity(statements.len());
+        for Together { sql, values, hits } in together(statements, self.is_sqlite()) {
+            let done = match &mut self.line {
+                Line::SqliteRead(connection) | Line::SqliteWrite(connection, _) => {
+                    sqlite_many(connection, sql, values, hits.len()).await
+                }
+                Line::PostgresRead(connection) => postgres_one(connection, sql, values).await,
+                Line::PostgresWrite(transaction) => postgres_one(transaction, sql, values).await,
+            };
+            let done = done.map_err(|error| database_error(doing, error))?;
+            for (hits, done) in hits.iter().zip(&done) {
+                all_hit(*hits, done.changed)?;
+            }
+            came.extend(done);
         }
-        .map_err(|error| database_error(doing, error))
+        Ok(came)
+    }
+
+    fn is_sqlite(&self) -> bool {
+        matches!(self.line, Line::SqliteRead(_) | Line::SqliteWrite(..))
     }
 
     /// Runs a query that gives one row or none.
@@ -167,33 +218,23 @@ impl Session {
         sql: impl Into<Cow<'static, str>>,
         values: Vec<Value>,
     ) -> Result<i64, StoreError> {
-        let doing = self.doing;
-        let sql = sql.into();
-        let changed = match &mut self.line {
-            Line::SqliteRead(connection) => sqlite_execute(connection, sql, values).await,
-            Line::SqliteWrite(transaction, _) => sqlite_execute(transaction, sql, values).await,
-            Line::PostgresRead(connection) => postgres_execute(connection, sql, values).await,
-            Line::PostgresWrite(transaction) => postgres_execute(transaction, sql, values).await,
-        };
-        changed.map(|rows| rows as i64).map_err(|error| database_error(doing, error))
+        let came = self.all(vec![Statement::new(sql, values)]).await?;
+        Ok(came.first().map_or(0, |came| came.changed as i64))
     }
 
-    /// Inserts rows into `events` and gives the position of each, in their order. SQLite counts them up one by one within a
-    /// statement, so the last one tells all; Postgres tells each, in an order that it does not promise.
+    /// Inserts rows into `events`, lists them by `then`, and gives the position of each, in their order. SQLite counts them up
+    /// one by one within a statement, so the last one tells all; Postgres tells each, in an order that it does not promise,
+    /// and leaves `then` to whoever knows the positions.
     pub(super) async fn insert_in_order(
         &mut self,
         sql: String,
         values: Vec<Value>,
         ids: &[&str],
+        then: Statement,
     ) -> Result<Vec<i64>, StoreError> {
-        let doing = self.doing;
-        if let Line::SqliteWrite(transaction, _) = &mut self.line {
-            let arguments = sqlite_arguments(values).map_err(|error| database_error(doing, error))?;
-            let done = sqlx::query_with(AssertSqlSafe(unnumbered(sql.into())), arguments)
-                .execute(&mut **transaction)
-                .await
-                .map_err(|error| database_error(doing, error))?;
-            let last = done.last_insert_rowid();
+        if self.is_sqlite() {
+            let came = self.all(vec![Statement::new(sql, values), then]).await?;
+            let last = came.first().map_or(0, |came| came.last_rowid);
             return Ok((last + 1 - ids.len() as i64..=last).collect());
         }
         let mut positions = HashMap::with_capacity(ids.len());
@@ -219,10 +260,10 @@ impl Session {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         let doing = self.doing;
         match self.line {
-            Line::SqliteWrite(transaction, permit) => {
-                let result = transaction.commit().await;
-                drop(permit);
-                result
+            Line::SqliteWrite(mut connection, _permit) => {
+                let committed = sqlite_many(&mut connection, "COMMIT".into(), Vec::new(), 1).await;
+                connection.in_transaction = committed.is_err();
+                committed.map(|_| ())
             }
             Line::PostgresWrite(transaction) => transaction.commit().await,
             Line::SqliteRead(_) | Line::PostgresRead(_) => Ok(()),
@@ -262,6 +303,48 @@ fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
 }
 
+/// Statements that are sent as one text.
+struct Together {
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+    /// What each is to change.
+    hits: Vec<Option<(&'static str, usize)>>,
+}
+
+/// Puts small statements that follow each other into one text, where the database takes several. One whose values stand
+/// more than once, or out of order, stays alone.
+fn together(statements: Vec<Statement>, takes_several: bool) -> Vec<Together> {
+    let mut all: Vec<Together> = Vec::new();
+    let alone = |sql: &str| sql.contains('$');
+    for Statement { sql, values, hits } in statements {
+        let sql = if takes_several { unnumbered(sql) } else { sql };
+        match all.last_mut() {
+            Some(last)
+                if takes_several
+                    && !alone(&last.sql)
+                    && !alone(&sql)
+                    && last.values.len() + values.len() <= TOGETHER_VALUES_MAX =>
+            {
+                last.sql = Cow::Owned(format!("{};\n{sql}", last.sql));
+                last.values.extend(values);
+                last.hits.push(hits);
+            }
+            _ => all.push(Together { sql, values, hits: vec![hits] }),
+        }
+    }
+    all
+}
+
+fn all_hit(hits: Option<(&'static str, usize)>, changed: u64) -> Result<(), StoreError> {
+    match hits {
+        Some((what, wanted)) if changed != wanted as u64 => Err(StoreError::Corrupt {
+            what: what.to_owned(),
+            why: format!("{wanted} rows were to be written and {changed} were"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// `?` for `$1`, `$2`, …, where each stands once and in order: SQLite looks a numbered one up by walking through all
 /// of them, which for a statement of a thousand takes longer than the statement.
 fn unnumbered(sql: Cow<'static, str>) -> Cow<'static, str> {
@@ -283,49 +366,54 @@ fn unnumbered(sql: Cow<'static, str>) -> Cow<'static, str> {
     Cow::Owned(text)
 }
 
-async fn sqlite_rows(
+/// Runs so many statements. The stream is left once the last has said that it is done: to wait for its end would be to wait
+/// for the connection's thread once more.
+async fn sqlite_many(
     connection: &mut SqliteConnection,
     sql: Cow<'static, str>,
     values: Vec<Value>,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let arguments = sqlite_arguments(values)?;
-    let rows = sqlx::query_with(AssertSqlSafe(unnumbered(sql)), arguments).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(Row::Sqlite).collect())
+    statements: usize,
+) -> Result<Vec<Came>, sqlx::Error> {
+    let query = sqlx::query_with(AssertSqlSafe(sql), sqlite_arguments(values)?);
+    let mut steps = connection.fetch_many(query);
+    let mut came = Vec::with_capacity(statements);
+    let mut rows = Vec::new();
+    while came.len() < statements {
+        match steps.try_next().await? {
+            Some(Either::Right(row)) => rows.push(Row::Sqlite(row)),
+            Some(Either::Left(done)) => {
+                came.push(Came {
+                    rows: std::mem::take(&mut rows),
+                    changed: done.rows_affected(),
+                    last_rowid: done.last_insert_rowid(),
+                });
+            }
+            None => break,
+        }
+    }
+    Ok(came)
 }
 
-async fn postgres_rows(
+async fn postgres_one(
     connection: &mut PgConnection,
     sql: Cow<'static, str>,
     values: Vec<Value>,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let arguments = postgres_arguments(values)?;
-    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(Row::Postgres).collect())
-}
-
-async fn sqlite_execute(
-    connection: &mut SqliteConnection,
-    sql: Cow<'static, str>,
-    values: Vec<Value>,
-) -> Result<u64, sqlx::Error> {
-    let arguments = sqlite_arguments(values)?;
-    let done = sqlx::query_with(AssertSqlSafe(unnumbered(sql)), arguments).execute(connection).await?;
-    Ok(done.rows_affected())
-}
-
-async fn postgres_execute(
-    connection: &mut PgConnection,
-    sql: Cow<'static, str>,
-    values: Vec<Value>,
-) -> Result<u64, sqlx::Error> {
-    let arguments = postgres_arguments(values)?;
-    let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
-    Ok(done.rows_affected())
+) -> Result<Vec<Came>, sqlx::Error> {
+    let query = sqlx::query_with(AssertSqlSafe(sql), postgres_arguments(values)?);
+    let mut steps = connection.fetch_many(query);
+    let mut came = Came { rows: Vec::new(), changed: 0, last_rowid: 0 };
+    while let Some(step) = steps.try_next().await? {
+        match step {
+            Either::Right(row) => came.rows.push(Row::Postgres(row)),
+            Either::Left(done) => came.changed += done.rows_affected(),
+        }
+    }
+    Ok(vec![came])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::unnumbered;
+    use super::{Statement, together, unnumbered};
 
     #[test]
     fn numbers_go_where_each_stands_once_and_in_order() {
@@ -333,5 +421,29 @@ mod tests {
         assert_eq!(unnumbered("a = $1 AND b = $1".into()), "a = $1 AND b = $1");
         assert_eq!(unnumbered("a = $2 AND b = $1".into()), "a = $2 AND b = $1");
         assert_eq!(unnumbered("no values".into()), "no values");
+    }
+
+    #[test]
+    fn small_statements_go_together_and_others_alone() {
+        let of = |sql: &'static str, values: usize| Statement::new(sql, vec![1_i64.into(); values]);
+        let cases = [
+            of("a ($1)", 1),
+            of("b ($1, $2)", 2),
+            of("c $2 $1", 2),
+            of("d", 0),
+            of("e ($1)", 200),
+            of("f", 0),
+        ];
+        let texts = |takes_several| -> Vec<String> {
+            together(
+                cases.iter().map(|case| Statement::new(case.sql.clone(), case.values.clone())).collect(),
+                takes_several,
+            )
+            .into_iter()
+            .map(|together| format!("{} {}", together.sql.replace(";\n", " + "), together.hits.len()))
+            .collect()
+        };
+        assert_eq!(texts(true), ["a (?) + b (?, ?) 2", "c $2 $1 1", "d 1", "e (?) 1", "f 1"]);
+        assert_eq!(texts(false), ["a ($1) 1", "b ($1, $2) 1", "c $2 $1 1", "d 1", "e ($1) 1", "f 1"]);
     }
 }

@@ -19,7 +19,32 @@ pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// The same for the one statement that each ack waits for: what is left of 64 goes as one piece while it is small.
+/// A piece of a batch whose last row is said several times, up to a power of two: for statements that don't mind, which are
+/// those that ask for rows, or change rows, by the values.
+pub(super) struct Padded<'a, T> {
+    rows: Vec<&'a T>,
+    /// How many of them are different rows of the batch.
+    pub real: usize,
+}
+
+impl<'a, T> std::ops::Deref for Padded<'a, T> {
+    type Target = [&'a T];
+
+    fn deref(&self) -> &Self::Target {
+        &self.rows
+    }
+}
+
+/// Splits a batch into pieces of 64, and one that is padded up to 32, 16, 8, 4, 2 or 1.
+pub(super) fn padded<T>(batch: &[T]) -> impl Iterator<Item = Padded<'_, T>> {
+    batch.chunks(ROWS_MAX).map(|piece| {
+        let last = piece.iter().cycle().skip(piece.len() - 1).step_by(piece.len());
+        let rows = piece.iter().chain(last).take(piece.len().next_power_of_two()).collect();
+        Padded { rows, real: piece.len() }
+    })
+}
+
+/// Pieces for inserts that somebody waits for: what is left of 64 goes as one piece while it is small.
 pub(super) fn few_pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     /// Each size up to this is a prepared statement of its own.
     const EXACT_MAX: usize = 32;
@@ -51,7 +76,7 @@ pub(super) fn rows(rows: usize, columns: usize, first: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{few_pieces, pieces, rows};
+    use super::{few_pieces, padded, pieces, rows};
 
     #[test]
     fn batches_are_cut_into_powers_of_two() {
@@ -61,6 +86,16 @@ mod tests {
         assert_eq!(pieces::<u8>(&[]).count(), 0);
         let sizes: Vec<usize> = few_pieces(&batch[..91]).map(<[u8]>::len).collect();
         assert_eq!(sizes, [64, 27]);
+    }
+
+    #[test]
+    fn what_is_left_is_padded_with_its_last_row() {
+        let batch: Vec<u8> = (0..69).collect();
+        let padded: Vec<(Vec<u8>, usize)> =
+            padded(&batch).map(|piece| (piece.iter().map(|row| **row).collect(), piece.real)).collect();
+        assert_eq!(padded.len(), 2);
+        assert_eq!((&padded[0].0[..], padded[0].1), (&batch[..64], 64));
+        assert_eq!(padded[1], (vec![64, 65, 66, 67, 68, 68, 68, 68], 5));
     }
 
     #[test]

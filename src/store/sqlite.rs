@@ -6,14 +6,14 @@
 //! too: SQLite begins to read the files in the order in which they were attached, the journal last.
 
 use super::session::{Line, Session, database_error, values};
+use super::shelf::{Shelf, Taken};
 use super::sqlite_copy::{self, size};
 use super::sqlite_file::{SqliteFile, options, pool};
 use super::{events, sql};
 use crate::domain::Position;
 use crate::ports::StoreError;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Executor as _, Sqlite};
+use crate::priority::give_way;
+use sqlx::Executor as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +30,7 @@ pub(super) struct SqliteDatabase {
     pub truth: SqliteFile,
     /// Events.
     pub journal: SqliteFile,
-    readers: SqlitePool,
+    readers: Shelf,
     /// Applied events that the journal still lists as unapplied.
     applied: Mutex<Vec<Position>>,
 }
@@ -38,9 +38,9 @@ pub(super) struct SqliteDatabase {
 impl SqliteDatabase {
     /// Opens or makes the files. The journal is beside the other one.
     pub(super) async fn open(file: &Path) -> Result<Self, StoreError> {
-        let truth = SqliteFile::open(file).await?;
+        let truth = giving_way(SqliteFile::open(file.to_owned())).await?;
         let beside = file.with_file_name(JOURNAL);
-        let journal = SqliteFile::open(&beside).await?;
+        let journal = SqliteFile::open(beside.clone()).await?;
         let Some(name) = beside.to_str().map(str::to_owned) else {
             return Err(StoreError::Unfit(format!(
                 "The name of the data folder, {}, is not readable text. Choose another one.",
@@ -56,6 +56,7 @@ impl SqliteDatabase {
                 })
             })
             .connect_lazy_with(options(file).pragma("query_only", "ON"));
+        let readers = Shelf::new(readers, READERS_MAX as usize);
         Ok(Self { truth, journal, readers, applied: Mutex::default() })
     }
 
@@ -67,12 +68,12 @@ impl SqliteDatabase {
     }
 
     /// The writer's connection itself, for migrations.
-    pub(super) async fn single_writer(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.truth.writer.acquire().await.map_err(|error| database_error("open", error))
+    pub(super) async fn single_writer(&self) -> Result<Taken, StoreError> {
+        self.truth.writer.take("open").await
     }
 
     pub(super) async fn read(&self, doing: &'static str) -> Result<Session, StoreError> {
-        let connection = self.readers.acquire().await.map_err(|error| database_error(doing, error))?;
+        let connection = self.readers.take(doing).await?;
         Ok(Session::new(Line::SqliteRead(connection), doing))
     }
 
@@ -102,8 +103,8 @@ impl SqliteDatabase {
 
     async fn take_off_the_list(&self, positions: &[Position]) -> Result<(), StoreError> {
         let mut session = self.journal.write("tidy the list of events", false).await?;
-        for piece in sql::pieces(positions) {
-            session.execute(events::applied_sql(piece.len()), values_of(piece)).await?;
+        for piece in sql::padded(positions) {
+            session.execute(events::applied_sql(piece.len()), values_of(&piece)).await?;
         }
         session.commit().await
     }
@@ -135,11 +136,26 @@ impl SqliteDatabase {
         // Where it does not succeed, the next start finds them.
         let _ = self.tidy().await;
         self.readers.close().await;
-        self.journal.writer.close().await;
-        self.truth.writer.close().await;
+        self.journal.close().await;
+        self.truth.close().await;
     }
 }
 
-fn values_of(positions: &[Position]) -> Vec<super::session::Value> {
-    positions.iter().flat_map(|position| values![*position]).collect()
+/// Opens what the ack does not wait for: the threads of its connections, which begin here, give way to those that answer
+/// webhooks.
+async fn giving_way<T: Send + 'static>(
+    open: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (done, opened) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        give_way();
+        // Whoever waits may have gone away.
+        let _ = done.send(runtime.block_on(open));
+    });
+    opened.await.unwrap_or_else(|error| Err(database_error("open", error)))
+}
+
+fn values_of(positions: &[&Position]) -> Vec<super::session::Value> {
+    positions.iter().flat_map(|position| values![**position]).collect()
 }

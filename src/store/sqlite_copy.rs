@@ -39,7 +39,16 @@ pub(super) async fn backup(database: &SqliteDatabase, target: &Path) -> Result<(
         )));
     };
     let _ = std::fs::remove_file(&unfinished);
-    let copied = copy(database, &unfinished, name).await.map_err(|error| database_error(doing, error));
+    let copied = match (&database.truth.path, &database.journal.path) {
+        (Some(truth), Some(journal)) => {
+            copy(truth, journal, &unfinished, name).await.map_err(|error| database_error(doing, error))
+        }
+        _ => {
+            let mut connection = database.truth.writer.take(doing).await?;
+            let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *connection).await;
+            copied.map(|_| ()).map_err(|error| database_error(doing, error))
+        }
+    };
     let settled = copied.and_then(|()| {
         std::fs::File::open(&unfinished)
             .and_then(|file| file.sync_all())
@@ -52,11 +61,7 @@ pub(super) async fn backup(database: &SqliteDatabase, target: &Path) -> Result<(
     settled
 }
 
-async fn copy(database: &SqliteDatabase, target: &Path, name: &str) -> Result<(), sqlx::Error> {
-    let (Some(truth), Some(journal)) = (&database.truth.path, &database.journal.path) else {
-        let mut connection = database.truth.writer.acquire().await?;
-        return sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *connection).await.map(|_| ());
-    };
+async fn copy(truth: &Path, journal: &Path, target: &Path, name: &str) -> Result<(), sqlx::Error> {
     let mut connection = single(truth, BUSY).await?;
     let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut connection).await;
     connection.close().await?;
@@ -92,7 +97,7 @@ pub(super) async fn has_events(database: &SqliteDatabase) -> Result<bool, StoreE
 /// Makes the journal's tables where they are not there yet.
 pub(super) async fn make_journal(journal: &SqliteFile) -> Result<(), StoreError> {
     let failed = |error| database_error("make the journal", error);
-    let mut connection = journal.writer.acquire().await.map_err(failed)?;
+    let mut connection = journal.writer.take("make the journal").await?;
     connection.execute(SCHEMA).await.map(|_| ()).map_err(failed)
 }
 

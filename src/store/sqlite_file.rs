@@ -3,15 +3,17 @@
 
 use super::gate::{Gate, Permit};
 use super::session::{Line, Session, database_error};
+use super::shelf::{Shelf, Taken};
 use super::sqlite_copy::beside;
 use crate::ports::StoreError;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// How long a statement waits for another process's lock: longer than any transaction of ours.
 const BUSY: Duration = Duration::from_secs(5);
@@ -21,6 +23,9 @@ const BUSY_CHECKPOINT: Duration = Duration::from_millis(5);
 pub(super) const TURN: Duration = Duration::from_secs(20);
 /// Prepared statements per connection: all sizes of all statements of the hot path.
 pub(super) const STATEMENTS_MAX: usize = 256;
+/// Rows that a connection's thread reads ahead of who asked: above a claim's and a batch's, so that the two threads don't
+/// wait for each other row by row.
+const ROWS_BUFFERED: usize = 512;
 /// A WAL of so many pages of 4 KiB (32 MiB) is begun anew. Every query looks into it, so a short one is a quick one.
 const WAL_FRAMES_MAX: i64 = 8 * 1024;
 /// What is left of the WAL file when writers begin it anew by themselves.
@@ -31,8 +36,10 @@ const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
 pub(super) struct SqliteFile {
     /// `None`: in memory, for rehearsals.
     pub path: Option<PathBuf>,
-    pub writer: SqlitePool,
+    pub writer: Shelf,
     gate: Gate,
+    /// Empties the WAL.
+    sweeper: Arc<Mutex<Option<SqliteConnection>>>,
 }
 
 /// What all connections to a file have in common.
@@ -47,6 +54,7 @@ pub(super) fn options(file: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
         .pragma("trusted_schema", "OFF")
         .statement_cache_capacity(STATEMENTS_MAX)
+        .row_buffer_size(ROWS_BUFFERED)
         .disable_statement_logging()
 }
 
@@ -61,12 +69,17 @@ pub(super) fn pool(connections_max: u32) -> SqlitePoolOptions {
 
 impl SqliteFile {
     /// Opens or makes it.
-    pub(super) async fn open(file: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn open(file: PathBuf) -> Result<Self, StoreError> {
         let writer = pool(1)
-            .connect_with(options(file).create_if_missing(true))
+            .connect_with(options(&file).create_if_missing(true))
             .await
             .map_err(|error| database_error("open", error))?;
-        Ok(Self { path: Some(file.to_owned()), writer, gate: Gate::default() })
+        Ok(Self {
+            path: Some(file),
+            writer: Shelf::new(writer, 1),
+            gate: Gate::default(),
+            sweeper: Arc::default(),
+        })
     }
 
     /// Makes an empty one in memory: one connection, gone when dropped.
@@ -80,30 +93,31 @@ impl SqliteFile {
             .connect_with(options)
             .await
             .map_err(|error| database_error("open", error))?;
-        Ok(Self { path: None, writer, gate: Gate::default() })
+        Ok(Self {
+            path: None,
+            writer: Shelf::in_memory(writer),
+            gate: Gate::default(),
+            sweeper: Arc::default(),
+        })
     }
 
     /// Begins to write once it is our turn. `urgent` goes before all who wait.
     pub(super) async fn write(&self, doing: &'static str, urgent: bool) -> Result<Session, StoreError> {
         let permit = self.turn(doing, urgent).await?;
-        let transaction = match self.writer.begin_with("BEGIN IMMEDIATE").await {
-            Err(error) if self.path.is_some() && is_of_the_connection(&error) => {
-                self.replace_the_writer().await;
-                self.writer.begin_with("BEGIN IMMEDIATE").await
-            }
+        let begun = match self.begin(doing).await? {
+            Err(error) if self.path.is_some() && is_of_the_connection(&error) => self.begin(doing).await?,
             begun => begun,
         };
-        let transaction = transaction.map_err(|error| database_error(doing, error))?;
-        Ok(Session::new(Line::SqliteWrite(transaction, permit), doing))
+        let connection = begun.map_err(|error| database_error(doing, error))?;
+        Ok(Session::new(Line::SqliteWrite(connection, permit), doing))
     }
 
-    /// Closes the writer's connection; the pool opens another one.
-    async fn replace_the_writer(&self) {
-        if let Ok(connection) = self.writer.acquire().await
-            && let Err(error) = connection.close().await
-        {
-            tracing::warn!(error = %error, "the writer's connection could not be closed");
-        }
+    /// Begins a transaction on the writer's connection; one that can't is closed, and the next try has a new one.
+    async fn begin(&self, doing: &'static str) -> Result<Result<Taken, sqlx::Error>, StoreError> {
+        let mut connection = self.writer.take(doing).await?;
+        connection.in_transaction = true;
+        let begun = connection.execute("BEGIN IMMEDIATE").await;
+        Ok(begun.map(|_| connection))
     }
 
     async fn turn(&self, doing: &'static str, urgent: bool) -> Result<Permit, StoreError> {
@@ -118,15 +132,30 @@ impl SqliteFile {
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
         let failed = |error: sqlx::Error| database_error("empty its write-ahead log", error);
-        let mut connection =
-            single(path, BUSY_CHECKPOINT).await.map_err(|error| database_error("open", error))?;
-        let mut done = checkpoint(&mut connection, "PASSIVE").await;
-        if matches!(done, Ok(frames) if frames > WAL_FRAMES_MAX) {
+        let mut sweeper = self.sweeper.lock().await;
+        let mut connection = match sweeper.take() {
+            Some(connection) => connection,
+            None => single(path, BUSY_CHECKPOINT).await.map_err(|error| database_error("open", error))?,
+        };
+        let frames = checkpoint(&mut connection, "PASSIVE").await.map_err(failed)?;
+        if frames > WAL_FRAMES_MAX {
+            // The first took a while; the second leaves next to nothing for the moment in which writers wait.
+            checkpoint(&mut connection, "PASSIVE").await.map_err(failed)?;
             let _turn = self.turn("empty its write-ahead log", true).await?;
-            done = checkpoint(&mut connection, "TRUNCATE").await;
+            checkpoint(&mut connection, "RESTART").await.map_err(failed)?;
         }
-        let _ = connection.close().await;
-        done.map(|_| ()).map_err(failed)
+        // One that failed is not used again.
+        *sweeper = Some(connection);
+        Ok(())
+    }
+
+    /// Closes its connections; waits for those in use.
+    pub(super) async fn close(&self) {
+        let sweeper = self.sweeper.lock().await.take();
+        if let Some(connection) = sweeper {
+            let _ = connection.close().await;
+        }
+        self.writer.close().await;
     }
 
     /// Size of the WAL file.
@@ -144,14 +173,12 @@ impl SqliteFile {
     }
 }
 
-/// Whether a transaction could not begin for what became of its connection, while another one may do. On a full disk
-/// SQLite itself rolls back, and sqlx goes on counting that transaction as open; and a connection that was opened while
-/// the folder was read-only stays so.
+/// Whether a transaction could not begin for what became of its connection, while another one may do: one that was opened
+/// while the folder was read-only stays so.
 fn is_of_the_connection(error: &sqlx::Error) -> bool {
     const READ_ONLY: u32 = 8;
     let code = |told: &dyn sqlx::error::DatabaseError| told.code()?.parse::<u32>().ok();
     match error {
-        sqlx::Error::InvalidSavePointStatement => true,
         sqlx::Error::Database(told) => code(&**told).is_some_and(|code| code & 0xff == READ_ONLY),
         _ => false,
     }

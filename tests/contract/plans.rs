@@ -1,14 +1,14 @@
 //! The queries of the hot path stay on their indexes, with many rows that are not due.
 
-use crate::place::{Place, on_both};
+use crate::place::on_both;
 use crate::samples::{created, event, put, run, write};
 use std::sync::Arc;
 use waypost::domain::RunState;
 use waypost::ports::{NewRun, Store};
-use waypost::store::plans;
+use waypost::store::Plan;
 
 /// Some thousand bookings, runs in all states, links.
-async fn fill(place: &Place, store: &Arc<dyn Store>) {
+async fn fill(store: &Arc<dyn Store>) {
     for batch in 0..8 {
         let names: Vec<String> = (0..250).map(|n| format!("{batch}-{n}")).collect();
         let events: Vec<_> = names.iter().map(|name| event(name, b"{}")).collect();
@@ -36,27 +36,28 @@ async fn fill(place: &Place, store: &Arc<dyn Store>) {
             .collect();
         store.write_delivery(&writes).await.unwrap();
     }
-    place.execute("ANALYZE").await;
 }
 
 on_both! {
     async fn no_hot_query_walks_through_a_table(place: &Place) {
         let store = place.open().await;
-        fill(place, &store).await;
+        fill(&store).await;
         let mut walks: Vec<String> = Vec::new();
-        let plans = plans(&place.options()).await.unwrap();
-        assert_eq!(plans.len(), 20);
-        for plan in &plans {
-            println!("--- {}\n{}\n", plan.name, plan.steps);
-            for line in plan.steps.lines() {
-                let line = line.trim();
-                // SQLite: to scan an index, or the rows that a bounded part of the query gave, is fine.
-                let bounded = |name: &str| plan.steps.contains(&format!("CO-ROUTINE {name}\n"));
-                let walked = line.contains("Seq Scan on")
-                    || tables().any(|table| line == format!("SCAN {table}") && !bounded(table));
-                if walked && !line.contains("run_counts") {
-                    walks.push(format!("{}: {line}", plan.name));
-                }
+        // SQLite knows nothing of its tables until somebody says ANALYZE, which nobody needs to.
+        let mut asked = vec![("after ANALYZE", true)];
+        if place.options().database_url.is_none() {
+            asked.insert(0, ("before ANALYZE", false));
+        }
+        let mut plans = Vec::new();
+        for (when, analyze) in asked {
+            if analyze {
+                place.execute("ANALYZE").await;
+            }
+            plans = waypost::store::plans(&place.options()).await.unwrap();
+            assert_eq!(plans.len(), 20);
+            for plan in &plans {
+                println!("--- {}, {when}\n{}\n", plan.name, plan.steps);
+                walks.extend(walks_of(plan).map(|line| format!("{}, {when}: {line}", plan.name)));
             }
         }
         assert!(walks.is_empty(), "{walks:#?}");
@@ -65,6 +66,18 @@ on_both! {
         let connections = &plans.iter().find(|plan| plan.name == "due connections").unwrap().steps;
         assert!(connections.contains("runs_due"), "{connections}");
     }
+}
+
+/// Lines of a plan that walk through a table, or through all that belongs to one connection.
+fn walks_of(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.steps.lines().map(str::trim).filter(|line| {
+        // SQLite: to scan an index, or the rows that a bounded part of the query gave, is fine.
+        let bounded = |name: &str| plan.steps.contains(&format!("CO-ROUTINE {name}\n"));
+        let walked = line.contains("Seq Scan on")
+            || tables().any(|table| *line == format!("SCAN {table}") && !bounded(table));
+        let of_links = line.contains("link") && line.ends_with("(connection=?)");
+        (walked && !line.contains("run_counts")) || of_links
+    })
 }
 
 /// Big tables, under their names and the names that queries give them.
