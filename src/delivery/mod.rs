@@ -216,6 +216,12 @@ impl Delivery {
                 to_resume.insert(state.name.clone());
             }
         }
+        // Its runs may be paused and the connection itself not written down yet: the process was killed in between.
+        let unknown = active.connections.keys().filter(|name| {
+            all && stored.iter().all(|state| state.name != **name)
+                && gates.get(*name).is_none_or(|gate| !gate.stopped_by_people())
+        });
+        to_resume.extend(unknown.cloned());
         for (name, connection) in &active.connections {
             let Some(gate) = gates.get_mut(name) else { continue };
             if gate.state.needs_auth.is_none() {

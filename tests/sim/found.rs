@@ -1,5 +1,6 @@
 //! What simulations found once, each told by hand: short enough to be read, and not shaken by a change of the dice.
 
+use crate::faults::{self, Side};
 use crate::model::Booking;
 use crate::rules::Variant;
 use crate::sim::Sim;
@@ -138,4 +139,19 @@ fn what_another_booking_sent_to_the_old_address_does_not_make_a_changed_address_
         let second = Booking { phone: 2, rev: 3, ..second };
         sim.hears_of(&[&second]).await
     });
+}
+
+#[test]
+fn runs_that_were_paused_go_on_though_a_death_kept_their_connection_from_being_written_down() {
+    for effect in 1..=6 {
+        story(&["guests"], async |sim| {
+            sim.hears_of(&[&Booking::of("first", LEE), &Booking::of("second", KIM)]).await?;
+            sim.delivers().await?;
+            sim.calls_go(Fate::NeedsAuth);
+            let effects = sim.faults.effects();
+            sim.faults.at(effects + effect, faults::Fate::Crash(Side::After));
+            sim.delivers().await?;
+            sim.delivers().await
+        });
+    }
 }
