@@ -58,6 +58,26 @@ pub(super) fn supersede_sql(count: usize) -> String {
     )
 }
 
+/// Hurries the uncertain runs of these lanes, which are looked up before the newer one goes. `CROSS JOIN` has SQLite begin
+/// with the lanes; by itself it would walk through all runs that wait.
+pub(super) fn hurry_uncertain_sql(count: usize) -> String {
+    format!(
+        "WITH newer (of_lane, at) AS (VALUES {})
+             UPDATE runs
+             SET    next_at = CASE WHEN runs.next_at > newer.at THEN newer.at ELSE runs.next_at END,
+                    kept_at = NULL, revision = runs.revision + 1, updated_at = newer.at
+             FROM   newer
+             WHERE  runs.lane = newer.of_lane
+             AND    runs.seq IN (SELECT w.seq
+                                 FROM   newer AS late CROSS JOIN runs AS w
+                                 WHERE  w.lane = late.of_lane AND w.state IN ('waiting', 'working', 'paused')
+                                 AND    w.state <> 'working' AND w.state <> 'paused'
+                                 AND    w.supersedes = 1 AND w.uncertain = 1
+                                 AND    (w.next_at > late.at OR w.kept_at IS NOT NULL))",
+        sql::rows(count, 2, 1)
+    )
+}
+
 impl SqlStore {
     pub(super) async fn find_bookings(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
         let mut session = self.read("give the bookings").await?;
@@ -294,18 +314,10 @@ fn supersede(lanes: &HashMap<&str, Millis>) -> Vec<Statement> {
     lanes.sort_unstable();
     let statements = sql::padded(&lanes).flat_map(|piece| {
         let bound: Vec<Value> = piece.iter().flat_map(|(lane, at)| values![*lane, *at]).collect();
-        let rows = sql::rows(piece.len(), 2, 1);
-        let text = format!(
-            "WITH newer (of_lane, at) AS (VALUES {rows})
-             UPDATE runs
-             SET    next_at = CASE WHEN next_at > newer.at THEN newer.at ELSE next_at END,
-                    kept_at = NULL, revision = revision + 1, updated_at = newer.at
-             FROM   newer
-             WHERE  runs.lane = newer.of_lane AND runs.state IN ('waiting', 'working', 'paused')
-             AND    runs.state = 'waiting' AND runs.supersedes = 1 AND runs.uncertain = 1
-             AND    (runs.next_at > newer.at OR runs.kept_at IS NOT NULL)"
-        );
-        [Statement::new(supersede_sql(piece.len()), bound.clone()), Statement::new(text, bound)]
+        [
+            Statement::new(supersede_sql(piece.len()), bound.clone()),
+            Statement::new(hurry_uncertain_sql(piece.len()), bound),
+        ]
     });
     statements.collect()
 }

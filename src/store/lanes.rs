@@ -36,11 +36,13 @@ impl Touched {
     }
 }
 
+/// (Naming the one state that is meant would send SQLite through all runs that wait.)
 pub(super) const UNTIME: &str = "
 UPDATE runs
 SET    kept_at = next_at, next_at = NULL, revision = revision + 1
-WHERE  state = 'waiting' AND next_at IS NOT NULL
-AND    lane IN (SELECT touched.lane FROM touched)
+FROM   touched
+WHERE  runs.lane = touched.lane AND runs.state IN ('waiting', 'working', 'paused')
+AND    runs.state <> 'working' AND runs.state <> 'paused' AND runs.next_at IS NOT NULL
 AND    (EXISTS (SELECT 1 FROM runs AS b
                 WHERE  b.lane = runs.lane AND b.state IN ('waiting', 'working', 'paused') AND b.seq < runs.seq)
         OR EXISTS (SELECT 1 FROM runs AS w WHERE w.lane = runs.lane AND w.state = 'working'))";

@@ -29,6 +29,8 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
         ("superseding", apply::supersede_sql(1), lane_and_time.clone()),
         ("taking over", lanes::take_over_sql(1), lane_and_time.clone()),
+        ("hurrying uncertain runs", apply::hurry_uncertain_sql(64), vec![lane_and_time.clone(); 64].concat()),
+        ("superseding of many lanes", apply::supersede_sql(64), vec![lane_and_time.clone(); 64].concat()),
         ("due runs", delivery::due_sql(true), values!["crm", 100_i64, 100_i64, i64::MAX]),
         ("the next run", delivery::due_sql(false), values!["crm", 1_i64, 100_i64]),
         ("due connections", delivery::DUE_CONNECTIONS.to_owned(), Vec::new()),

@@ -54,7 +54,7 @@ on_both! {
                 place.execute("ANALYZE").await;
             }
             plans = waypost::store::plans(&place.options()).await.unwrap();
-            assert_eq!(plans.len(), 20);
+            assert_eq!(plans.len(), 22);
             for plan in &plans {
                 println!("--- {}, {when}\n{}\n", plan.name, plan.steps);
                 walks.extend(walks_of(plan).map(|line| format!("{}, {when}: {line}", plan.name)));
@@ -76,7 +76,9 @@ fn walks_of(plan: &Plan) -> impl Iterator<Item = &str> {
         let walked = line.contains("Seq Scan on")
             || tables().any(|table| *line == format!("SCAN {table}") && !bounded(table));
         let of_links = line.contains("link") && line.ends_with("(connection=?)");
-        (walked && !line.contains("run_counts")) || of_links
+        // All that wait; at a start that is fine.
+        let of_a_state = line.contains("runs_by_state (state=?)") && plan.name != "mending lanes";
+        (walked && !line.contains("run_counts")) || of_links || of_a_state
     })
 }
 
