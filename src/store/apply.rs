@@ -134,8 +134,7 @@ impl SqlStore {
         let mut statements = insert_changes(&changes)?;
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
-        plan(&mut session, statements, &runs).await?;
-        session.commit().await?;
+        plan(session, statements, &runs).await?;
         self.note_applied(events.iter().map(|event| event.position));
         Ok(())
     }
@@ -144,9 +143,8 @@ impl SqlStore {
         if runs.is_empty() {
             return Ok(());
         }
-        let mut session = self.write("plan the runs").await?;
-        plan(&mut session, Vec::new(), &runs.iter().collect::<Vec<_>>()).await?;
-        session.commit().await
+        let session = self.write("plan the runs").await?;
+        plan(session, Vec::new(), &runs.iter().collect::<Vec<_>>()).await
     }
 }
 
@@ -258,7 +256,7 @@ struct Planned<'a> {
 }
 
 /// Runs the statements that stand before, and inserts runs in order, by the rules of lanes.
-async fn plan(session: &mut Session, before: Vec<Statement>, runs: &[&NewRun]) -> Result<(), StoreError> {
+async fn plan(mut session: Session, before: Vec<Statement>, runs: &[&NewRun]) -> Result<(), StoreError> {
     let mut planned: Vec<Planned<'_>> = runs
         .iter()
         .map(|&run| Planned { run, state: run.state, superseded_at: None, next_at: None })
@@ -303,8 +301,7 @@ async fn plan(session: &mut Session, before: Vec<Statement>, runs: &[&NewRun]) -
     }
     let mut statements = insert_runs(&planned);
     statements.extend(lanes::settle(&touched));
-    session.all(statements).await?;
-    Ok(())
+    session.commit_after(statements).await.map(|_| ())
 }
 
 /// Ends the older runs of these lanes that a newer one takes the place of, which gives the lanes in which something ended;

@@ -156,8 +156,7 @@ impl SqlStore {
         }
         statements.extend(lanes::take_over(&touched));
         statements.extend(lanes::settle(&touched));
-        session.all(statements).await?;
-        session.commit().await?;
+        session.commit_after(statements).await?;
         Ok(written)
     }
 }

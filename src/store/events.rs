@@ -39,40 +39,49 @@ pub(super) fn applied_sql(count: usize) -> String {
     format!("DELETE FROM unapplied WHERE position IN (VALUES {})", sql::rows(count, 1, 1))
 }
 
+fn insert(events: &[NewEvent]) -> Statement {
+    let text = format!(
+        "INSERT INTO events (id, source, received_at, origin, body_bytes, headers, body)
+         VALUES {}",
+        sql::rows(events.len(), 7, 1)
+    );
+    let bound = events.iter().flat_map(|event| {
+        values![
+            event.id.as_str(),
+            &event.source,
+            event.received_at,
+            event.origin,
+            event.body.len() as i64,
+            &event.headers,
+            &event.body[..],
+        ]
+    });
+    Statement::new(text, bound.collect())
+}
+
 impl SqlStore {
     pub(super) async fn append(&self, events: &[NewEvent]) -> Result<Vec<Position>, StoreError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
         let mut session = self.write_urgently("store the event").await?;
-        let mut positions = Vec::with_capacity(events.len());
-        for piece in sql::few_pieces(events) {
-            let text = format!(
-                "INSERT INTO events (id, source, received_at, origin, body_bytes, headers, body)
-                 VALUES {}",
-                sql::rows(piece.len(), 7, 1)
-            );
-            let bound = piece.iter().flat_map(|event| {
-                values![
-                    event.id.as_str(),
-                    &event.source,
-                    event.received_at,
-                    event.origin,
-                    event.body.len() as i64,
-                    &event.headers,
-                    &event.body[..],
-                ]
-            });
-            let ids: Vec<&str> = piece.iter().map(|event| event.id.as_str()).collect();
-            let list = Statement::new(LIST_THE_LAST, values![ids.len() as i64]);
-            positions.extend(session.insert_in_order(text, bound.collect(), &ids, list).await?);
-        }
         if session.sees_the_journal() {
+            let mut positions = Vec::with_capacity(events.len());
+            for piece in sql::few_pieces(events) {
+                let Statement { sql, values, .. } = insert(piece);
+                let ids: Vec<&str> = piece.iter().map(|event| event.id.as_str()).collect();
+                positions.extend(session.insert_in_order(sql.into_owned(), values, &ids).await?);
+            }
             let (first, last) = (positions.iter().min().copied(), positions.iter().max().copied());
-            session.execute(LIST_AS_UNAPPLIED, values![first, last]).await?;
+            session.commit_after(vec![Statement::new(LIST_AS_UNAPPLIED, values![first, last])]).await?;
+            return Ok(positions);
         }
-        session.commit().await?;
-        Ok(positions)
+        let list = |piece: &[NewEvent]| Statement::new(LIST_THE_LAST, values![piece.len() as i64]);
+        let statements = sql::few_pieces(events).flat_map(|piece| [insert(piece), list(piece)]).collect();
+        let came = session.commit_after(statements).await?;
+        // SQLite counts positions up one by one within a transaction, so the last insert of events tells all.
+        let last = came.iter().rev().nth(1).map_or(0, |came| came.last_rowid);
+        Ok((last + 1 - events.len() as i64..=last).collect())
     }
 
     pub(super) async fn unapplied(

@@ -96,8 +96,8 @@ impl Row {
 
 /// One of several statements that are sent together.
 pub(super) struct Statement {
-    sql: Cow<'static, str>,
-    values: Vec<Value>,
+    pub sql: Cow<'static, str>,
+    pub values: Vec<Value>,
     /// What it is to change, and how many of them: anything else is an error.
     hits: Option<(&'static str, usize)>,
 }
@@ -118,7 +118,7 @@ pub(super) struct Came {
     pub rows: Vec<Row>,
     changed: u64,
     /// Of the row that it inserted last (SQLite).
-    last_rowid: i64,
+    pub last_rowid: i64,
 }
 
 /// SQLite's statements with so many values in all are one text: each text takes two threads to wait for each other, and
@@ -222,21 +222,14 @@ impl Session {
         Ok(came.first().map_or(0, |came| came.changed as i64))
     }
 
-    /// Inserts rows into `events`, lists them by `then`, and gives the position of each, in their order. SQLite counts them up
-    /// one by one within a statement, so the last one tells all; Postgres tells each, in an order that it does not promise,
-    /// and leaves `then` to whoever knows the positions.
+    /// Inserts rows into `events` and gives the position of each, in their order, where the database tells them in the
+    /// same statement (Postgres), in an order that it does not promise.
     pub(super) async fn insert_in_order(
         &mut self,
         sql: String,
         values: Vec<Value>,
         ids: &[&str],
-        then: Statement,
     ) -> Result<Vec<i64>, StoreError> {
-        if self.is_sqlite() {
-            let came = self.all(vec![Statement::new(sql, values), then]).await?;
-            let last = came.first().map_or(0, |came| came.last_rowid);
-            return Ok((last + 1 - ids.len() as i64..=last).collect());
-        }
         let mut positions = HashMap::with_capacity(ids.len());
         for row in self.rows(sql + " RETURNING position, id", values).await? {
             positions.insert(row.text("id")?, row.int("position")?);
@@ -258,17 +251,26 @@ impl Session {
 
     /// Ends the transaction; everything is on disk when it returns.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let doing = self.doing;
-        match self.line {
-            Line::SqliteWrite(mut connection, _permit) => {
-                let committed = sqlite_many(&mut connection, "COMMIT".into(), Vec::new(), 1).await;
-                connection.in_transaction = committed.is_err();
-                committed.map(|_| ())
+        self.commit_after(Vec::new()).await.map(|_| ())
+    }
+
+    /// Runs the last statements and ends the transaction, in one go where they are small.
+    pub(super) async fn commit_after(mut self, statements: Vec<Statement>) -> Result<Vec<Came>, StoreError> {
+        if matches!(self.line, Line::SqliteWrite(..)) {
+            let mut statements = statements;
+            statements.push(Statement::new("COMMIT", Vec::new()));
+            let mut came = self.all(statements).await?;
+            came.pop();
+            if let Line::SqliteWrite(connection, _permit) = &mut self.line {
+                connection.in_transaction = false;
             }
-            Line::PostgresWrite(transaction) => transaction.commit().await,
-            Line::SqliteRead(_) | Line::PostgresRead(_) => Ok(()),
+            return Ok(came);
         }
-        .map_err(|error| database_error(doing, error))
+        let came = self.all(statements).await?;
+        if let Line::PostgresWrite(transaction) = self.line {
+            transaction.commit().await.map_err(|error| database_error(self.doing, error))?;
+        }
+        Ok(came)
     }
 }
 
@@ -388,7 +390,9 @@ async fn sqlite_many(
                     last_rowid: done.last_insert_rowid(),
                 });
             }
-            None => break,
+            None => {
+                return Err(sqlx::Error::Protocol("fewer statements were run than were sent".to_owned()));
+            }
         }
     }
     Ok(came)
