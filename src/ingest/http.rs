@@ -55,9 +55,9 @@ pub struct Hooks {
 /// The routes below `/hooks/`.
 pub fn hooks(hooks: Hooks) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config: &mut web::ServiceConfig| {
-        config.service(
-            web::resource(["/hooks", "/hooks/{tail:.*}"]).app_data(web::Data::new(hooks)).to(receive),
-        );
+        // A scope's prefix is compared as text; a pattern would be a regular expression on each webhook's way.
+        config
+            .service(web::scope("/hooks").app_data(web::Data::new(hooks)).default_service(web::to(receive)));
     }
 }
 
