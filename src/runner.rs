@@ -7,7 +7,7 @@ use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall, Settled};
 use crate::ingest::Batches;
 use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
-use crate::priority::give_way;
+use crate::priority::{Crowd, give_way};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
@@ -85,6 +85,8 @@ pub struct Runner {
     pub outbound: Arc<dyn Outbound>,
     /// Turns true when Waypost is to stop.
     pub stop: watch::Receiver<bool>,
+    /// Whether webhooks come in by the crowd.
+    pub crowd: Arc<Crowd>,
 }
 
 impl Runner {
@@ -92,11 +94,12 @@ impl Runner {
     pub async fn run(self, mut batches: Batches) {
         let runner = Arc::new(self);
         let mut tasks = JoinSet::new();
-        let app = runner.app.clone();
+        let (app, crowd) = (runner.app.clone(), runner.crowd.clone());
         tasks.spawn(async move {
             // Ends when the last server has let go of its end: every request has its answer then.
             while let Some(committed) = batches.commit_next(&*app.clock).await {
                 app.metrics.committed(committed.events, committed.took_us);
+                crowd.committed(committed.events, app.clock.monotonic_us());
                 app.hints.apply.notify_one();
             }
         });
@@ -155,6 +158,14 @@ impl Runner {
         }
     }
 
+    /// Rests after a piece of work that began then, while webhooks come in by the crowd.
+    async fn stand_back(&self, began_us: i64) {
+        let now_us = self.app.clock.monotonic_us();
+        if let Some(rest) = self.crowd.rest(now_us - began_us, now_us) {
+            tokio::time::sleep(rest).await;
+        }
+    }
+
     async fn apply(self: Arc<Self>) {
         let think = BlockingThink { clock: self.app.clock.clone() };
         while !self.stopping() {
@@ -168,6 +179,7 @@ impl Runner {
                 self.wait(&self.app.hints.apply, POLL).await;
                 continue;
             };
+            let began_us = self.app.clock.monotonic_us();
             match self.applier.step(&ruleset, self.app.clock.now(), &think).await {
                 Ok(step) if step.events == 0 => self.wait(&self.app.hints.apply, POLL).await,
                 Ok(step) => {
@@ -175,6 +187,7 @@ impl Runner {
                     if step.runs > 0 {
                         self.app.hints.deliver.notify_one();
                     }
+                    self.stand_back(began_us).await;
                 }
                 Err(error) => self.complain("apply events", &error).await,
             }
@@ -227,7 +240,7 @@ impl Runner {
                 tokio::time::sleep(POLL).await;
                 continue;
             };
-            let now = self.app.clock.now();
+            let (now, began_us) = (self.app.clock.now(), self.app.clock.monotonic_us());
             // What these answers make due (a next step, a next run of the lane, who waited for the record) is seen by the
             // turn after this one.
             let settles = !answers.is_empty();
@@ -247,6 +260,7 @@ impl Runner {
                     for call in claimed.calls {
                         self.call(&mut calls, call).await;
                     }
+                    self.stand_back(began_us).await;
                 }
                 Err((error, back)) => {
                     answers = back;

@@ -117,6 +117,7 @@ pub async fn start(
         delivery,
         outbound,
         stop: stopped,
+        crowd: Arc::default(),
     };
     let mut running = vec![tokio::spawn(runner.run(batches))];
     let mut servers = Vec::new();

@@ -1,8 +1,10 @@
 //! A bad neighbour stays alone: rules that never end, huge fields, crowds around one record, a database that goes away.
 
 use crate::postgres::TestDatabase;
-use crate::support::{Booking, Router};
+use crate::support::{Booking, Router, TOKEN};
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use waypost::domain::{RunState, VerdictCode};
 
@@ -33,6 +35,43 @@ async fn a_rule_that_never_ends_fails_its_own_runs_only() {
             assert_eq!(run.verdict.as_ref().map(|verdict| verdict.code), Some(VerdictCode::Mapping));
         }
     }
+    router.stop().await;
+}
+
+/// Twenty senders, each of which goes on at once: the stages behind the ack rest for most of the time meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_does_not_end_slows_deliveries_and_stops_none() {
+    const SENDERS: u32 = 20;
+    let mut router = Router::start(&[("guests.yaml", GUESTS)]).await;
+    let going = Arc::new(AtomicBool::new(true));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|sender| {
+            let (going, hook) = (going.clone(), router.request("POST", &format!("/hooks/tours/{TOKEN}")));
+            tokio::spawn(async move {
+                let mut sent = 0;
+                while going.load(Ordering::Relaxed) {
+                    let booking = Booking::new(sender * 100_000 + sent + 1);
+                    let hook = hook.try_clone().expect("it has no body yet");
+                    let answer = hook.body(booking.body.to_string()).send().await.expect("it is answered");
+                    assert_eq!(answer.status(), 200);
+                    sent += 1;
+                }
+                sent
+            })
+        })
+        .collect();
+    router
+        .until("some arrived while the crowd goes on", async |router| {
+            router.records("contacts").as_object().is_some_and(|contacts| contacts.len() >= 40)
+        })
+        .await;
+    going.store(false, Ordering::Relaxed);
+    let mut sent = 0;
+    for sender in senders {
+        sent += sender.await.expect("it sends");
+    }
+    router.quiet().await;
+    assert_eq!(router.records("contacts").as_object().map(serde_json::Map::len), Some(sent as usize));
     router.stop().await;
 }
 
