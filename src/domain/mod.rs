@@ -1,5 +1,6 @@
 //! PURE: the words of the design. Ids, time, changes, runs, verdicts. Uses nobody; everybody uses it.
 
+mod access;
 mod change;
 mod event;
 mod ids;
@@ -9,6 +10,7 @@ mod run;
 mod time;
 mod verdict;
 
+pub use access::{Right, Role, Scope};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};

@@ -43,6 +43,10 @@ pub trait Entropy: Send + Sync {
     fn attempt_id(&self, now: Millis) -> AttemptId {
         AttemptId::new(sortable("att_", now, self.bytes()))
     }
+    /// A new id of anything else, with its own prefix (`per_`).
+    fn id_of(&self, prefix: &str, now: Millis) -> String {
+        sortable(prefix, now, self.bytes())
+    }
 }
 
 /// 48 bits of time and 80 of chance in Crockford's base 32: 26 characters that sort by time.

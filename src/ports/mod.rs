@@ -3,6 +3,7 @@
 
 mod clock;
 mod outbound;
+mod people;
 mod secrets;
 mod store;
 mod store_rows;
@@ -11,6 +12,7 @@ mod think;
 
 pub use clock::{Clock, Entropy};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};
+pub use people::*;
 pub use secrets::Secrets;
 pub use store::{Store, StoreError};
 pub use store_rows::*;

@@ -3,8 +3,8 @@
 
 use super::{
     AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
-    SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,
+    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow,
+    SealedSecret, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,
 };
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq,
@@ -194,6 +194,11 @@ pub trait Store: Send + Sync {
     async fn attempt(&self, id: &AttemptId) -> Result<Option<AttemptView>, StoreError>;
     /// How much there is.
     async fn counts(&self) -> Result<Counts, StoreError>;
+
+    // --- people ---
+
+    /// The part about people: accounts, sessions, API tokens, the audit log.
+    fn people(&self) -> &dyn PeopleStore;
 
     // --- house-keeping ---
 

@@ -31,7 +31,8 @@ macro_rules! steps {
 }
 
 /// All migrations. Never edited once landed; only added to.
-const STEPS: &[Step] = steps![1 "0001_first", 2 "0002_position_of_pointers", 3 "0003_list_of_unapplied"];
+const STEPS: &[Step] =
+    steps![1 "0001_first", 2 "0002_position_of_pointers", 3 "0003_list_of_unapplied", 4 "0004_people"];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {
     let migrations = steps.iter().map(|step| {

@@ -3,7 +3,10 @@
 
 use super::open::connect;
 use super::session::{Value, values};
-use super::{Database, OpenOptions, SqlStore, apply, delivery, events, lanes, links, runs, sql};
+use super::{
+    Database, OpenOptions, SqlStore, apply, delivery, events, lanes, links, people, people_doors, people_log,
+    runs, sql,
+};
 use crate::ports::StoreError;
 
 /// The plan of one query.
@@ -43,6 +46,10 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("links of a booking", links::links_of_bookings_sql(1), values!["booking", "", "crm"]),
         ("hurrying", runs::HURRY.to_owned(), values!["crm", 1_i64, 100_i64]),
         ("pausing", runs::pause_sql(true), values!["crm", 1_i64, 100_i64]),
+        ("a session", people_doors::session_sql(), values!["hash"]),
+        ("an API token", people_doors::token_sql(), values!["hash"]),
+        ("a person by e-mail", people::PERSON_BY_EMAIL.to_owned(), values!["a@example.org"]),
+        ("a page of the audit log", people_log::AUDIT.to_owned(), values![i64::MAX, 50_i64]),
         ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),
     ];
     let mut plans = Vec::with_capacity(hot.len());

@@ -6,8 +6,8 @@ use crate::domain::{
 };
 use crate::ports::{
     AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, RunRow, SealedSecret,
-    SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, Written,
+    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow,
+    SealedSecret, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, Written,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -223,6 +223,10 @@ impl Store for SqlStore {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.count().await
+    }
+
+    fn people(&self) -> &dyn PeopleStore {
+        self
     }
 
     async fn backup(&self, file: &Path) -> Result<(), StoreError> {

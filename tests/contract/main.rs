@@ -7,6 +7,7 @@ mod links;
 mod looking;
 mod memory;
 mod opening;
+mod people;
 mod place;
 mod plans;
 #[path = "../support/postgres.rs"]

@@ -262,6 +262,10 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
+            fn people(&self) -> &dyn waypost::ports::PeopleStore {
+                self.inner.people()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }
