@@ -7,6 +7,13 @@ mod doctor_connections;
 mod lately;
 mod listener;
 mod machine;
+mod people;
+mod people_code;
+mod people_links;
+mod people_password;
+mod people_sign_in;
+mod people_throttle;
+mod people_tokens;
 mod rulesets;
 mod secrets;
 mod serve;
@@ -17,6 +24,12 @@ pub use ask::{AskError, Replayed, SecretState};
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
 pub use machine::Machine;
+pub use people::{NewPerson, PeopleError, Who};
+pub use people_code::CodeSetup;
+pub use people_links::{LinkMade, LinkOpened};
+pub use people_password::WeakPassword;
+pub use people_sign_in::{Begun, Origin, SESSION_MS};
+pub use people_tokens::TOKEN_PREFIX;
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 
@@ -66,6 +79,7 @@ pub struct App {
     pub node: String,
     /// Where things are.
     pub places: Places,
+    doorkeeper: people::Doorkeeper,
     vault: Result<Vault, String>,
     active: RwLock<Option<Arc<Ruleset>>>,
     folder: tokio::sync::Mutex<FolderState>,
@@ -116,6 +130,7 @@ impl App {
             unfit: tokio::sync::Notify::new(),
             node,
             places,
+            doorkeeper: people::Doorkeeper::default(),
             vault,
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),
