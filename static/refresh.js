@@ -84,6 +84,7 @@
     if (!busy()) {
       try {
         const answer = await fetch(block.dataset.live, { cache: "no-store", credentials: "same-origin" });
+        if (answer.status === 401) return location.reload(); // Signed out: the page itself leads to the door, and back.
         if (!answer.ok) throw new Error(String(answer.status));
         const text = await answer.text();
         if (text !== shown) {

@@ -41,6 +41,8 @@ pub struct ServeOptions {
     pub ui_listen: SocketAddr,
     /// Limits of one webhook.
     pub limits: HookLimits,
+    /// Who comes in at the pages, and under which name a proxy shows them.
+    pub access: web::Access,
 }
 
 /// Why it did not start.
@@ -57,10 +59,11 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// Pages on an address that others can reach.
+    /// Pages on an address that others can reach, without a proxy that speaks TLS.
     #[error(
-        "the pages have no accounts yet, so they are served on this machine only: \
-         give --ui-listen a loopback address such as 127.0.0.1:8081, and reach it through an SSH tunnel"
+        "the pages are not served to other machines without TLS: put a TLS proxy in front and say its address with \
+         --ui-url https://NAME, or give --ui-listen a loopback address such as 127.0.0.1:8081 and reach it through an \
+         SSH tunnel"
     )]
     NotLoopback,
 }
@@ -93,7 +96,8 @@ pub async fn start(
     entropy: Arc<dyn Entropy>,
     outbound: Arc<dyn Outbound>,
 ) -> Result<Served, ServeError> {
-    if !options.ui_listen.ip().is_loopback() {
+    let behind_tls = options.access.url.is_some() && matches!(options.access.doors, web::Doors::SignIn);
+    if !options.ui_listen.ip().is_loopback() && !behind_tls {
         return Err(ServeError::NotLoopback);
     }
     let same = options.listen == options.ui_listen && options.listen.port() != 0;
@@ -123,14 +127,15 @@ pub async fn start(
     let mut servers = Vec::new();
     let listen = address_of(&hooks_listener, options.listen);
     let ui_listen = ui_listener.as_ref().map_or(listen, |listener| address_of(listener, options.ui_listen));
-    let pages = same.then(|| app.clone());
+    let access = Arc::new(options.access.clone());
+    let pages = same.then(|| access.clone());
     let server = http_server(&app, intake.clone(), options.limits, hooks_listener, pages)?;
     servers.push(server.handle());
     running.push(tokio::spawn(async move {
         let _ = server.await;
     }));
     if let Some(listener) = ui_listener {
-        let server = page_server(&app, listener)?;
+        let server = page_server(&app, access, listener)?;
         servers.push(server.handle());
         running.push(tokio::spawn(async move {
             let _ = server.await;
@@ -144,7 +149,7 @@ fn http_server(
     intake: Intake,
     limits: HookLimits,
     listener: TcpListener,
-    pages: Option<Arc<App>>,
+    pages: Option<Arc<web::Access>>,
 ) -> Result<actix_web::dev::Server, ServeError> {
     let address = address_of(&listener, SocketAddr::from(([0, 0, 0, 0], 0)));
     let app = app.clone();
@@ -159,8 +164,8 @@ fn http_server(
             metrics: app.metrics.clone(),
         }));
         http = http.configure(web::health(probe.clone()));
-        if let Some(pages) = &pages {
-            http = http.configure(web::pages(pages.clone()));
+        if let Some(access) = &pages {
+            http = http.configure(web::pages(app.clone(), access.clone()));
         }
         http.default_service(actix_web::web::to(web::nothing_here))
     })
@@ -175,12 +180,16 @@ fn http_server(
     Ok(server)
 }
 
-fn page_server(app: &Arc<App>, listener: TcpListener) -> Result<actix_web::dev::Server, ServeError> {
+fn page_server(
+    app: &Arc<App>,
+    access: Arc<web::Access>,
+    listener: TcpListener,
+) -> Result<actix_web::dev::Server, ServeError> {
     let address = address_of(&listener, SocketAddr::from(([0, 0, 0, 0], 0)));
     let app = app.clone();
     let server = HttpServer::new(move || {
         HttpApp::new()
-            .configure(web::pages(app.clone()))
+            .configure(web::pages(app.clone(), access.clone()))
             .default_service(actix_web::web::to(web::nothing_here))
     })
     .workers(1)

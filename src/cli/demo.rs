@@ -14,6 +14,8 @@ use crate::domain::EventId;
 use crate::ingest::HookLimits;
 use crate::ports::ListFilter;
 use crate::sandbox::{self, Sandbox};
+use crate::web::Access;
+use crate::workspace::generate_token;
 use anyhow::Context;
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
@@ -50,6 +52,8 @@ pub(super) async fn run(_args: Args) -> anyhow::Result<Ended> {
         listen,
         ui_listen,
         limits: HookLimits::default(),
+        // The home is thrown away, and nobody else reaches it.
+        access: Access::open(generate_token(&*machine.entropy)),
     };
     let ports = (machine.clock.clone(), machine.entropy.clone(), machine.outbound.clone());
     let served = start(options, ports.0, ports.1, ports.2).await?;

@@ -6,8 +6,10 @@ use super::{Ended, logging};
 use crate::app::{App, ServeOptions, Served, serve};
 use crate::document::Severity;
 use crate::ingest::HookLimits;
+use crate::web::{Access, UiUrl};
 use anyhow::Context;
 use clap::builder::FalseyValueParser;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,6 +35,9 @@ pub(super) struct Args {
     /// Where pages are; the same address as --listen serves both
     #[arg(long, env = "WAYPOST_UI_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8081", value_parser = address)]
     ui_listen: SocketAddr,
+    /// Where a TLS proxy shows the pages to others, as in https://waypost.example.com
+    #[arg(long, env = "WAYPOST_UI_URL", value_name = "URL")]
+    ui_url: Option<UiUrl>,
     /// Largest webhook that is taken
     #[arg(long, env = "WAYPOST_BODY_BYTES_MAX", value_name = "BYTES", default_value_t = HookLimits::default().body_bytes_max)]
     body_bytes_max: usize,
@@ -53,6 +58,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         listen: args.listen,
         ui_listen: args.ui_listen,
         limits: HookLimits { body_bytes_max: args.body_bytes_max, ..HookLimits::default() },
+        access: Access { url: args.ui_url.clone(), ..Access::default() },
     };
     let served = tokio::select! {
         served = serve(options) => served?,
@@ -111,7 +117,12 @@ async fn tell(served: &Served, args: &Args) {
     let base = format!("http://{}", served.listen);
     say(format!("Waypost {}", env!("CARGO_PKG_VERSION")));
     say(format!("  webhooks  {base}/hooks/…  (also {base}/healthz and /readyz)"));
-    say(format!("  pages     http://{}/", served.ui_listen));
+    match &args.ui_url {
+        Some(url) => {
+            say(format!("  pages     {}/  (from a TLS proxy to http://{}/)", url.base(), served.ui_listen));
+        }
+        None => say(format!("  pages     http://{}/", served.ui_listen)),
+    }
     let database = app.store.describe().await.unwrap_or_else(|error| error.to_string());
     say(format!("  data      {} ({database})", whole(&args.store.data)));
     if let Some(problem) = app.vault_problem() {
@@ -119,6 +130,7 @@ async fn tell(served: &Served, args: &Args) {
     }
     tell_rules(app, &args.rules.rules).await;
     tell_sources(app, &base, args.show_tokens);
+    tell_first_link(served, args).await;
 }
 
 async fn tell_rules(app: &App, folder: &Path) {
@@ -182,6 +194,34 @@ fn tell_sources(app: &App, base: &str, show_tokens: bool) {
     }
     if !show_tokens {
         say("(--show-tokens shows the whole addresses)");
+    }
+}
+
+/// While nobody can look after people: the link by which the first account is made, new at each start. It is shown on a
+/// terminal only; what goes into a file or a log would lie there for whoever reads it.
+async fn tell_first_link(served: &Served, args: &Args) {
+    let people = served.app.store.people();
+    if people.has_admin().await.unwrap_or(true) {
+        return;
+    }
+    if !std::io::stdout().is_terminal() {
+        tracing::warn!(
+            "nobody can sign in to the pages yet: `waypost user add EMAIL --role admin --link` prints a link for the first \
+             account"
+        );
+        return;
+    }
+    match served.app.first_link().await {
+        Ok(Some(link)) => {
+            let base =
+                args.ui_url.as_ref().map_or_else(|| format!("http://{}", served.ui_listen), UiUrl::base);
+            say(
+                "\nNobody has an account yet. This link makes the first one; it works once, and until the next start:",
+            );
+            say(format!("  {base}{}", link.path));
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(error = %error, cause = error.cause(), "no link for the first account"),
     }
 }
 

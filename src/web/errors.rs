@@ -1,11 +1,12 @@
 //! What a page says when it can't be shown: a title, a sentence, a way out. Also what a browser gets for an address
 //! that leads nowhere.
 
+use super::api_error::ApiError;
 use super::page::Frame;
-use crate::app::AskError;
+use crate::app::{AskError, PeopleError};
 use crate::ports::StoreError;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use std::fmt;
 
@@ -39,6 +40,57 @@ impl PageError {
             format!("There is no such {what}"),
             "The address may have been copied in part, or belong to another data folder. The list shows what is here.",
         )
+    }
+
+    /// Nobody is signed in (any more), and this is nothing to be led away from.
+    pub(super) fn signed_out() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "You are signed out",
+            "Nothing was changed. Open the page again: it asks you to sign in first.",
+        )
+    }
+
+    /// Whoever is signed in may not do this.
+    pub(super) fn not_allowed() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Your role does not go that far",
+            "Nothing was changed. An admin can do it, or give you another role under Settings, People.",
+        )
+    }
+
+    /// A form without the token that was shown with it.
+    pub(super) fn strange_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "This form is too old, or not from here",
+            "Nothing was changed. Open the page again and send its form from there. The browser must take cookies.",
+        )
+    }
+
+    /// Figures are read from elsewhere.
+    pub(super) fn needs_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Reading the figures needs an API token",
+            "From this machine they can be read without one. From elsewhere, make a token with the scope metrics under \
+             Settings, API tokens, and send it as Authorization: Bearer wp_….",
+        )
+    }
+
+    /// A form that can't be read.
+    pub(super) fn unreadable_form(why: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "This form can't be read",
+            format!("Nothing was changed. Open the page again and send its form from there. ({why})"),
+        )
+    }
+
+    /// Its words: what is wrong, and a way out.
+    pub(super) fn words(&self) -> (&str, &str) {
+        (&self.title, &self.sentence)
     }
 
     fn page(&self) -> Result<String, askama::Error> {
@@ -115,7 +167,27 @@ pub(super) fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+impl From<PeopleError> for PageError {
+    fn from(error: PeopleError) -> Self {
+        let status = match error {
+            PeopleError::Store(error) => return error.into(),
+            PeopleError::Unknown => return Self::unknown("account"),
+            PeopleError::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
+            PeopleError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(
+            status,
+            "That can't be done",
+            format!("{}. Nothing was changed.", capital(&error.to_string())),
+        )
+    }
+}
+
 /// Whatever is no page.
-pub async fn no_such_page() -> Result<HttpResponse, PageError> {
-    Err(PageError::unknown("page"))
+pub async fn no_such_page(request: HttpRequest) -> HttpResponse {
+    if super::security::is_api(request.path()) {
+        return ApiError::not_found("address").error_response();
+    }
+    PageError::unknown("page").error_response()
 }

@@ -1,72 +1,130 @@
 //! Faces over HTTP: health, and the pages. One file per page or action, a struct per page beside its handler.
 //!
-//! The pages read what the stages wrote and write commands (try again, pause) that these obey. They have no accounts yet
-//! and answer on this machine only (`security`). Everything works without script; `static/refresh.js` only keeps what is
-//! shown fresh.
+//! The pages read what the stages wrote and write commands (try again, pause) that these obey. `routes` is the table of all
+//! of them and of what each needs; `security` and `admission` stand before it. Everything works without script;
+//! `static/refresh.js` only keeps what is shown fresh.
 
+mod access;
+mod account_change;
+mod account_show;
+mod admission;
+mod api_error;
+mod api_me;
+mod audit_list;
 mod booking_show;
 mod booking_words;
 mod bookings_list;
 mod change_told;
 mod connection_pause;
 mod connections_list;
+mod cookies;
 mod diff;
 mod errors;
 mod event_show;
 mod events_list;
+mod form_errors;
 mod health;
+mod link_made;
 mod metrics_show;
 mod money;
 mod outlook;
 mod page;
+mod people_change;
+mod people_list;
+mod qr;
+mod routes;
 mod run_retry;
 mod run_show;
 mod run_told;
 #[cfg(test)]
 mod samples;
 mod scene;
+mod second_factor;
 mod security;
+mod sign_in;
+mod sign_in_code;
+mod sign_out;
 mod static_files;
 mod times;
+mod tokens_list;
+mod viewer;
+mod welcome_show;
 mod words;
 
+pub use access::{Access, Doors, UiUrl};
+pub use api_error::ApiError;
 pub use health::{Readiness, health, nothing_here};
+pub use routes::{Needs, routes};
+pub use viewer::Viewer;
 
 use crate::app::App;
-use actix_web::middleware::from_fn;
+use actix_web::HttpRequest;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
+use actix_web::error::UrlencodedError;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
+use admission::Rules;
+use errors::PageError;
+use routes::Entry;
+use std::rc::Rc;
 use std::sync::Arc;
 
-/// The pages: everything that no service before them takes.
-pub fn pages(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
+/// The pages and the API: everything that no service before them takes.
+pub fn pages(app: Arc<App>, access: Arc<Access>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
-        let form = web::FormConfig::default().limit(4 << 10);
-        config.service(
-            web::scope("")
-                .app_data(web::Data::from(app))
-                .app_data(form)
-                .wrap(from_fn(security::guard))
-                .route("/", web::get().to(bookings_list::bookings_list))
-                .route("/bookings/{id}", web::get().to(booking_show::booking_show))
-                .route("/events", web::get().to(events_list::events_list))
-                .route("/events/{id}", web::get().to(event_show::event_show))
-                .route("/events/{id}/raw", web::get().to(event_show::event_raw))
-                .route("/runs/{id}", web::get().to(run_show::run_show))
-                .route("/runs/{id}/retry", web::post().to(run_retry::run_retry))
-                .route("/connections", web::get().to(connections_list::connections_list))
-                .route("/connections/{name}/pause", web::post().to(connection_pause::connection_pause))
-                .route("/connections/{name}/resume", web::post().to(connection_pause::connection_resume))
-                .route("/metrics", web::get().to(metrics_show::metrics_show))
-                .route("/static/{name}", web::get().to(static_files::static_file))
-                .default_service(web::to(errors::no_such_page)),
-        );
+        let strange = |error: UrlencodedError, _: &HttpRequest| -> actix_web::Error {
+            PageError::unreadable_form(&error.to_string()).into()
+        };
+        let guarding = access.clone();
+        let mut scope = web::scope("")
+            .app_data(web::Data::from(app.clone()))
+            .app_data(web::Data::from(access.clone()))
+            .app_data(web::FormConfig::default().limit(4 << 10).error_handler(strange))
+            .app_data(web::PayloadConfig::new(admission::FORM_BYTES_MAX))
+            .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                let access = guarding.clone();
+                async move { security::guard(&access, request, next).await }
+            }));
+        for (path, entries) in by_path(routes::table()) {
+            let needs = entries.iter().map(|entry| (entry.method.clone(), entry.needs)).collect();
+            let rules = Rc::new(Rules {
+                api: security::is_api(path),
+                needs,
+                access: access.clone(),
+                app: app.clone(),
+            });
+            let admit = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                admission::admit(rules.clone(), request, next)
+            });
+            let mut resource = web::resource(path);
+            for entry in entries {
+                resource = resource.route(entry.route);
+            }
+            scope = scope.service(resource.wrap(admit));
+        }
+        config.service(scope.default_service(web::to(errors::no_such_page)));
     }
+}
+
+/// The lines of the table that share an address, in the order in which each comes first.
+fn by_path(table: Vec<Entry>) -> Vec<(&'static str, Vec<Entry>)> {
+    let mut paths: Vec<(&'static str, Vec<Entry>)> = Vec::new();
+    for entry in table {
+        match paths.iter_mut().find(|(path, _)| *path == entry.path) {
+            Some((_, entries)) => entries.push(entry),
+            None => paths.push((entry.path, vec![entry])),
+        }
+    }
+    paths
 }
 
 #[cfg(test)]
 mod tests {
     use super::samples::HOSTILE;
+    use super::{account_show, audit_list, link_made, people_list, second_factor, sign_in, sign_in_code};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
+    use super::{tokens_list, welcome_show};
     use askama::Template;
 
     /// Renders every page with every sample, and tells which page it was.
@@ -80,6 +138,16 @@ mod tests {
         pages.extend(all("events_list", events_list::EventsList::samples()));
         pages.extend(all("run_show", run_show::RunShow::samples()));
         pages.extend(all("connections_list", connections_list::ConnectionsList::samples()));
+        pages.extend(all("sign_in", sign_in::SignInPage::samples()));
+        pages.extend(all("sign_in_code", sign_in_code::CodePage::samples()));
+        pages.extend(all("welcome_show", welcome_show::WelcomePage::samples()));
+        pages.extend(all("account_show", account_show::AccountPage::samples()));
+        pages.extend(all("second_factor", second_factor::FactorPage::samples()));
+        pages.extend(all("recovery_codes", second_factor::RecoveryPage::samples()));
+        pages.extend(all("people_list", people_list::PeoplePage::samples()));
+        pages.extend(all("link_made", link_made::LinkPage::samples()));
+        pages.extend(all("tokens_list", tokens_list::TokensPage::samples()));
+        pages.extend(all("audit_list", audit_list::AuditPage::samples()));
         let errors =
             errors::PageError::samples().into_iter().map(|page| ("error", page.expect("it renders")));
         pages.extend(errors);
@@ -119,6 +187,21 @@ mod tests {
             assert!(!handler, "{name}: an inline handler");
             assert!(!lower.contains("src=\"http"), "{name}: something of another site");
         }
+    }
+
+    #[test]
+    fn every_form_that_changes_something_carries_its_token() {
+        let mut forms = 0;
+        for (name, page) in &rendered() {
+            for form in page.split("<form ").skip(1) {
+                let (tag, inside) = form.split_once('>').expect("a tag");
+                let inside = inside.split("</form>").next().unwrap_or_default();
+                let posts = tag.contains("method=\"post\"");
+                assert_eq!(posts, inside.contains("name=\"form_token\""), "{name}: <form {tag}>");
+                forms += usize::from(posts);
+            }
+        }
+        assert!(forms > 10, "{forms}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::errors::PageError;
 use super::scene::Scene;
 use super::static_files;
+use super::viewer::{Present, Viewer};
+use crate::domain::Right;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use askama::Template;
@@ -31,17 +33,52 @@ pub struct Frame {
     pub needs_you: i64,
     /// What was just done by a button, in words.
     pub said: Option<&'static str>,
+    /// Who is signed in.
+    viewer: Option<Viewer>,
+    /// For the hidden field of forms: `parts/form.html`.
+    form_token: String,
 }
 
 impl Frame {
     /// The frame of a page; `said` is the word that a button's redirect brought.
     pub fn new(place: Place, scene: &Scene, said: Option<&str>) -> Self {
-        Self { place, needs_you: scene.needs_you(), said: said.and_then(said_words) }
+        Self { needs_you: scene.needs_you(), ..Self::with(place, said) }
     }
 
-    /// A frame that knows nothing, for errors.
+    /// A frame that knows who is signed in and nothing of the bookings: for errors, and for pages at the door.
     pub fn bare() -> Self {
-        Self { place: Place::Nowhere, needs_you: 0, said: None }
+        Self::with(Place::Nowhere, None)
+    }
+
+    fn with(place: Place, said: Option<&str>) -> Self {
+        let Present { viewer, form_token } = Present::now();
+        Self { place, needs_you: 0, said: said.and_then(said_words), viewer, form_token }
+    }
+
+    /// The token of forms.
+    pub fn form_token(&self) -> &str {
+        &self.form_token
+    }
+
+    /// What the person is called who is signed in; nobody at the door.
+    pub fn person(&self) -> Option<&str> {
+        self.viewer.as_ref().map(Viewer::name)
+    }
+
+    /// Whether this is the demo, where nobody signs in.
+    pub fn is_demo(&self) -> bool {
+        self.viewer.as_ref().is_some_and(Viewer::is_demo)
+    }
+
+    /// Whether they may press buttons that act on bookings. What they may not is refused in any case; this spares them
+    /// the sight.
+    pub fn operates(&self) -> bool {
+        self.viewer.as_ref().is_none_or(|viewer| viewer.may(Right::Operate))
+    }
+
+    /// Whether they may look after people, tokens and the log.
+    pub fn looks_after_people(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.may(Right::People))
     }
 
     /// Address of a static file.
@@ -70,6 +107,17 @@ fn said_words(word: &str) -> Option<&'static str> {
         "not-tried" => {
             "It can't be tried again as it stands: it is done, overtaken, or being sent right now."
         }
+        "ended" => "That session has ended.",
+        "password" => "Your password is changed. You are signed out everywhere else.",
+        "profile" => "Your details are kept.",
+        "no-second-factor" => "Your second factor is off. You are signed out everywhere else.",
+        "role" => "The role is changed. They sign in again to go on.",
+        "disabled" => "They can no longer sign in, and are signed out everywhere.",
+        "enabled" => "They can sign in again.",
+        "factor-removed" => {
+            "Their second factor is removed. They sign in with the password alone, and can set it up again."
+        }
+        "revoked" => "The token is revoked. It is no longer taken.",
         "paused" => "The connection is paused. What is to be sent waits.",
         "resumed" => "The connection takes calls again. What waited goes out now.",
         _ => return None,

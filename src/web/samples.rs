@@ -182,3 +182,35 @@ pub fn day() -> Day {
     };
     Day { name: "Sunday 14 March 2027".into(), changes: vec![change] }
 }
+
+/// Somebody who is called this.
+pub fn person(name: &str) -> PersonRow {
+    PersonRow {
+        id: format!("per_{name}"),
+        email: name.to_owned(),
+        name: name.to_owned(),
+        role: Role::Editor,
+        password: Some("hash".into()),
+        totp: Some("sealed".into()),
+        totp_step: 0,
+        disabled_at: None,
+        time_zone: Some(name.to_owned()),
+        created_at: NOW - 86_400_000,
+        signed_in_at: Some(NOW - 60_000),
+    }
+}
+
+/// A session of a browser that calls itself this.
+pub fn session(id: &str, agent: &str) -> SessionRow {
+    SessionRow {
+        hash: "hash".into(),
+        id: format!("ses_{id}"),
+        person: "per_1".into(),
+        stage: Stage::Full,
+        created_at: NOW - 3_600_000,
+        seen_at: NOW - 60_000,
+        expires_at: NOW + 3_600_000,
+        agent: agent.to_owned(),
+        address: agent.to_owned(),
+    }
+}

@@ -1,17 +1,18 @@
-//! What keeps the pages this machine's own: a request must be addressed to a loopback name (else a foreign page could
-//! reach them by rebinding its DNS), one that changes something must come from these pages, and every answer says what
-//! a browser may load. Wraps all pages.
+//! The guard before all pages and the API: a request must be addressed to a name of ours (else a foreign page could reach
+//! them by rebinding its DNS), one that changes something must come from these pages, and every answer says what a browser
+//! may load. Who may do what is asked behind it, for each route: `admission`.
 //!
-//! Invariant: no page is answered to a foreign `Host`. Kept by `tests/web/security.rs`.
+//! Invariant: no page is answered to a foreign `Host`. Kept by `tests/web/security.rs` and `doors.rs`.
 
+use super::access::{Access, Doors, Reached};
+use super::api_error::ApiError;
 use super::errors::PageError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError as _};
-use std::net::IpAddr;
+use actix_web::{Error, HttpResponse, ResponseError as _};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -29,15 +30,19 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// Headers that a proxy adds: whoever sits behind one is not on this machine.
-const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
+const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// The middleware.
 pub async fn guard<B: MessageBody + 'static>(
+    access: &Access,
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut answer = match refusal(&request) {
-        Some(error) => request.into_response(error.error_response()).map_into_left_body(),
+) -> Result<ServiceResponse<impl MessageBody + use<B>>, Error> {
+    let mut answer = match refusal(access, &request) {
+        Some(error) => {
+            let refused = refused(&request, &error);
+            request.into_response(refused).map_into_left_body()
+        }
         None => match next.call(request).await {
             Ok(answer) => answer.map_into_right_body(),
             Err(error) => return Err(error),
@@ -51,21 +56,37 @@ pub async fn guard<B: MessageBody + 'static>(
     Ok(answer)
 }
 
-fn refusal(request: &ServiceRequest) -> Option<PageError> {
+/// A refusal in the form that is read there.
+pub(super) fn refused(request: &ServiceRequest, error: &PageError) -> HttpResponse {
+    if is_api(request.path()) { ApiError::from(error).error_response() } else { error.error_response() }
+}
+
+/// Whether a path belongs to the API, which knows no cookies.
+pub(super) fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
+/// Whether it came through a proxy.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    FORWARDED.iter().any(|name| headers.contains_key(*name))
+}
+
+fn refusal(access: &Access, request: &ServiceRequest) -> Option<PageError> {
     let headers = request.headers();
     let host = one(headers, "host");
     let addressed = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
-    let ours = host.is_some_and(is_loopback) && addressed.is_none_or(is_loopback);
-    if !ours || FORWARDED.iter().any(|name| headers.contains_key(*name)) {
+    let reached = host.and_then(|host| access.reached(host));
+    let ours = reached.is_some() && addressed.is_none_or(|addressed| access.reached(addressed) == reached);
+    let proxied = is_forwarded(headers) && reached != Some(Reached::ByUrl);
+    if !ours || proxied {
         return Some(PageError::new(
             StatusCode::MISDIRECTED_REQUEST,
-            "This page is for this machine only",
-            "It has no accounts yet, so it answers only to localhost and 127.0.0.1. From another machine, make an SSH \
-             tunnel and open the page by one of these names.",
+            "This is not where the pages are",
+            way_in(access),
         ));
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_own(headers, host.unwrap_or_default()) {
+    if reads || is_api(request.path()) || is_own(headers, host.unwrap_or_default(), reached) {
         return None;
     }
     Some(PageError::new(
@@ -75,15 +96,30 @@ fn refusal(request: &ServiceRequest) -> Option<PageError> {
     ))
 }
 
+fn way_in(access: &Access) -> String {
+    match (&access.doors, &access.url) {
+        (Doors::Open { .. }, _) => String::from(
+            "The demo is for this machine only: it answers to localhost and 127.0.0.1. From another machine, make an SSH \
+             tunnel and open the page by one of these names.",
+        ),
+        (Doors::SignIn, Some(url)) => format!(
+            "The pages are at {}, where a TLS proxy passes them on with that name as Host, and on this machine at \
+             localhost and 127.0.0.1.",
+            url.base()
+        ),
+        (Doors::SignIn, None) => String::from(
+            "The pages answer to localhost and 127.0.0.1, for this machine only. To show them to others, put a TLS proxy in \
+             front and start with --ui-url https://NAME; or make an SSH tunnel and open the page by one of these names.",
+        ),
+    }
+}
+
 /// True where a browser says that the request comes from our own page. `Sec-Fetch-Site` can't be set by a page's script;
 /// browsers without it send `Origin`.
-fn is_own(headers: &HeaderMap, host: &str) -> bool {
-    let same_origin = |origin: &str| {
-        origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"))
-            .is_some_and(|from| from.eq_ignore_ascii_case(host))
-    };
+fn is_own(headers: &HeaderMap, host: &str, reached: Option<Reached>) -> bool {
+    let scheme = if reached == Some(Reached::ByUrl) { "https://" } else { "http://" };
+    let same_origin =
+        |origin: &str| origin.strip_prefix(scheme).is_some_and(|from| from.eq_ignore_ascii_case(host));
     let told_twice = |name: &str| headers.get_all(name).count() > 1;
     if told_twice("sec-fetch-site") || told_twice("origin") {
         return false;
@@ -100,58 +136,4 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name);
     let first = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(first)
-}
-
-/// `localhost`, `127.0.0.1`, `[::1]`, each with or without a port.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((name, "")) => name,
-            Some((name, port)) if port.strip_prefix(':').is_some_and(is_port) => name,
-            _ => return false,
-        },
-        None => match host.split_once(':') {
-            Some((name, port)) if is_port(port) => name,
-            Some(_) => return false,
-            None => host,
-        },
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u16>().is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn only_names_of_this_machine_are_ours() {
-        for host in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.0.0.2", "[::1]", "[::1]:8081"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        let foreign = [
-            "",
-            "example.org",
-            "localhost.example.org",
-            "127.0.0.1.example.org",
-            "localhost:",
-            "localhost:x",
-            "10.0.0.1",
-            "0.0.0.0",
-            "[::2]",
-            "[::1",
-            "::1",
-            "[::1]x",
-            "localhost:99999",
-            "user@localhost",
-            "localhost:+1",
-        ];
-        for host in foreign {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 }

@@ -5,7 +5,7 @@ use crate::process::{Crm, Home};
 use crate::support::{Booking, client};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use waypost::domain::ChangeKind;
+use waypost::domain::{ChangeKind, Role};
 use waypost::ports::ListFilter;
 
 const BIG: &str = "title: Big\nfrom: tours\nsteps:\n  - id: booking\n    use: crm.upsert_booking\n    \
@@ -46,6 +46,8 @@ async fn poison_in_bodies_and_rules_stops_nobody_else() {
     assert!(noted.is_some(), "the long note is in the CRM, every letter of it");
 
     let app = home.beside().await;
+    let session = crate::signed_in::session_of(&app, "admin@example.org", Role::Viewer).await;
+    let cookie = format!("waypost={session}");
     let events = app.store.list_events(&ListFilter::default()).await.expect("the events");
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for event in &events {
@@ -53,7 +55,7 @@ async fn poison_in_bodies_and_rules_stops_nobody_else() {
         *kinds.entry(change.kind.as_str()).or_default() += 1;
         // The page of each of them can be shown.
         let url = home.page(&format!("/events/{}", event.id));
-        let page = client().get(url).send().await.expect("an answer");
+        let page = client().get(url).header("cookie", &cookie).send().await.expect("an answer");
         assert_eq!(page.status().as_u16(), 200, "{:?}", change.kind);
         if change.kind == ChangeKind::Unreadable {
             assert!(change.note.as_deref().is_some_and(|note| note.contains("nest")), "{:?}", change.note);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use waypost::domain::Role;
 use waypost::ports::ListFilter;
 
 /// Words that stand nowhere but in the bodies and addresses of this test.
@@ -132,13 +133,20 @@ async fn nothing_of_a_guest(database: Option<&str>) {
     // The pages of it all, and one that is not there.
     let app = home.beside().await;
     let runs = app.store.list_runs(&ListFilter::default()).await.expect("the runs");
+    let session = crate::signed_in::session_of(&app, "admin@example.org", Role::Viewer).await;
+    let cookie = format!("waypost={session}");
     app.store.close().await;
     let states: Vec<&str> = runs.iter().map(|run| run.state.as_str()).collect();
     assert!(states.contains(&"done") && states.contains(&"failed"), "{states:?}");
     for run in &runs {
-        client().get(home.page(&format!("/runs/{}", run.id))).send().await.expect("a page");
+        let page = client().get(home.page(&format!("/runs/{}", run.id))).header("cookie", &cookie);
+        assert_eq!(page.send().await.expect("a page").status().as_u16(), 200);
     }
-    client().get(home.page(&format!("/bookings/{EMAIL}"))).send().await.expect("a page");
+    let missing = client().get(home.page(&format!("/bookings/{EMAIL}"))).header("cookie", &cookie);
+    assert_eq!(missing.send().await.expect("a page").status().as_u16(), 404);
+    // Somebody tries to sign in with what is the guest's, and with what is nobody's.
+    client().get(home.page(&format!("/sign-in?next=/{EMAIL}"))).send().await.expect("a page");
+    client().get(home.page(&format!("/welcome/{TOKEN}"))).send().await.expect("a page");
     process.signal("TERM");
     assert_eq!(process.end(|| home.log_end()).await.code(), Some(0));
 

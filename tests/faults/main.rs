@@ -9,6 +9,9 @@ mod support;
 #[path = "../support/process.rs"]
 mod process;
 
+#[path = "../support/signed_in.rs"]
+mod signed_in;
+
 mod bodies;
 mod cluster;
 mod crm;

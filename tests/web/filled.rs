@@ -1,5 +1,6 @@
 //! A store with bookings in every state, filled as the stages would fill it; and a browser, more or less.
 
+use crate::signed_in::session_of;
 use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
@@ -7,19 +8,51 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use waypost::app::{App, Places};
 use waypost::clock::{OsEntropy, SystemClock};
 use waypost::domain::*;
 use waypost::ports::*;
+use waypost::web::Access;
 
 /// A value that becomes markup where it is not escaped.
 pub const HOSTILE: &str = r#"<img src=x onerror=alert(1)>"'&"#;
+/// The address of the admin that every site has.
+pub const ADMIN: &str = "siobhan@example.org";
 const MINUTE: Millis = 60_000;
+
+/// A clock that stands still until a test moves it on.
+pub struct Moved {
+    began: Millis,
+    by: AtomicI64,
+}
+
+impl Moved {
+    /// So much time goes by.
+    pub fn on(&self, ms: Millis) {
+        self.by.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Moved {
+    fn now(&self) -> Millis {
+        self.began + self.by.load(Ordering::Relaxed)
+    }
+
+    fn monotonic(&self) -> Millis {
+        self.by.load(Ordering::Relaxed)
+    }
+}
 
 /// The app, and the folder that it lives in.
 pub struct Site {
     pub app: Arc<App>,
     pub now: Millis,
+    pub clock: Arc<Moved>,
+    pub access: Arc<Access>,
+    /// The token of an admin's session, and of its forms.
+    pub session: String,
+    pub form_token: String,
     _home: tempfile::TempDir,
 }
 
@@ -34,18 +67,56 @@ impl Seen {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
+
+    /// The token of the first form that is shown.
+    pub fn form_token(&self) -> String {
+        let value = self.text.split_once("name=\"form_token\" value=\"").map(|(_, rest)| rest);
+        value.and_then(|rest| rest.split_once('"')).map(|(token, _)| token.to_owned()).unwrap_or_default()
+    }
+
+    /// The value of a cookie that is set.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.headers.get_all("set-cookie").find_map(|cookie| {
+            let (found, rest) = cookie.to_str().ok()?.split_once('=')?;
+            (found == name).then(|| rest.split(';').next().unwrap_or_default().to_owned())
+        })
+    }
 }
 
 impl Site {
     /// Nothing has come in.
     pub async fn empty() -> Self {
-        let store = waypost::store::open_in_memory().await.expect("a store");
+        Self::over(waypost::store::open_in_memory().await.expect("a store"), Role::Admin).await
+    }
+
+    /// Over this store, with somebody of this role who is signed in.
+    pub async fn over(store: Arc<dyn Store>, role: Role) -> Self {
+        let mut site = Self::over_nobodys(store).await;
+        site.session = session_of(&site.app, ADMIN, role).await;
+        site.form_token = site.form_token_of(&site.session).await;
+        site
+    }
+
+    /// Nobody has an account.
+    pub async fn without_people() -> Self {
+        Self::over_nobodys(waypost::store::open_in_memory().await.expect("a store")).await
+    }
+
+    async fn over_nobodys(store: Arc<dyn Store>) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let places = Places { data: home.path().to_owned(), database: None, exclusive: false };
-        let clock = Arc::new(SystemClock::new());
+        let clock = Arc::new(Moved { began: SystemClock::new().now(), by: AtomicI64::new(0) });
         let now = clock.now();
-        let app = App::over(store, places, clock, Arc::new(OsEntropy)).await.expect("an app");
-        Self { app, now, _home: home }
+        let app = App::over(store, places, clock.clone(), Arc::new(OsEntropy)).await.expect("an app");
+        let access = Arc::new(Access::default());
+        let (session, form_token) = (String::new(), String::new());
+        Self { app, now, clock, access, session, form_token, _home: home }
+    }
+
+    /// The token of the forms that are shown in a session.
+    pub async fn form_token_of(&self, session: &str) -> String {
+        let request = TestRequest::get().uri("/account").insert_header(("host", "127.0.0.1:8081"));
+        self.send(request.insert_header(("cookie", format!("waypost={session}")))).await.form_token()
     }
 
     /// Bookings in every state.
@@ -57,24 +128,44 @@ impl Site {
 
     /// Opens an address as a browser on this machine does.
     pub async fn get(&self, address: &str) -> Seen {
-        self.send(TestRequest::get().uri(address).insert_header(("host", "127.0.0.1:8081"))).await
+        self.get_as(&self.session, address).await
+    }
+
+    /// The same in another session.
+    pub async fn get_as(&self, session: &str, address: &str) -> Seen {
+        let request = TestRequest::get().uri(address).insert_header(("host", "127.0.0.1:8081"));
+        self.send(request.insert_header(("cookie", format!("waypost={session}")))).await
     }
 
     /// Presses a button of one of our pages.
     pub async fn post(&self, address: &str, form: &[(&str, &str)]) -> Seen {
+        self.post_as(&self.session, &self.form_token, address, form).await
+    }
+
+    /// The same in another session, with this token in the form.
+    pub async fn post_as(&self, session: &str, token: &str, address: &str, form: &[(&str, &str)]) -> Seen {
+        self.post_with(&format!("waypost={session}"), token, address, form).await
+    }
+
+    /// The same with any cookies.
+    pub async fn post_with(&self, cookie: &str, token: &str, address: &str, form: &[(&str, &str)]) -> Seen {
+        let mut form: Vec<(&str, &str)> = form.to_vec();
+        form.push(("form_token", token));
         let request = TestRequest::default()
             .method(Method::POST)
             .uri(address)
             .insert_header(("host", "127.0.0.1:8081"))
             .insert_header(("origin", "http://127.0.0.1:8081"))
             .insert_header(("sec-fetch-site", "same-origin"))
+            .insert_header(("cookie", cookie))
             .set_form(form);
         self.send(request).await
     }
 
     /// Sends any request.
     pub async fn send(&self, request: TestRequest) -> Seen {
-        let pages = actix_web::App::new().configure(waypost::web::pages(self.app.clone()));
+        let pages =
+            actix_web::App::new().configure(waypost::web::pages(self.app.clone(), self.access.clone()));
         let service = init_service(pages).await;
         let answer = call_service(&service, request.to_request()).await;
         let (status, headers) = (answer.status(), answer.headers().clone());

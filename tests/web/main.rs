@@ -1,6 +1,11 @@
 //! The pages over a store in memory: what they tell, what they refuse, what their buttons do.
 
+mod accounts;
+mod doors;
 mod filled;
 mod look;
 mod pages;
+mod roles;
 mod security;
+#[path = "../support/signed_in.rs"]
+mod signed_in;

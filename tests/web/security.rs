@@ -8,14 +8,15 @@ use actix_web::test::TestRequest;
 async fn a_page_is_answered_to_names_of_this_machine_only() {
     let site = Site::empty().await;
     for host in ["localhost", "localhost:8081", "127.0.0.1:8081", "[::1]:8081"] {
-        let seen = site.send(TestRequest::get().uri("/").insert_header(("host", host))).await;
-        assert_eq!(seen.status, StatusCode::OK, "{host}");
+        let cookie = ("cookie", format!("waypost={}", site.session));
+        let request = TestRequest::get().uri("/").insert_header(("host", host)).insert_header(cookie);
+        assert_eq!(site.send(request).await.status, StatusCode::OK, "{host}");
     }
     for host in ["example.org", "example.org:8081", "localhost.example.org", "192.168.1.5:8081", ""] {
         for address in ["/", "/static/pages.css", "/nothing", "/events/evt_1/raw"] {
             let seen = site.send(TestRequest::get().uri(address).insert_header(("host", host))).await;
             assert_eq!(seen.status, StatusCode::MISDIRECTED_REQUEST, "{host} {address}");
-            assert!(seen.text.contains("for this machine only"), "{host} {address}");
+            assert!(seen.text.contains("not where the pages are"), "{host} {address}");
         }
     }
     let without = site.send(TestRequest::get().uri("/")).await;
@@ -45,7 +46,8 @@ async fn a_button_of_another_site_changes_nothing() {
                 .method(Method::POST)
                 .uri(address)
                 .insert_header(("host", "localhost:8081"))
-                .set_form([("back", "run")]);
+                .insert_header(("cookie", format!("waypost={}", site.session)))
+                .set_form([("back", "run"), ("form_token", &site.form_token)]);
             for header in headers {
                 request = request.insert_header(*header);
             }

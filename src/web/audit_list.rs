@@ -1,0 +1,119 @@
+//! `/settings/audit`: what people and programs did, the newest first, paged by the log's own numbers. `words_of` puts each
+//! act into words; one that it doesn't know is shown as it is stored.
+
+use super::errors::PageError;
+use super::page::{Frame, Place, answer};
+use super::scene::Scene;
+use super::times::Moment;
+use crate::app::App;
+use crate::ports::AuditRow;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+/// Lines of a page.
+const PAGE: i64 = 50;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Query {
+    before: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "audit_list.html")]
+pub struct AuditPage {
+    frame: Frame,
+    tab: &'static str,
+    rows: Vec<Row>,
+    older_ones: bool,
+    older: Option<String>,
+}
+
+struct Row {
+    at: Moment,
+    who: String,
+    what: String,
+    object: String,
+    details: String,
+}
+
+/// An act in words.
+fn words_of(act: &str) -> &str {
+    match act {
+        "signed-in" => "signed in",
+        "person.first-admin" => "made the first account",
+        "person.added" => "made an account",
+        "person.link" => "made a link for a password",
+        "person.role" => "changed a role",
+        "person.disabled" => "let somebody sign in no more",
+        "person.enabled" => "let somebody sign in again",
+        "person.second-factor-removed" => "removed somebody's second factor",
+        "person.password" => "set somebody's password",
+        "account.profile" => "changed their details",
+        "account.password" => "changed their password",
+        "account.password-by-link" => "chose a password by a link",
+        "account.recovery-code" => "used a recovery code",
+        "account.second-factor-on" => "turned their second factor on",
+        "account.second-factor-off" => "turned their second factor off",
+        "account.session-ended" => "ended a session of theirs",
+        "token.made" => "made an API token",
+        "token.revoked" => "revoked an API token",
+        "run.retried" => "tried a run again",
+        "connection.paused" => "paused a connection",
+        "connection.resumed" => "resumed a connection",
+        other => other,
+    }
+}
+
+/// `GET /settings/audit`.
+pub(super) async fn audit_list(
+    app: web::Data<App>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let before = query.before.as_deref().and_then(|before| before.parse::<i64>().ok());
+    let scene = Scene::read(&app).await?;
+    let mut lines = app.store.people().audit(before, PAGE + 1).await?;
+    let more = lines.len() as i64 > PAGE;
+    lines.truncate(PAGE as usize);
+    answer(&AuditPage::of(&scene, &lines, before.is_some(), more))
+}
+
+impl AuditPage {
+    fn of(scene: &Scene, lines: &[AuditRow], older_ones: bool, more: bool) -> Self {
+        let row = |line: &AuditRow| Row {
+            at: Moment::of(line.at, scene.now),
+            who: if line.who_name.is_empty() { "nobody".into() } else { line.who_name.clone() },
+            what: words_of(&line.act).to_owned(),
+            object: line.object.clone(),
+            details: line.details.clone(),
+        };
+        let last = lines.last().filter(|_| more);
+        Self {
+            frame: Frame::new(Place::Nowhere, scene, None),
+            tab: "audit",
+            rows: lines.iter().map(row).collect(),
+            older_ones,
+            older: last.map(|line| format!("/settings/audit?before={}", line.seq)),
+        }
+    }
+}
+
+#[cfg(test)]
+impl AuditPage {
+    pub(super) fn samples() -> Vec<Self> {
+        use super::samples::{HOSTILE, NOW, scene};
+        let line = |act: &str, text: &str| AuditRow {
+            seq: 7,
+            at: NOW,
+            who: "per_1".into(),
+            who_name: text.to_owned(),
+            act: act.to_owned(),
+            object: text.to_owned(),
+            details: text.to_owned(),
+        };
+        let lines = [line("run.retried", "Siobhán"), line(HOSTILE, HOSTILE), line("signed-in", "")];
+        vec![Self::of(&scene(), &[], true, false), Self::of(&scene(), &lines, false, true)]
+    }
+}

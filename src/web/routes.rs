@@ -1,0 +1,123 @@
+//! The table of all routes: method, address, what it needs, and its handler. There is no other way to be reached: the
+//! service is made of this table, and each route is guarded by its own line of it (`admission`).
+//!
+//! To add a route, write its line:
+//!
+//! ```ignore
+//! get("/rules", May(Right::See), rules_list::rules_list),
+//! post("/rules/{name}/publish", May(Right::ChangeRules), rule_publish::rule_publish),
+//! get("/api/v1/rules", May(Right::See), api_rules::api_rules),
+//! ```
+//!
+//! A handler takes `Viewer` where it wants to know who asks (for the audit log, say). Under `/api/` the person is a program
+//! with a token whose scopes allow the right, errors are `ApiError`, and there are no cookies and no form tokens; elsewhere
+//! it is somebody who is signed in, and each `post` carries the form's token, which `parts/form.html` puts there. Lines that
+//! share an address stand behind each other or apart, as you like; of `{name}` and a word in the same place, the word
+//! stands first. `tests/web/roles.rs` walks the table as everybody.
+
+use super::{
+    account_change, account_show, api_me, audit_list, booking_show, bookings_list, connection_pause,
+    connections_list, event_show, events_list, metrics_show, people_change, people_list, run_retry, run_show,
+    second_factor, sign_in, sign_in_code, sign_out, static_files, tokens_list, welcome_show,
+};
+use crate::domain::Right;
+use actix_web::http::Method;
+use actix_web::web;
+use actix_web::{FromRequest, Handler, Responder, Route};
+
+/// What a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it tells nobody anything.
+    Nothing,
+    /// Nothing but a form of ours: here people come in.
+    Door,
+    /// Somebody who may do that.
+    May(Right),
+    /// A program with any token.
+    AnyToken,
+    /// To come from this machine, or a token with the scope `metrics`.
+    Monitoring,
+}
+use Needs::{AnyToken, Door, May, Monitoring, Nothing};
+
+/// A line of the table.
+pub(super) struct Entry {
+    pub method: Method,
+    pub path: &'static str,
+    pub needs: Needs,
+    pub route: Route,
+}
+
+/// The table.
+pub(super) fn table() -> Vec<Entry> {
+    vec![
+        // The places.
+        get("/", May(Right::See), bookings_list::bookings_list),
+        get("/bookings/{id}", May(Right::See), booking_show::booking_show),
+        get("/events", May(Right::See), events_list::events_list),
+        get("/events/{id}", May(Right::See), event_show::event_show),
+        get("/events/{id}/raw", May(Right::See), event_show::event_raw),
+        get("/runs/{id}", May(Right::See), run_show::run_show),
+        post("/runs/{id}/retry", May(Right::Operate), run_retry::run_retry),
+        get("/connections", May(Right::See), connections_list::connections_list),
+        post("/connections/{name}/pause", May(Right::Operate), connection_pause::connection_pause),
+        post("/connections/{name}/resume", May(Right::Operate), connection_pause::connection_resume),
+        // Coming in and going out.
+        get("/sign-in", Door, sign_in::sign_in_show),
+        post("/sign-in", Door, sign_in::sign_in),
+        get("/sign-in/code", Door, sign_in_code::sign_in_code_show),
+        post("/sign-in/code", Door, sign_in_code::sign_in_code),
+        post("/sign-out", Door, sign_out::sign_out),
+        get("/welcome/{token}", Door, welcome_show::welcome_show),
+        post("/welcome/{token}", Door, welcome_show::welcome),
+        // One's own account.
+        get("/account", May(Right::Own), account_show::account_show),
+        post("/account", May(Right::Own), account_change::profile),
+        post("/account/password", May(Right::Own), account_change::password),
+        post("/account/sessions/{id}/end", May(Right::Own), account_change::end_session),
+        get("/account/second-factor", May(Right::Own), second_factor::second_factor_show),
+        post("/account/second-factor", May(Right::Own), second_factor::second_factor_on),
+        post("/account/second-factor/off", May(Right::Own), second_factor::second_factor_off),
+        // Settings.
+        get("/settings/people", May(Right::People), people_list::people_list),
+        post("/settings/people", May(Right::People), people_list::invite),
+        post("/settings/people/{id}/role", May(Right::People), people_change::role),
+        post("/settings/people/{id}/disable", May(Right::People), people_change::disable),
+        post("/settings/people/{id}/enable", May(Right::People), people_change::enable),
+        post("/settings/people/{id}/link", May(Right::People), people_change::link),
+        post("/settings/people/{id}/second-factor", May(Right::People), people_change::second_factor),
+        get("/settings/tokens", May(Right::People), tokens_list::tokens_list),
+        post("/settings/tokens", May(Right::People), tokens_list::make),
+        post("/settings/tokens/{id}/revoke", May(Right::People), tokens_list::revoke),
+        get("/settings/audit", May(Right::People), audit_list::audit_list),
+        // The API.
+        get("/api/v1/me", AnyToken, api_me::api_me),
+        // For programs of this machine.
+        get("/metrics", Monitoring, metrics_show::metrics_show),
+        get("/static/{name}", Nothing, static_files::static_file),
+    ]
+}
+
+/// The table as others may see it: what each method and address needs.
+pub fn routes() -> Vec<(Method, &'static str, Needs)> {
+    table().into_iter().map(|entry| (entry.method, entry.path, entry.needs)).collect()
+}
+
+fn get<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { method: Method::GET, path, needs, route: web::get().to(handler) }
+}
+
+fn post<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { method: Method::POST, path, needs, route: web::post().to(handler) }
+}
