@@ -1,9 +1,10 @@
 //! Face: the command line. One file per command; each says what it has to say to standard output, what went wrong to
 //! standard error, and ends with 0 (fine), 1 (the thing asked about is not fine) or 2 (wrong use).
 //!
-//! Beside the commands: `options` (what several take), `output` (how things are said), `filters` (of the lists),
+//! Beside the commands: `options` (what several take), `asked` (what is typed and not shown), `output` (how things are said), `filters` (of the lists),
 //! `explained` (why fields have their values, also for the demo).
 
+mod asked;
 mod backup;
 mod bookings;
 pub mod check;
@@ -26,6 +27,7 @@ mod secret;
 mod send;
 mod serve;
 mod test;
+mod user;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -66,6 +68,7 @@ enum Command {
     Resume(pause::ResumeArgs),
     Sandbox(sandbox::Args),
     Secret(secret::Args),
+    User(user::Args),
     Backup(backup::Args),
     Doctor(doctor::Args),
 }
@@ -159,6 +162,7 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Resume(args) => pause::resume(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Secret(args) => secret::run(args).await,
+        Command::User(args) => user::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Backup(args) => backup::run(args).await,
     }

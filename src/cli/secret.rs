@@ -1,15 +1,13 @@
 //! `waypost secret set|list|rm`: the vault. A value comes from standard input or from a prompt without echo, never from
 //! the command line, where `ps` and the shell's history would keep it.
 
+use super::Ended;
+use super::asked::asked;
 use super::options::{FormOptions, StoreOptions};
 use super::output::{Wrong, note, say};
-use super::{Ended, serve::Signals};
-use anyhow::Context;
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::io::{BufRead, IsTerminal, Read, Write};
-use std::process::Stdio;
 
 /// A value is a token or a key, not a file; the vault has the same limit.
 const VALUE_BYTES_MAX: u64 = 64 << 10;
@@ -89,7 +87,7 @@ async fn set(args: SetArgs) -> anyhow::Result<Ended> {
     if let Some(problem) = app.vault_problem() {
         anyhow::bail!("{problem}");
     }
-    let value = read_value(&args.name).await?;
+    let value: SecretString = asked(&format!("Value of {}", args.name), VALUE_BYTES_MAX).await?.into();
     app.set_secret(&args.name, value.expose_secret()).await?;
     let needed = app.secret_states().await?.into_iter().find(|state| state.name == args.name);
     app.store.close().await;
@@ -139,78 +137,4 @@ async fn remove(args: RmArgs) -> anyhow::Result<Ended> {
     );
     say(format!("The secret {} is removed.", args.name));
     Ok(Ended::Fine)
-}
-
-/// The value: from a prompt on a terminal, else all of standard input but for one line break at its end.
-async fn read_value(name: &str) -> anyhow::Result<SecretString> {
-    let mut value = if std::io::stdin().is_terminal() {
-        prompt(name).await?
-    } else {
-        let mut value = String::new();
-        std::io::stdin()
-            .lock()
-            .take(VALUE_BYTES_MAX + 1)
-            .read_to_string(&mut value)
-            .context("the value can't be read from standard input")?;
-        value
-    };
-    if value.ends_with('\n') {
-        value.pop();
-        if value.ends_with('\r') {
-            value.pop();
-        }
-    }
-    if value.is_empty() {
-        return Err(Wrong::new("The value is empty. Nothing was changed"));
-    }
-    Ok(value.into())
-}
-
-/// Asks on the terminal, which shows nothing of what is typed, and shows it again whatever happens.
-async fn prompt(name: &str) -> anyhow::Result<String> {
-    let mut signals = Signals::new()?;
-    let hidden = Hidden::start()?;
-    let _ = write!(std::io::stderr(), "Value of {name} (not shown): ");
-    let typed = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().lock().take(VALUE_BYTES_MAX + 1).read_line(&mut line).map(|_| line)
-    });
-    let line = tokio::select! {
-        line = typed => line,
-        () = signals.next() => {
-            drop(hidden);
-            note("");
-            // The thread that waits for a line would hold the process.
-            std::process::exit(130);
-        }
-    };
-    drop(hidden);
-    note("");
-    line.context("the value can't be read")?.context("the value can't be read")
-}
-
-/// The terminal shows nothing of what is typed until this is dropped.
-struct Hidden;
-
-impl Hidden {
-    fn start() -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            stty("-echo"),
-            "the terminal can't be told to hide what is typed. Give the value by standard input: \
-             waypost secret set NAME < FILE"
-        );
-        Ok(Self)
-    }
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        stty("echo");
-    }
-}
-
-fn stty(mode: &str) -> bool {
-    let told =
-        std::process::Command::new("stty").arg(mode).stdin(Stdio::inherit()).stderr(Stdio::null()).status();
-    told.is_ok_and(|status| status.success())
 }

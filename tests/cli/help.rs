@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 24] = [
     "demo",
     "serve",
     "check",
@@ -21,6 +21,10 @@ const COMMANDS: [&str; 20] = [
     "secret set",
     "secret list",
     "secret rm",
+    "user",
+    "user add",
+    "user passwd",
+    "user list",
     "backup",
     "doctor",
 ];

@@ -80,7 +80,13 @@ pub struct Running {
 impl Running {
     /// Starts it in this folder.
     pub fn start(home: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(home, arguments)
+        Self::of(command(home, arguments), home)
+    }
+
+    /// Starts any command in this folder.
+    pub fn of(mut command: Command, home: &Path) -> Self {
+        let mut child = command
+            .current_dir(home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
