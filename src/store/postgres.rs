@@ -24,7 +24,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(200);
 /// must not go on walking through it once it is big.
 const SETTINGS: [(&str, &str); 4] = [
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "60s"),
+    // Shorter than what others wait for a lock: a transaction that its caller left holds them up no longer.
+    ("idle_in_transaction_session_timeout", "5s"),
     ("enable_seqscan", "off"),
     ("jit", "off"),
 ];
@@ -152,10 +153,13 @@ impl PostgresDatabase {
 
     /// Begins to write. Appends (`urgent`) wait for nobody but other appends.
     pub(super) async fn write(&self, doing: &'static str, urgent: bool) -> Result<Session, StoreError> {
-        let transaction = self
-            .pool
-            .begin_with(if urgent { APPEND } else { WRITE })
+        // In a task of its own, which ends also where the caller goes away: a transaction that has begun and that nobody
+        // knows of would keep its lock.
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(if urgent { APPEND } else { WRITE }).await });
+        let transaction = begun
             .await
+            .map_err(|error| database_error(doing, error))?
             .map_err(|error| database_error(doing, error))?;
         Ok(Session::new(Line::PostgresWrite(transaction), doing))
     }
