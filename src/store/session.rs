@@ -258,13 +258,18 @@ impl Session {
     pub(super) async fn commit_after(mut self, statements: Vec<Statement>) -> Result<Vec<Came>, StoreError> {
         if matches!(self.line, Line::SqliteWrite(..)) {
             let mut statements = statements;
+            // What these hit is looked at before the commit, so it can't go with them.
+            let checked = statements.iter().any(|statement| statement.hits.is_some());
+            let mut before =
+                if checked { self.all(std::mem::take(&mut statements)).await? } else { Vec::new() };
             statements.push(Statement::new("COMMIT", Vec::new()));
             let mut came = self.all(statements).await?;
             came.pop();
             if let Line::SqliteWrite(connection, _permit) = &mut self.line {
                 connection.in_transaction = false;
             }
-            return Ok(came);
+            before.extend(came);
+            return Ok(before);
         }
         let came = self.all(statements).await?;
         if let Line::PostgresWrite(transaction) = self.line {
