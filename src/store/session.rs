@@ -455,4 +455,22 @@ mod tests {
         assert_eq!(texts(true), ["a (?) + b (?, ?) 2", "c $2 $1 1", "d 1", "e (?) 1", "f 1"]);
         assert_eq!(texts(false), ["a ($1) 1", "b ($1, $2) 1", "c $2 $1 1", "d 1", "e ($1) 1", "f 1"]);
     }
+
+    #[tokio::test]
+    async fn a_write_that_missed_its_row_takes_its_whole_transaction_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file =
+            crate::store::sqlite::SqliteDatabase::open(&folder.path().join("waypost.db")).await.unwrap();
+        let mut session = file.truth.write("test", false).await.unwrap();
+        session.execute("CREATE TABLE kept (x BIGINT)", Vec::new()).await.unwrap();
+        session.commit().await.unwrap();
+        let session = file.truth.write("test", false).await.unwrap();
+        let statements = vec![
+            Statement::new("INSERT INTO kept (x) VALUES ($1)", values![1]),
+            Statement::new("UPDATE kept SET x = $1 WHERE x = $2", values![3, 2]).hits("row", 1),
+        ];
+        assert!(session.commit_after(statements).await.is_err());
+        let mut session = file.truth.write("test", false).await.unwrap();
+        assert_eq!(session.rows("SELECT x FROM kept", Vec::new()).await.unwrap().len(), 0);
+    }
 }
