@@ -61,6 +61,10 @@
 //! | whoever waits for the one writer of a SQLite file | the stages, one commit of webhooks, 128 connections to the pages; 20 s | an error, tried again | `store::gate` |
 //! | connections to Postgres | 9; 5 s of waiting for one | an error, tried again | `store::postgres` |
 //! | rows of a list | 1,000 | the next page | `store::lists` |
+//! | terms that a booking is found by | 24 of 32 characters | further words are not looked for | `domain::search` |
+//! | bookings looked through for one page of a search | 4,000, or 2,000 that have its rarest word | the page says so and leads on | `store::finding` |
+//! | pages that hear of news | 64, for 10 min each | they look by themselves every few seconds | `app::live`, `web::live` |
+//! | changes, runs and texts of a booking's page | 15, 24 and 6,000 characters of requests and answers | the next page, the run's page | `web` |
 //! | calls and requests in hand at a stop | 10 s | calls are taken up at the next start, requests are not answered | `runner`, `app::serve` |
 //!
 //! Hints carry no data and don't queue up; nothing is spawned per event. `tests/faults/flood.rs` keeps it so.

@@ -27,6 +27,12 @@ const MAINTAIN: Duration = Duration::from_millis(250);
 const REFRESH: Duration = Duration::from_secs(1);
 /// So long one answer waits for others.
 const GATHER: Duration = Duration::from_millis(4);
+/// Pages that are looked at hear of news this often.
+const NEWS: Duration = Duration::from_secs(1);
+/// Between two pieces of what is made for bookings and webhooks that were there before, so that all else goes first.
+const FILE: Duration = Duration::from_millis(20);
+/// Events of one count.
+const COUNT_EVENTS: i64 = 1_000;
 /// After a failure of the database.
 const REST: Duration = Duration::from_millis(300);
 /// Calls in flight get so long at an orderly stop.
@@ -103,12 +109,15 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 5] = [
+        let parts: [(&str, Thread, Part); 8] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
             ("look after the database", Thread::Shared, |runner| Box::pin(runner.look_after_the_database())),
+            ("file bookings", Thread::Own, |runner| Box::pin(runner.file_bookings())),
+            ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
+            ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
         ];
         for (name, thread, part) in parts {
             tasks.spawn(runner.clone().again_and_again(name, thread, part));
@@ -354,6 +363,49 @@ impl Runner {
             }
             self.wait(&never, MAINTAIN).await;
         }
+    }
+
+    /// Cards for bookings from before there were cards; ends when all have one.
+    async fn file_bookings(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
+            let Some(ruleset) = self.app.active() else {
+                self.wait(&never, REFRESH).await;
+                continue;
+            };
+            match self.applier.file_step(&ruleset).await {
+                Ok(true) => self.wait(&never, FILE).await,
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(error = %error, "bookings could not be made findable; trying again");
+                    self.wait(&never, REFRESH).await;
+                }
+            }
+        }
+    }
+
+    async fn count_webhooks(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
+            let pause = match self.app.store.count_up_events(COUNT_EVENTS).await {
+                Ok(counted) if counted >= COUNT_EVENTS => FILE,
+                Ok(_) => REFRESH,
+                Err(error) => {
+                    tracing::warn!(error = %error, "webhooks could not be counted; trying again");
+                    REFRESH
+                }
+            };
+            self.wait(&never, pause).await;
+        }
+    }
+
+    async fn tell_the_pages(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
+            self.app.look_for_news().await;
+            self.wait(&never, NEWS).await;
+        }
+        self.app.no_more_news();
     }
 
     async fn complain(&self, doing: &str, error: &StoreError) {

@@ -6,6 +6,7 @@ mod doctor;
 mod doctor_connections;
 mod lately;
 mod listener;
+mod live;
 mod machine;
 mod people;
 mod people_code;
@@ -23,6 +24,7 @@ pub use activate::FolderState;
 pub use ask::{AskError, Replayed, SecretState};
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
+pub use live::News;
 pub use machine::Machine;
 pub use people::{NewPerson, PeopleError, Who};
 pub use people_code::CodeSetup;
@@ -84,6 +86,7 @@ pub struct App {
     active: RwLock<Option<Arc<Ruleset>>>,
     folder: tokio::sync::Mutex<FolderState>,
     lately: tokio::sync::Mutex<Option<lately::Lately>>,
+    live: live::Live,
 }
 
 impl App {
@@ -135,6 +138,7 @@ impl App {
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),
             lately: tokio::sync::Mutex::new(None),
+            live: live::Live::default(),
         });
         app.take_last_ruleset().await?;
         Ok(app)

@@ -5,6 +5,7 @@
 //! process ends as `unreadable` and the others go on.
 
 mod doors;
+mod file;
 mod read;
 
 use crate::connectors::{Present, Told};
@@ -313,6 +314,7 @@ impl Applier {
                 status: status.clone(),
                 view: view.clone(),
                 hash: compared.hash.clone(),
+                terms: spec.terms(&view, &compared.entity),
                 at: now,
             });
             let booking = Arc::new(compared.entity);

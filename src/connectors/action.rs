@@ -38,6 +38,8 @@ pub struct Action {
     pub outputs: BTreeMap<String, String>,
     /// Which output is the remote id (`id` where there is one).
     pub id_output: Option<String>,
+    /// Where a person sees the record.
+    pub record_url: Option<super::RecordUrl>,
     /// How sure we are of it.
     pub verified: super::Verified,
 }

@@ -5,6 +5,7 @@ use super::answer_read::{pointer_is_well, read_answers};
 use super::body::BodyTemplate;
 use super::input_read::{read_inputs, read_open};
 use super::manifest::{Verified, read_verified};
+use super::record_url::RecordUrl;
 use super::templates::{ACTION_NAMES, AFTER_NAMES, Compiling, names_read};
 use crate::document::{Diagnostic, Entry, Fields, Node, Place, Yaml, suggest};
 use crate::expr::{Engine, Part, Template};
@@ -81,6 +82,7 @@ fn read_action(
     let find = fields.node("find");
     let answers = fields.node("answers");
     let outputs = fields.node("outputs");
+    let record_url = fields.node("record_url");
     let place = fields.place();
     fields.finish();
     let mut inputs = read_inputs(file, inputs, diagnostics);
@@ -118,10 +120,17 @@ fn read_action(
         answers,
         outputs,
         id_output,
+        record_url: record_url.and_then(|node| read_record_url(file, node, diagnostics)),
         verified: read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(reading.verified),
     };
     check_inputs_read(file, &action, entry, diagnostics);
     Some(action)
+}
+
+fn read_record_url(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<RecordUrl> {
+    // What is no text is no address either.
+    let text = if let Yaml::Text(text) = &node.yaml { text.as_str() } else { "" };
+    RecordUrl::read(file, text, node.place, diagnostics)
 }
 
 /// What templates read of `input` must be an input, where no further fields pass.

@@ -6,7 +6,7 @@ use super::pattern::{At, Dotted, Pattern, key_text};
 use super::schema::Schema;
 use super::shape::Shape;
 use super::view::ViewSpec;
-use crate::domain::{ChangeKind, View};
+use crate::domain::{ChangeKind, View, search_terms};
 use serde_json::Value;
 
 /// Characters of a key or an account; more is no key.
@@ -34,6 +34,8 @@ pub struct RecordSpec {
     pub(super) shapes: Vec<Shape>,
     pub(super) never_stored: Vec<Pattern>,
     pub(super) view: ViewSpec,
+    /// What bookings are found by beside the common view: custom fields.
+    pub(super) search: Vec<Pattern>,
 }
 
 /// Children of a record.
@@ -200,9 +202,48 @@ impl RecordSpec {
         self.view.origin(path, entity)
     }
 
+    /// The words that a state is found by.
+    pub fn terms(&self, view: &View, entity: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        if !self.search.is_empty() {
+            collect(entity, &self.search, &mut Vec::new(), &mut found);
+        }
+        search_terms(view, &found)
+    }
+
     /// The common view of a state.
     pub fn view(&self, entity: &Value) -> View {
         self.view.of(entity)
+    }
+}
+
+/// Values that are looked for beside the view; more of them make no further terms.
+const SEARCHED_MAX: usize = 32;
+
+/// The values at these places, in the order of the document.
+fn collect<'v>(value: &'v Value, patterns: &[Pattern], path: &mut Vec<At<'v>>, found: &mut Vec<&'v Value>) {
+    if found.len() >= SEARCHED_MAX {
+        return;
+    }
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                path.push(At::Key(key));
+                collect(inner, patterns, path, found);
+                path.pop();
+            }
+        }
+        Value::Array(items) => {
+            path.push(At::Item);
+            for item in items {
+                collect(item, patterns, path, found);
+            }
+            path.pop();
+        }
+        Value::String(_) | Value::Number(_) if patterns.iter().any(|pattern| pattern.matches(path)) => {
+            found.push(value);
+        }
+        _ => {}
     }
 }
 

@@ -77,6 +77,7 @@ fn read_record(
     let shapes = fields.node("shapes");
     let never_stored = fields.texts("never_stored");
     let view = fields.node("view");
+    let search = fields.texts("search");
     let schema = fields.node("schema");
     if !at.is_empty() && !at.starts_with('/') {
         fields.report(
@@ -116,6 +117,7 @@ fn read_record(
         shapes: read_shapes(file, shapes, diagnostics),
         never_stored: patterns(file, &never_stored, diagnostics),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
+        search: patterns(file, &search, diagnostics),
     })
 }
 

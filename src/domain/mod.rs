@@ -7,6 +7,8 @@ mod ids;
 mod link;
 mod person;
 mod run;
+mod search;
+mod standing;
 mod time;
 mod verdict;
 
@@ -17,5 +19,7 @@ pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};
 pub use person::{NameParts, language, phone_e164, split_name};
 pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
+pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
+pub use standing::Standing;
 pub use time::{Millis, parse_datetime};
 pub use verdict::{Verdict, VerdictCode};

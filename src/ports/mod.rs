@@ -7,6 +7,7 @@ mod people;
 mod secrets;
 mod store;
 mod store_rows;
+mod store_search;
 mod store_views;
 mod think;
 
@@ -16,5 +17,6 @@ pub use people::*;
 pub use secrets::Secrets;
 pub use store::{Store, StoreError};
 pub use store_rows::*;
+pub use store_search::*;
 pub use store_views::*;
 pub use think::Think;

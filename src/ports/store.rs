@@ -2,12 +2,13 @@
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
 use super::{
-    AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow,
-    SealedSecret, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, Written,
+    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, CardFill, ChangeView, ConnectionState,
+    Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter,
+    LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret, SourceHour, SourceMemory,
+    StoredBooking, StoredEvent, StoredRuleset, UnfiledBooking, Written,
 };
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq,
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -199,6 +200,35 @@ pub trait Store: Send + Sync {
 
     /// The part about people: accounts, sessions, API tokens, the audit log.
     fn people(&self) -> &dyn PeopleStore;
+    /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
+    async fn glance(&self) -> Result<Glance, StoreError>;
+    /// A word that differs whenever something happened that pages show; cheap to ask every second.
+    async fn stamp(&self) -> Result<String, StoreError>;
+
+    // --- what bookings are found and counted by ---
+
+    /// Bookings by words and filters, the last changed first. Looks through a bounded number of them and says so.
+    async fn find_bookings(&self, query: &BookingQuery) -> Result<BookingPage, StoreError>;
+    /// How bookings stand, all in the order asked for; `None` where one has no card yet.
+    async fn standings(&self, bookings: &[BookingId]) -> Result<Vec<Option<Standing>>, StoreError>;
+    /// Different terms that begin so, in order, at most `limit`.
+    async fn terms_like(&self, prefix: &str, limit: i64) -> Result<Vec<String>, StoreError>;
+    /// How many bookings have this term, counted up to `limit`.
+    async fn bookings_with_term(&self, term: &str, limit: i64) -> Result<i64, StoreError>;
+    /// Bookings by the hour of their last change, from an hour on (hours since 1970).
+    async fn booking_hours(&self, from_hour: i64) -> Result<Vec<HourCount>, StoreError>;
+    /// Webhooks by source and hour, from an hour on, as far as they are counted.
+    async fn source_hours(&self, from_hour: i64) -> Result<Vec<SourceHour>, StoreError>;
+    /// When each of these sources sent its last webhook.
+    async fn last_webhooks(&self, sources: &[String]) -> Result<Vec<Option<Millis>>, StoreError>;
+    /// Counts events behind the journal into hours, at most so many; gives how many it looked at.
+    async fn count_up_events(&self, limit: i64) -> Result<i64, StoreError>;
+    /// How far cards are made for bookings that were there before cards were; and the next of them, newest first.
+    async fn unfiled_bookings(&self, limit: i64) -> Result<Vec<UnfiledBooking>, StoreError>;
+    /// Makes the cards of these bookings, where they have none, and remembers how far it is; none of them: it is done.
+    async fn file_bookings(&self, cards: &[CardFill]) -> Result<(), StoreError>;
+    /// All links that point to a booking or one of its items, without their pointers.
+    async fn links_of_booking(&self, booking: &BookingId) -> Result<Vec<LinkRow>, StoreError>;
 
     // --- house-keeping ---
 

@@ -103,6 +103,8 @@ pub struct BookingWrite {
     pub view: View,
     /// Hash of the content without noise.
     pub hash: String,
+    /// Words that it is found by: folded, sorted, bounded (`domain::search_terms`).
+    pub terms: Vec<String>,
     /// When.
     pub at: Millis,
 }

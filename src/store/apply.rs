@@ -2,6 +2,7 @@
 //! event already applied is left alone, and that new runs find their place in their lane (superseding what they may).
 
 use super::SqlStore;
+use super::cards::{self, Card};
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
 use super::session::{Session, Statement, Value, values};
@@ -9,6 +10,7 @@ use super::sql;
 use crate::domain::{BookingId, BookingKey, Millis, Position, RunState, Verdict, VerdictCode};
 use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 pub(super) fn bookings_sql(count: usize) -> String {
     format!(
@@ -79,7 +81,10 @@ pub(super) fn hurry_uncertain_sql(count: usize) -> String {
 }
 
 impl SqlStore {
-    pub(super) async fn find_bookings(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
+    pub(super) async fn bookings_of_keys(
+        &self,
+        keys: &[BookingKey],
+    ) -> Result<Vec<StoredBooking>, StoreError> {
         let mut session = self.read("give the bookings").await?;
         let mut found = Vec::with_capacity(keys.len());
         for piece in sql::pieces(keys) {
@@ -124,7 +129,7 @@ impl SqlStore {
             return Ok(());
         }
         let mut session = self.write("apply the events").await?;
-        let mut left = not_applied_yet(&mut session, events).await?;
+        let (mut left, known) = not_applied_yet(&mut session, events).await?;
         // An event given twice in one batch is applied once.
         let open: Vec<&AppliedEvent> = events.iter().filter(|event| left.remove(&event.position)).collect();
         let changes: Vec<(Position, &NewChange)> = open
@@ -133,6 +138,8 @@ impl SqlStore {
             .collect();
         let mut statements = insert_changes(&changes)?;
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
+        let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
+        statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
         plan(session, statements, &runs).await?;
         self.note_applied(events.iter().map(|event| event.position));
@@ -149,11 +156,11 @@ impl SqlStore {
 }
 
 /// Which of them are not applied yet: they have no change. On Postgres they are taken off the list of unapplied ones here,
-/// on SQLite the journal does so later.
+/// on SQLite the journal does so later. With the terms that their bookings are found by so far.
 async fn not_applied_yet(
     session: &mut Session,
     events: &[AppliedEvent],
-) -> Result<HashSet<Position>, StoreError> {
+) -> Result<(HashSet<Position>, cards::KnownTerms), StoreError> {
     let mut open: HashSet<Position> = events.iter().map(|event| event.position).collect();
     let mut statements = Vec::new();
     for piece in sql::padded(events) {
@@ -167,10 +174,14 @@ async fn not_applied_yet(
             statements.push(Statement::new(super::events::applied_sql(piece.len()), bound));
         }
     }
-    for row in session.all(statements).await?.iter().flat_map(|came| &came.rows) {
+    let first = statements.len();
+    statements.extend(cards::ask(events.iter().flat_map(|event| &event.bookings)));
+    let mut came = session.all(statements).await?;
+    let known = cards::known(came.split_off(first))?;
+    for row in came.iter().flat_map(|came| &came.rows) {
         open.remove(&row.int("position")?);
     }
-    Ok(open)
+    Ok((open, known))
 }
 
 fn insert_changes(changes: &[(Position, &NewChange)]) -> Result<Vec<Statement>, StoreError> {

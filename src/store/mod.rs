@@ -10,9 +10,12 @@
 //! of its own, on Postgres they have a lock of their own.
 
 mod apply;
+mod cards;
 mod delivery;
 mod events;
+mod finding;
 mod gate;
+mod hours;
 mod lanes;
 mod links;
 mod lists;
@@ -50,6 +53,8 @@ enum Database {
 /// The store.
 struct SqlStore {
     database: Database,
+    /// Whether all bookings have a card: what is new needs no look at what it was before.
+    all_have_cards: std::sync::atomic::AtomicBool,
     /// Held as long as the store lives; `None` for commands beside a running node, and on Postgres.
     _node: Option<lock::NodeLock>,
 }

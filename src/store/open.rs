@@ -58,7 +58,11 @@ pub(super) async fn connect(options: &OpenOptions) -> Result<SqlStore, StoreErro
 async fn open_postgres(url: &str, options: &OpenOptions) -> Result<SqlStore, StoreError> {
     let database = PostgresDatabase::open(url, options.exclusive).await?;
     migrations::migrate_postgres(&database).await?;
-    Ok(SqlStore { database: Database::Postgres(Box::new(database)), _node: None })
+    Ok(SqlStore {
+        database: Database::Postgres(Box::new(database)),
+        _node: None,
+        all_have_cards: false.into(),
+    })
 }
 
 async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
@@ -97,7 +101,7 @@ async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
         sqlite_copy::find_applied(&database).await?;
     }
     drop(schema);
-    Ok(SqlStore { database: Database::Sqlite(database), _node: node })
+    Ok(SqlStore { database: Database::Sqlite(database), _node: node, all_have_cards: false.into() })
 }
 
 /// An empty store in memory, for rehearsals and tests: the same SQL, gone when dropped.
@@ -108,5 +112,5 @@ pub async fn open_in_memory() -> Result<Arc<dyn Store>, StoreError> {
     session.execute("DROP TABLE events", Vec::new()).await?;
     session.commit().await?;
     sqlite_copy::make_journal(&database.journal).await?;
-    Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: None }))
+    Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: None, all_have_cards: false.into() }))
 }

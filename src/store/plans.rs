@@ -4,8 +4,8 @@
 use super::open::connect;
 use super::session::{Value, values};
 use super::{
-    Database, OpenOptions, SqlStore, apply, delivery, events, lanes, links, people, people_doors, people_log,
-    runs, sql,
+    Database, OpenOptions, SqlStore, apply, cards, delivery, events, finding, hours, lanes, links, people,
+    people_doors, people_log, runs, sql,
 };
 use crate::ports::StoreError;
 
@@ -24,7 +24,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
     let touched = |columns| format!("WITH touched (lane{columns}) AS (VALUES {})", row_of(columns));
     let lane_and_time = values!["lane", 1_i64];
     let record = values!["crm", "account", "guest", "key"];
-    let hot: Vec<(&'static str, String, Vec<Value>)> = vec![
+    let mut hot: Vec<(&'static str, String, Vec<Value>)> = vec![
         ("unapplied events", events::UNAPPLIED.to_owned(), values![i64::MAX, 100_i64]),
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
         ("bookings by key", apply::bookings_sql(1), record.clone()),
@@ -51,7 +51,18 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("a person by e-mail", people::PERSON_BY_EMAIL.to_owned(), values!["a@example.org"]),
         ("a page of the audit log", people_log::AUDIT.to_owned(), values![i64::MAX, 50_i64]),
         ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),
+        ("cards of bookings", cards::known_sql(1), values!["booking"]),
+        ("forgetting terms", cards::forget_sql(2), values!["a", "booking", "b", "booking"]),
+        ("runs of cards", cards::count_runs_sql(1), values!["booking"]),
+        ("bookings without a card", cards::UNFILED.to_owned(), values![i64::MAX, 0_i64, 100_i64]),
+        ("who has a word", finding::HAVE_WORD.to_owned(), values!["le", "lf", 100_i64]),
+        ("terms that begin so", finding::TERMS_LIKE.to_owned(), values!["le", "lf", 100_i64]),
+        ("links that point to a booking", finding::LINKS_THAT_POINT.to_owned(), values!["booking", 10_i64]),
+        ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "probe", 100_i64]),
+        ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source"]),
+        ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
     ];
+    hot.extend(finding::samples());
     let mut plans = Vec::with_capacity(hot.len());
     for (name, text, bound) in hot {
         plans.push(Plan { name, steps: explain(&store, &text, bound).await? });

@@ -2,12 +2,14 @@
 
 use super::{Database, SqlStore};
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Verdict,
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
+    Verdict,
 };
 use crate::ports::{
-    AppliedEvent, AttemptView, BookingView, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow,
-    SealedSecret, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, Written,
+    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, CardFill, ChangeView, ConnectionState,
+    Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter,
+    LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret, SourceHour, SourceMemory, Store,
+    StoreError, StoredBooking, StoredEvent, StoredRuleset, UnfiledBooking, Written,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -31,7 +33,7 @@ impl Store for SqlStore {
     }
 
     async fn bookings_by_key(&self, keys: &[BookingKey]) -> Result<Vec<StoredBooking>, StoreError> {
-        self.find_bookings(keys).await
+        self.bookings_of_keys(keys).await
     }
 
     async fn known_hashes(
@@ -227,6 +229,58 @@ impl Store for SqlStore {
 
     fn people(&self) -> &dyn PeopleStore {
         self
+    }
+
+    async fn glance(&self) -> Result<Glance, StoreError> {
+        self.look_at_counts().await
+    }
+
+    async fn stamp(&self) -> Result<String, StoreError> {
+        self.stamp_of_all().await
+    }
+
+    async fn find_bookings(&self, query: &BookingQuery) -> Result<BookingPage, StoreError> {
+        self.page_of_bookings(query).await
+    }
+
+    async fn standings(&self, bookings: &[BookingId]) -> Result<Vec<Option<Standing>>, StoreError> {
+        self.standings_of(bookings).await
+    }
+
+    async fn terms_like(&self, prefix: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+        self.terms_from(prefix, limit).await
+    }
+
+    async fn bookings_with_term(&self, term: &str, limit: i64) -> Result<i64, StoreError> {
+        self.count_term(term, limit).await
+    }
+
+    async fn booking_hours(&self, from_hour: i64) -> Result<Vec<HourCount>, StoreError> {
+        self.hours_of_bookings(from_hour).await
+    }
+
+    async fn source_hours(&self, from_hour: i64) -> Result<Vec<SourceHour>, StoreError> {
+        self.hours_of_sources(from_hour).await
+    }
+
+    async fn last_webhooks(&self, sources: &[String]) -> Result<Vec<Option<Millis>>, StoreError> {
+        self.last_of_sources(sources).await
+    }
+
+    async fn count_up_events(&self, limit: i64) -> Result<i64, StoreError> {
+        self.count_events_up(limit).await
+    }
+
+    async fn unfiled_bookings(&self, limit: i64) -> Result<Vec<UnfiledBooking>, StoreError> {
+        self.without_card(limit).await
+    }
+
+    async fn file_bookings(&self, cards: &[CardFill]) -> Result<(), StoreError> {
+        self.fill_cards(cards).await
+    }
+
+    async fn links_of_booking(&self, booking: &BookingId) -> Result<Vec<LinkRow>, StoreError> {
+        self.links_that_point(booking).await
     }
 
     async fn backup(&self, file: &Path) -> Result<(), StoreError> {

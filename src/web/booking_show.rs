@@ -1,6 +1,7 @@
-//! `/bookings/{id}`: who, what, when, for how much; where it was brought; and its timeline, newest first. `?part=live`
-//! gives the block that is refreshed in place.
+//! `/bookings/{id}`: who, what, when, for how much; which records hold it; and its timeline, newest first, a page of it at a
+//! time (`?before=`). `?part=live` gives the block that is refreshed in place.
 
+use super::booking_records::{RecordTold, records};
 use super::booking_words::BookingWords;
 use super::change_told::{Day, Teller, by_day};
 use super::errors::PageError;
@@ -10,14 +11,16 @@ use super::scene::Scene;
 use super::times::Moment;
 use super::words::{Mark, Tone};
 use crate::app::App;
-use crate::domain::BookingId;
+use crate::domain::{BookingId, ChangeRef};
 use crate::ports::{BookingView, ListFilter, RunRow};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-/// Changes of a timeline.
-const CHANGES_MAX: usize = 50;
+/// Changes of a page of the timeline.
+const CHANGES_MAX: usize = 15;
+/// Changes of a booking that are looked at in all.
+const CHANGES_OF_ALL_MAX: i64 = 1_000;
 /// Runs of a timeline.
 const RUNS_MAX: i64 = 300;
 
@@ -25,6 +28,8 @@ const RUNS_MAX: i64 = 300;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Query {
     said: Option<String>,
+    /// The timeline goes on below this change: `position.ordinal`.
+    before: Option<String>,
     part: Option<String>,
 }
 
@@ -41,8 +46,10 @@ pub struct BookingShow {
     connector: String,
     key: String,
     marks: Vec<Mark>,
+    records: Vec<RecordTold>,
     days: Vec<Day>,
-    older: bool,
+    newer: Option<String>,
+    older: Option<String>,
     first_seen: Moment,
 }
 
@@ -52,16 +59,18 @@ pub async fn booking_show(
     id: web::Path<String>,
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
-    let page = BookingShow::read(&app, &BookingId::new(id.into_inner()), query.said.as_deref()).await?;
+    let page = BookingShow::read(&app, &BookingId::new(id.into_inner()), &query).await?;
     if query.part.as_deref() == Some("live") { answer(&page.as_live()) } else { answer(&page) }
 }
 
 impl BookingShow {
-    async fn read(app: &App, id: &BookingId, said: Option<&str>) -> Result<Self, PageError> {
+    async fn read(app: &App, id: &BookingId, query: &Query) -> Result<Self, PageError> {
         let (booking, body) = app.store.booking(id).await?.ok_or_else(|| PageError::unknown("booking"))?;
         let scene = Scene::read(app).await?;
-        let mut changes = app.store.changes_of_booking(id, CHANGES_MAX as i64 + 1).await?;
-        let older = changes.len() > CHANGES_MAX;
+        let before = query.before.as_deref().and_then(reference);
+        let mut changes = app.store.changes_of_booking(id, CHANGES_OF_ALL_MAX).await?;
+        changes.retain(|change| before.is_none_or(|before| change.reference < before));
+        let more = changes.len() > CHANGES_MAX;
         changes.truncate(CHANGES_MAX);
         let filter = ListFilter { booking: Some(id.to_string()), limit: RUNS_MAX, ..ListFilter::default() };
         let runs = app.store.list_runs(&filter).await?;
@@ -69,8 +78,15 @@ impl BookingShow {
             Teller { app, scene: &scene, back: "booking", is_booking: booking.key.kind == "booking" };
         let told = teller.tell(&changes, &runs).await?;
         let mut page = Self::of(&scene, &booking, &body, &runs, by_day(&changes, told));
-        page.older = older;
-        page.frame = Frame::new(Place::Bookings, &scene, said);
+        page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
+        let here = format!("/bookings/{}", in_address(id.as_str()));
+        if let Some(before) = before {
+            page.live = format!("{here}?before={}.{}&part=live", before.position, before.ordinal);
+            page.newer = Some(here.clone());
+        }
+        let last = changes.last().filter(|_| more).map(|change| change.reference);
+        page.older = last.map(|last| format!("{here}?before={}.{}", last.position, last.ordinal));
+        page.frame = Frame::new(Place::Bookings, &scene, query.said.as_deref());
         Ok(page)
     }
 
@@ -91,11 +107,19 @@ impl BookingShow {
             connector: scene.connector(&booking.key.connector),
             key: booking.key.key.clone(),
             marks,
+            records: Vec::new(),
             days,
-            older: false,
+            newer: None,
+            older: None,
             first_seen: Moment::of(booking.created_at, scene.now),
         }
     }
+}
+
+/// `position.ordinal`.
+fn reference(text: &str) -> Option<ChangeRef> {
+    let (position, ordinal) = text.split_once('.')?;
+    Some(ChangeRef { position: position.parse().ok()?, ordinal: ordinal.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -104,8 +128,11 @@ impl BookingShow {
         use super::samples::{booking, day, hostile_booking, runs, scene};
         let scene = scene();
         let mut old = Self::of(&scene, &hostile_booking(), "not json", &[], Vec::new());
-        old.older = true;
+        old.older = Some("/bookings/x?before=1.0".to_owned());
+        old.newer = Some("/bookings/x".to_owned());
         let body = r#"{"customers":[{},{}]}"#;
-        vec![old, Self::of(&scene, &booking(), body, &runs(), vec![day()])]
+        let mut full = Self::of(&scene, &booking(), body, &runs(), vec![day()]);
+        full.records = RecordTold::samples();
+        vec![old, full]
     }
 }

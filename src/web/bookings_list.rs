@@ -1,54 +1,49 @@
-//! `/`: the latest bookings with how far each is, under the first sentence. `?show=needs-you` and `?show=under-way` list
-//! those whose runs need a person or are on their way. `?part=live` gives the block that is refreshed in place.
+//! `/bookings`: where is Mrs Lee? Found by words, narrowed by filters, the last changed first, each with how far it is.
+//! `?part=live` gives the block that is refreshed in place.
 
 use super::booking_words::BookingWords;
+use super::bookings_asked::{Asked, Query};
 use super::errors::PageError;
-use super::outlook::Outlook;
+use super::near::{Near, near};
 use super::page::{Frame, Place, answer, in_address};
 use super::run_told::marks_of;
 use super::scene::Scene;
-use super::times::Moment;
+use super::standings;
+use super::times::{Moment, counted};
 use super::words::{Mark, Tone};
 use crate::app::App;
-use crate::ports::{BookingView, ListFilter, RunRow};
+use crate::domain::{BookingId, Standing};
+use crate::ports::{BookingPage, BookingView, ListFilter, RunRow};
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 /// Bookings of a page.
 const PAGE: i64 = 30;
 /// Runs looked at for one booking.
-const RUNS_MAX: i64 = 100;
-/// Verdicts told of one booking.
+const RUNS_MAX: i64 = 30;
+/// Marks and verdicts told of one booking; the rest is on its own page.
+const MARKS_MAX: usize = 4;
 const VERDICTS_MAX: usize = 2;
-
-/// What the address asks for. Each part is optional; empty is absent.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Query {
-    show: Option<String>,
-    source: Option<String>,
-    status: Option<String>,
-    before: Option<String>,
-    part: Option<String>,
-}
+/// Characters of a verdict.
+const VERDICT_CHARS_MAX: usize = 200;
 
 /// The page.
 #[derive(Template)]
 #[template(path = "bookings_list.html", blocks = ["live"])]
 pub struct BookingsList {
     frame: Frame,
-    title: &'static str,
-    outlook: Outlook,
+    asked: Asked,
+    sentence: String,
     rows: Vec<Row>,
-    show: String,
-    source: String,
-    status: String,
+    near: Vec<Near>,
+    first_page: bool,
+    empty_house: bool,
+    states: Vec<(&'static str, &'static str)>,
     sources: Vec<(String, String)>,
     statuses: Vec<String>,
-    filtered: bool,
-    first_page: bool,
     live: String,
     older: Option<String>,
+    looked_through: i64,
 }
 
 /// One booking.
@@ -61,40 +56,36 @@ struct Row {
     changed: Moment,
 }
 
-/// `GET /`.
+/// `GET /bookings`.
 pub async fn bookings_list(app: web::Data<App>, query: web::Query<Query>) -> Result<HttpResponse, PageError> {
     let live = query.part.as_deref() == Some("live");
     let page = BookingsList::read(&app, &query).await?;
     if live { answer(&page.as_live()) } else { answer(&page) }
 }
 
-fn given(text: Option<&String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
 impl BookingsList {
     async fn read(app: &App, query: &Query) -> Result<Self, PageError> {
         let scene = Scene::read(app).await?;
-        let filter = ListFilter {
-            source: given(query.source.as_ref()),
-            state: given(query.status.as_ref()),
-            before: given(query.before.as_ref()).and_then(|before| before.parse().ok()),
-            limit: PAGE,
-            ..ListFilter::default()
+        let asked = Asked::of(query);
+        let mut page = if asked.searches_nothing() {
+            BookingPage::default()
+        } else {
+            app.store.find_bookings(&asked.query(PAGE)).await?
         };
-        let show = given(query.show.as_ref()).unwrap_or_default();
-        let (bookings, next) = match show.as_str() {
-            "needs-you" => by_runs(app, &filter, &["failed", "held"]).await?,
-            "under-way" => by_runs(app, &filter, &["waiting", "working", "paused"]).await?,
-            _ => {
-                let bookings = app.store.list_bookings(&filter).await?;
-                let full = bookings.len() as i64 >= PAGE;
-                let next = bookings.last().map(|booking| booking.position).filter(|_| full);
-                (bookings, next)
+        for booking in of_key(app, &asked).await? {
+            if !page.bookings.iter().any(|(known, _)| known.id == booking.id) {
+                let standing = app.store.standings(std::slice::from_ref(&booking.id)).await?;
+                let standing = standing.first().copied().flatten().unwrap_or(Standing::Nothing);
+                page.bookings.insert(0, (booking, standing));
             }
+        }
+        let near = if page.bookings.is_empty() && asked.after.is_none() {
+            near(app, &asked).await?
+        } else {
+            Vec::new()
         };
-        let mut rows = Vec::with_capacity(bookings.len());
-        for booking in &bookings {
+        let mut rows = Vec::with_capacity(page.bookings.len());
+        for (booking, _) in &page.bookings {
             let about = ListFilter {
                 booking: Some(booking.id.to_string()),
                 limit: RUNS_MAX,
@@ -103,85 +94,72 @@ impl BookingsList {
             let runs = app.store.list_runs(&about).await?;
             rows.push(Row::of(booking, &runs, &scene));
         }
-        Ok(Self::of(&scene, rows, &show, &filter, next))
+        Ok(Self::of(&scene, asked, rows, near, &page))
     }
 
-    fn of(scene: &Scene, rows: Vec<Row>, show: &str, filter: &ListFilter, next: Option<i64>) -> Self {
-        let (place, title, show) = match show {
-            "needs-you" => (Place::NeedsYou, "Needs you", "needs-you"),
-            "under-way" => (Place::Bookings, "On the way", "under-way"),
-            _ => (Place::Bookings, "Bookings", ""),
-        };
+    fn of(scene: &Scene, asked: Asked, rows: Vec<Row>, near: Vec<Near>, page: &BookingPage) -> Self {
         let mut statuses: Vec<String> = ["booked", "cancelled", "rebooked"].map(str::to_owned).into();
-        statuses
-            .extend(rows.iter().map(|row| row.words.status.clone()).filter(|status| status != "no status"));
+        statuses.extend(asked.status.clone());
         statuses.sort();
         statuses.dedup();
-        let source = filter.source.clone().unwrap_or_default();
-        let status = filter.state.clone().unwrap_or_default();
-        let address = |before: Option<i64>, part: &str| {
-            let mut parts: Vec<String> =
-                [("show", show), ("source", &source), ("status", &status), ("part", part)]
-                    .iter()
-                    .filter(|(_, value)| !value.is_empty())
-                    .map(|(name, value)| format!("{name}={}", in_address(value)))
-                    .collect();
-            parts.extend(before.map(|before| format!("before={before}")));
-            if parts.is_empty() { "/".to_owned() } else { format!("/?{}", parts.join("&")) }
-        };
-        let live = address(filter.before, "live");
-        let older = next.map(|next| address(Some(next), ""));
+        let mut frame = Frame::new(Place::Bookings, scene, None);
+        frame.search.clone_from(&asked.typed);
         Self {
-            frame: Frame::new(place, scene, None),
-            title,
-            outlook: Outlook::of(scene),
+            frame,
+            sentence: sentence(&asked, rows.len(), page),
+            first_page: asked.after.is_none(),
+            empty_house: !scene.counts.has_bookings,
+            states: Standing::ALL.map(|standing| (standing.as_str(), standings::words(standing))).into(),
             sources: scene.source_titles.iter().map(|(name, title)| (name.clone(), title.clone())).collect(),
             statuses,
-            filtered: !source.is_empty() || !status.is_empty() || !show.is_empty(),
-            first_page: filter.before.is_none(),
+            live: asked.address(asked.after.as_ref(), "live"),
+            older: page.next.as_ref().map(|next| asked.address(Some(next), "")),
+            looked_through: page.looked_through,
             rows,
-            show: show.to_owned(),
-            source,
-            status,
-            live,
-            older,
+            near,
+            asked,
         }
+    }
+
+    /// Whether an option of a filter is the chosen one.
+    fn is(&self, filter: &str, option: &str) -> bool {
+        let chosen = match filter {
+            "state" => &self.asked.state,
+            "source" => &self.asked.source,
+            _ => &self.asked.status,
+        };
+        chosen.as_deref() == Some(option)
     }
 }
 
-/// Bookings by their runs, the newest run first; and before which run the next page begins.
-async fn by_runs(
-    app: &App,
-    filter: &ListFilter,
-    states: &[&str],
-) -> Result<(Vec<BookingView>, Option<i64>), PageError> {
-    let mut runs: Vec<RunRow> = Vec::new();
-    for state in states {
-        let of_state = ListFilter {
-            source: filter.source.clone(),
-            state: Some((*state).to_owned()),
-            before: filter.before,
-            limit: PAGE,
-            ..ListFilter::default()
-        };
-        runs.extend(app.store.list_runs(&of_state).await?);
-    }
-    runs.sort_by_key(|run| std::cmp::Reverse(run.seq));
-    // Each list ends at its own place: what lies below the PAGE newest of all may be incomplete.
-    let full = runs.len() as i64 >= PAGE;
-    runs.truncate(PAGE as usize);
-    let next = runs.last().map(|run| run.seq).filter(|_| full);
-    let mut bookings: Vec<BookingView> = Vec::new();
-    for run in &runs {
-        if bookings.iter().any(|known| known.id == run.booking) {
-            continue;
+/// The first sentence: what was found.
+fn sentence(asked: &Asked, rows: usize, page: &BookingPage) -> String {
+    let more = page.next.is_some() || asked.after.is_some();
+    let what = asked.in_words();
+    match (rows, what.is_empty()) {
+        (0, true) => String::new(),
+        (0, false) if page.looked_through > 0 => {
+            format!("Among the {} that changed last, no booking matches {what}.", page.looked_through)
         }
-        let Some((booking, _)) = app.store.booking(&run.booking).await? else { continue };
-        if filter.state.as_ref().is_none_or(|status| *status == booking.status) {
-            bookings.push(booking);
-        }
+        (0, false) => format!("No booking matches {what}."),
+        (_, true) => String::from("The last changed come first."),
+        (_, false) if more => format!("Bookings matching {what}, the last changed first."),
+        (1, false) => format!("1 booking matches {what}."),
+        (many, false) => format!("{} match {what}.", counted(many as i64, "booking")),
     }
-    Ok((bookings, next))
+}
+
+/// Bookings whose key at the source, or whose id, was typed as a whole.
+async fn of_key(app: &App, asked: &Asked) -> Result<Vec<BookingView>, PageError> {
+    let word = asked.typed.trim();
+    if word.is_empty() || word.contains(char::is_whitespace) || asked.after.is_some() || asked.narrows() {
+        return Ok(Vec::new());
+    }
+    if let Some((booking, _)) = app.store.booking(&BookingId::new(word)).await? {
+        return Ok(vec![booking]);
+    }
+    let filter = ListFilter { booking: Some(word.to_owned()), limit: 5, ..ListFilter::default() };
+    Ok(app.store.list_bookings(&filter).await?)
 }
 
 impl Row {
@@ -190,10 +168,11 @@ impl Row {
         if marks.is_empty() {
             marks.push(Mark::new(Tone::Quiet, "no rule asks for it"));
         }
+        marks.truncate(MARKS_MAX);
         let needs_you = runs.iter().filter(|run| matches!(run.state.as_str(), "failed" | "held"));
         let mut verdicts: Vec<String> = needs_you
             .filter_map(|run| run.verdict.as_ref())
-            .map(|verdict| super::errors::capital(&verdict.text))
+            .map(|verdict| super::errors::capital(&super::diff::capped(&verdict.text, VERDICT_CHARS_MAX)))
             .collect();
         verdicts.dedup();
         verdicts.truncate(VERDICTS_MAX);
@@ -211,21 +190,42 @@ impl Row {
 #[cfg(test)]
 impl BookingsList {
     pub(super) fn samples() -> Vec<Self> {
-        use super::samples::{booking, hostile_booking, runs, scene};
+        use super::samples::{HOSTILE, booking, hostile_booking, runs, scene};
+        use crate::ports::CardPlace;
         let (scene, runs) = (scene(), runs());
         let rows = || vec![Row::of(&booking(), &runs, &scene), Row::of(&hostile_booking(), &[], &scene)];
-        let filtered = ListFilter {
-            source: Some(super::samples::HOSTILE.to_owned()),
-            state: Some(super::samples::HOSTILE.to_owned()),
-            before: Some(9),
-            ..ListFilter::default()
+        let next = BookingPage {
+            next: Some(CardPlace { changed_at: 9, booking: BookingId::new(HOSTILE) }),
+            ..BookingPage::default()
         };
+        let looked = BookingPage { looked_through: 4_000, ..next.clone() };
+        let hostile = || Query {
+            q: Some(HOSTILE.to_owned()),
+            state: Some("needs-you".to_owned()),
+            source: Some(HOSTILE.to_owned()),
+            status: Some(HOSTILE.to_owned()),
+            tour: Some("2027-03-14".to_owned()),
+            from: Some("2027-03-14".to_owned()),
+            since: Some("1804900000000".to_owned()),
+            after: Some(format!("9.{HOSTILE}")),
+            ..Query::default()
+        };
+        let plain = || Asked::of(&Query::default());
+        let near = || {
+            vec![Near {
+                address: "/bookings?q=lee".to_owned(),
+                word: HOSTILE.to_owned(),
+                count: "4".to_owned(),
+            }]
+        };
+        let typed = || Asked::of(&Query { q: Some("leee".to_owned()), ..Query::default() });
+        let none = BookingPage::default();
         vec![
-            Self::of(&Scene::default(), Vec::new(), "", &ListFilter::default(), None),
-            Self::of(&scene, rows(), "", &ListFilter::default(), Some(3)),
-            Self::of(&scene, rows(), "needs-you", &filtered, None),
-            Self::of(&scene, Vec::new(), "under-way", &filtered, None),
-            Self::of(&scene, Vec::new(), "needs-you", &ListFilter::default(), None),
+            Self::of(&Scene::default(), plain(), Vec::new(), Vec::new(), &none),
+            Self::of(&scene, plain(), rows(), Vec::new(), &next),
+            Self::of(&scene, Asked::of(&hostile()), rows(), Vec::new(), &none),
+            Self::of(&scene, typed(), Vec::new(), near(), &none),
+            Self::of(&scene, Asked::of(&hostile()), Vec::new(), Vec::new(), &looked),
         ]
     }
 }

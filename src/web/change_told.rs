@@ -4,17 +4,22 @@
 use super::diff::{Changed, changed};
 use super::errors::PageError;
 use super::page::in_address;
-use super::run_told::RunTold;
+use super::run_told::{Room, RunTold, marks_of};
 use super::scene::Scene;
 use super::times::{Moment, clock_time, day};
-use super::words::{Tone, change_headline};
+use super::words::{Mark, Tone, change_headline};
 use crate::app::App;
 use crate::domain::ChangeKind;
 use crate::ports::{ChangeView, RunRow};
 use serde_json::Value;
 
 /// Runs of a page that are told with their details; the others have a page of their own.
-const EXPLAINED_MAX: usize = 12;
+const EXPLAINED_MAX: usize = 4;
+/// Runs told of one change, and of a page.
+const RUNS_MAX: usize = 8;
+const RUNS_OF_PAGE_MAX: usize = 24;
+/// Marks on the first line of a change.
+const OUTCOMES_MAX: usize = 3;
 
 /// The changes of one day.
 #[derive(Clone, Debug)]
@@ -28,9 +33,15 @@ pub struct Day {
 /// A change, told.
 #[derive(Clone, Debug)]
 pub struct ChangeTold {
+    /// What its place on the page is called.
+    pub anchor: String,
+    /// Whether it is open at first.
+    pub open: bool,
+    /// What came of it, in few words.
+    pub outcome: Vec<Mark>,
     /// When its event came.
     pub at: Moment,
-    /// `10:02 UTC`.
+    /// `10:02`.
     pub clock: String,
     /// Colour and shape.
     pub tone: Tone,
@@ -48,6 +59,8 @@ pub struct ChangeTold {
     pub booking: Option<String>,
     /// What came of it.
     pub runs: Vec<RunTold>,
+    /// Runs that are not told.
+    pub runs_more: usize,
     /// Why nothing came of it.
     pub nothing: Option<&'static str>,
 }
@@ -69,19 +82,31 @@ impl Teller<'_> {
     pub async fn tell(&self, changes: &[ChangeView], runs: &[RunRow]) -> Result<Vec<ChangeTold>, PageError> {
         let mut told = Vec::with_capacity(changes.len());
         let mut explained = 0;
+        let mut left = RUNS_OF_PAGE_MAX;
+        let mut room = Room::of_page();
         for change in changes {
-            let mut of_change = Vec::new();
-            for run in runs.iter().filter(|run| run.change == change.reference && about(run, change)) {
+            let of_change: Vec<&RunRow> =
+                runs.iter().filter(|run| run.change == change.reference && about(run, change)).collect();
+            let outcome: Vec<RunRow> = of_change.iter().map(|run| (*run).clone()).collect();
+            let mut cards = Vec::new();
+            for run in of_change.iter().take(RUNS_MAX.min(left)) {
                 let card = RunTold::of(run, self.scene, self.back);
                 let card = if explained < EXPLAINED_MAX {
                     explained += 1;
-                    card.explained(self.app, run, self.scene).await?
+                    card.explained(self.app, run, self.scene, &mut room).await?
                 } else {
                     card
                 };
-                of_change.push(card);
+                cards.push(card);
             }
-            told.push(self.change(change, of_change).await?);
+            left -= cards.len();
+            let runs_more = of_change.len() - cards.len();
+            let mut one = self.change(change, cards).await?;
+            one.runs_more = runs_more;
+            one.outcome = outcome_of(&outcome, change, self.scene);
+            // What needs somebody is in sight, and so is the latest.
+            one.open = told.is_empty() || one.outcome.iter().any(|mark| mark.tone == Tone::Bad);
+            told.push(one);
         }
         Ok(told)
     }
@@ -95,6 +120,10 @@ impl Teller<'_> {
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
         Ok(ChangeTold {
+            anchor: format!("{}-{}", change.reference.position, change.reference.ordinal),
+            open: false,
+            outcome: Vec::new(),
+            runs_more: 0,
             at: Moment::of(change.received_at, self.scene.now),
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
@@ -112,6 +141,16 @@ impl Teller<'_> {
             nothing,
         })
     }
+}
+
+/// What came of a change, for its first line.
+fn outcome_of(runs: &[RunRow], change: &ChangeView, scene: &Scene) -> Vec<Mark> {
+    let mut marks = marks_of(runs, scene);
+    if marks.is_empty() && change.kind.has_effect() {
+        marks.push(Mark::new(Tone::Quiet, "nothing to send: no rule asks for it"));
+    }
+    marks.truncate(OUTCOMES_MAX);
+    marks
 }
 
 fn about(run: &RunRow, change: &ChangeView) -> bool {

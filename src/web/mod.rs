@@ -2,7 +2,7 @@
 //!
 //! The pages read what the stages wrote and write commands (try again, pause) that these obey. `routes` is the table of all
 //! of them and of what each needs; `security` and `admission` stand before it. Everything works without script;
-//! `static/refresh.js` only keeps what is shown fresh.
+//! `static/pages.js` only keeps what is shown fresh.
 
 mod access;
 mod account_change;
@@ -11,10 +11,13 @@ mod admission;
 mod api_error;
 mod api_me;
 mod audit_list;
+mod booking_records;
 mod booking_show;
 mod booking_words;
+mod bookings_asked;
 mod bookings_list;
 mod change_told;
+mod chart;
 mod connection_pause;
 mod connections_list;
 mod cookies;
@@ -25,13 +28,16 @@ mod events_list;
 mod form_errors;
 mod health;
 mod link_made;
+mod live;
 mod metrics_show;
 mod money;
+mod near;
 mod outlook;
 mod page;
 mod people_change;
 mod people_list;
 mod qr;
+mod rates;
 mod routes;
 mod run_retry;
 mod run_show;
@@ -44,12 +50,15 @@ mod security;
 mod sign_in;
 mod sign_in_code;
 mod sign_out;
+mod standings;
 mod static_files;
 mod times;
+mod today;
 mod tokens_list;
 mod viewer;
 mod welcome_show;
 mod words;
+mod zone;
 
 pub use access::{Access, Doors, UiUrl};
 pub use api_error::ApiError;
@@ -124,7 +133,7 @@ mod tests {
     use super::samples::HOSTILE;
     use super::{account_show, audit_list, link_made, people_list, second_factor, sign_in, sign_in_code};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
-    use super::{tokens_list, welcome_show};
+    use super::{today, tokens_list, welcome_show};
     use askama::Template;
 
     /// Renders every page with every sample, and tells which page it was.
@@ -133,6 +142,7 @@ mod tests {
             pages.iter().map(|page| (name, page.render().expect("it renders"))).collect()
         }
         let mut pages = all("bookings_list", bookings_list::BookingsList::samples());
+        pages.extend(all("today", today::Today::samples()));
         pages.extend(all("booking_show", booking_show::BookingShow::samples()));
         pages.extend(all("event_show", event_show::EventShow::samples()));
         pages.extend(all("events_list", events_list::EventsList::samples()));

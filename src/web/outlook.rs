@@ -1,8 +1,10 @@
 //! The first sentence: is all well, and if not, what waits, why, and what happens next. Pure, from the [`Scene`].
 
 use super::scene::Scene;
+use super::standings::Standings;
 use super::times::{clock_time, counted};
 use super::words::Tone;
+use crate::domain::Standing;
 
 /// What is wrong besides connections and runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +42,42 @@ pub struct Outlook {
     pub sum: String,
 }
 
+/// What came in of late.
+#[derive(Clone, Debug, Default)]
+pub struct Lately {
+    /// Since when, in words.
+    pub since: String,
+    /// How the bookings stand.
+    pub standings: Standings,
+}
+
+impl Lately {
+    /// What came in, and where it is. Only told where nothing needs anybody.
+    fn in_words(&self, scene: &Scene) -> String {
+        let total = self.standings.total();
+        if total == 0 {
+            return format!("All is well. No booking came in or changed since {}.", self.since);
+        }
+        let names = scene.connection_names();
+        let place = match names.as_slice() {
+            [only] => format!("in {}", scene.connection(only)),
+            _ => String::from("where the rules send them"),
+        };
+        let (sent, nothing) = (self.standings.count(Standing::Sent), self.standings.count(Standing::Nothing));
+        let verb = if sent == 1 { "is" } else { "are" };
+        let rest =
+            if nothing > 0 { format!("; for {nothing} there was nothing to send") } else { String::new() };
+        let came = counted(total, "booking");
+        format!(
+            "All is well: {came} came in or changed since {}, and {sent} {verb} {place}{rest}.",
+            self.since
+        )
+    }
+}
+
 impl Outlook {
-    /// What the scene comes to.
-    pub fn of(scene: &Scene) -> Self {
+    /// What the scene comes to, with what came in of late.
+    pub fn of(scene: &Scene, day: Option<&Lately>) -> Self {
         let mut sentences: Vec<Sentence> = scene.troubles.iter().map(trouble).collect();
         sentences.extend(scene.connection_names().iter().filter_map(|name| connection(scene, name)));
         let needs_you = scene.needs_you();
@@ -54,7 +89,7 @@ impl Outlook {
                     "{} {verb} you: not sent, and not tried again by itself.",
                     counted(needs_you, "run")
                 ),
-                way: Some(("/?show=needs-you", "See what needs you")),
+                way: Some(("/needs-you", "See what needs you")),
             });
         }
         let stopped: i64 = scene
@@ -69,21 +104,14 @@ impl Outlook {
             sentences.push(Sentence {
                 tone: Tone::Waiting,
                 text: format!("{} {verb} on the way.", counted(moving, "run")),
-                way: Some(("/?show=under-way", "See what is on the way")),
+                way: Some(("/bookings?state=waiting", "See what is on the way")),
             });
         }
         if sentences.iter().all(|sentence| sentence.tone == Tone::Waiting) {
-            let text = match (scene.counts.bookings, moving) {
-                (0, _) => String::from("All is well. No booking has come in yet."),
-                (bookings, 0) => {
-                    format!(
-                        "All is well: {}, nothing waits and nothing needs you.",
-                        counted(bookings, "booking")
-                    )
-                }
-                (bookings, _) => {
-                    format!("All is well: {}, and nothing needs you.", counted(bookings, "booking"))
-                }
+            let text = match (scene.counts.has_bookings, day) {
+                (false, _) => String::from("All is well. No booking has come in yet."),
+                (true, None) => String::from("All is well: nothing needs you."),
+                (true, Some(day)) => day.in_words(scene),
             };
             sentences.insert(0, Sentence { tone: Tone::Good, text, way: None });
         }
@@ -195,12 +223,14 @@ fn sum(scene: &Scene) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outlook, Trouble};
-    use crate::ports::ConnectionState;
+    use super::{Lately, Outlook, Trouble};
+    use crate::domain::Standing;
+    use crate::ports::{ConnectionState, HourCount};
     use crate::web::scene::Scene;
+    use crate::web::standings::Standings;
 
     fn told(scene: &Scene) -> String {
-        let outlook = Outlook::of(scene);
+        let outlook = Outlook::of(scene, None);
         let lines: Vec<String> =
             outlook.sentences.iter().map(|told| format!("{:?}: {}", told.tone, told.text)).collect();
         format!("{}\n{}", lines.join("\n"), outlook.sum)
@@ -214,7 +244,7 @@ mod tests {
     fn the_first_sentence_says_what_waits_and_why() {
         let mut scene = Scene { now: 1_805_000_000_000, ..Scene::default() };
         let mut all = vec![told(&scene)];
-        scene.counts.bookings = 143;
+        scene.counts.has_bookings = true;
         runs(&mut scene, "done", "crm", 120);
         runs(&mut scene, "skipped", "crm", 23);
         all.push(told(&scene));
@@ -236,6 +266,14 @@ mod tests {
         );
         scene.troubles = vec![Trouble::BrokenRules { mistakes: 2, goes_on: true }, Trouble::NoRules];
         all.push(told(&scene));
+        let of = |standing, bookings| HourCount { hour: 1, standing, bookings };
+        let mut quiet = Scene { now: 1_805_000_000_000, ..Scene::default() };
+        quiet.counts.has_bookings = true;
+        quiet.connection_titles.insert("crm".into(), "HubSpot".into());
+        let mut lately = Lately { since: "09:00 yesterday".into(), ..Lately::default() };
+        all.push(Outlook::of(&quiet, Some(&lately)).sentences.remove(0).text);
+        lately.standings = Standings::of(&[of(Standing::Sent, 120), of(Standing::Nothing, 23)]);
+        all.push(Outlook::of(&quiet, Some(&lately)).sentences.remove(0).text);
         insta::assert_snapshot!(all.join("\n\n"));
     }
 }

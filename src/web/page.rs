@@ -4,6 +4,7 @@ use super::errors::PageError;
 use super::scene::Scene;
 use super::static_files;
 use super::viewer::{Present, Viewer};
+use super::zone;
 use crate::domain::Right;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -12,16 +13,35 @@ use askama::Template;
 /// The places of the rail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
+    /// Whether all is well.
+    Today,
     /// All bookings.
     Bookings,
     /// What needs a person.
     NeedsYou,
+    /// What goes where.
+    Rules,
     /// Where things are sent.
     Connections,
     /// Webhooks that became no booking.
     Webhooks,
     /// None of them.
     Nowhere,
+}
+
+impl Place {
+    /// The place of a word of the templates.
+    fn parse(word: &str) -> Self {
+        match word {
+            "today" => Self::Today,
+            "bookings" => Self::Bookings,
+            "needs-you" => Self::NeedsYou,
+            "rules" => Self::Rules,
+            "connections" => Self::Connections,
+            "webhooks" => Self::Webhooks,
+            _ => Self::Nowhere,
+        }
+    }
 }
 
 /// The frame.
@@ -37,6 +57,10 @@ pub struct Frame {
     viewer: Option<Viewer>,
     /// For the hidden field of forms: `parts/form.html`.
     form_token: String,
+    /// What was typed into the search.
+    pub search: String,
+    /// Name of the zone that times are told in.
+    pub zone: String,
 }
 
 impl Frame {
@@ -52,7 +76,15 @@ impl Frame {
 
     fn with(place: Place, said: Option<&str>) -> Self {
         let Present { viewer, form_token } = Present::now();
-        Self { place, needs_you: 0, said: said.and_then(said_words), viewer, form_token }
+        Self {
+            place,
+            needs_you: 0,
+            said: said.and_then(said_words),
+            viewer,
+            form_token,
+            search: String::new(),
+            zone: zone::name(),
+        }
     }
 
     /// The token of forms.
@@ -89,14 +121,8 @@ impl Frame {
 
     /// `aria-current` of a link of the rail.
     pub fn current(&self, place: &str) -> &'static str {
-        let here = match self.place {
-            Place::Bookings => "bookings",
-            Place::NeedsYou => "needs-you",
-            Place::Connections => "connections",
-            Place::Webhooks => "webhooks",
-            Place::Nowhere => "",
-        };
-        if here == place { "page" } else { "false" }
+        let here = self.place == Place::parse(place) && self.place != Place::Nowhere;
+        if here { "page" } else { "false" }
     }
 }
 

@@ -17,8 +17,8 @@
 
 use super::{
     account_change, account_show, api_me, audit_list, booking_show, bookings_list, connection_pause,
-    connections_list, event_show, events_list, metrics_show, people_change, people_list, run_retry, run_show,
-    second_factor, sign_in, sign_in_code, sign_out, static_files, tokens_list, welcome_show,
+    connections_list, event_show, events_list, live, metrics_show, people_change, people_list, run_retry,
+    run_show, second_factor, sign_in, sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
 };
 use crate::domain::Right;
 use actix_web::http::Method;
@@ -53,7 +53,9 @@ pub(super) struct Entry {
 pub(super) fn table() -> Vec<Entry> {
     vec![
         // The places.
-        get("/", May(Right::See), bookings_list::bookings_list),
+        get("/", May(Right::See), today::today),
+        get("/live", May(Right::See), live::live),
+        get("/bookings", May(Right::See), bookings_list::bookings_list),
         get("/bookings/{id}", May(Right::See), booking_show::booking_show),
         get("/events", May(Right::See), events_list::events_list),
         get("/events/{id}", May(Right::See), event_show::event_show),

@@ -2,7 +2,7 @@
 
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
-use super::run_told::RunTold;
+use super::run_told::{Room, RunTold};
 use super::scene::Scene;
 use super::times::Moment;
 use super::words::path_words;
@@ -42,7 +42,8 @@ pub async fn run_show(
     let id = RunId::new(id.into_inner());
     let due = app.store.run_with_context(&id).await?.ok_or_else(|| PageError::unknown("run"))?;
     let scene = Scene::read(&app).await?;
-    let told = RunTold::of(&due.run, &scene, "run").explained(&app, &due.run, &scene).await?;
+    let told =
+        RunTold::of(&due.run, &scene, "run").explained(&app, &due.run, &scene, &mut Room::of_run()).await?;
     let mut page = RunShow::of(&scene, told, &due.run, due.event.as_str());
     page.frame = Frame::new(Place::Bookings, &scene, query.said.as_deref());
     answer(&page)

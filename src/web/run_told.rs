@@ -13,14 +13,49 @@ use crate::ports::{AttemptView, RunRow};
 use crate::rules::FieldTrace;
 use serde_json::Value;
 
-/// Characters shown of a request or an answer.
-const BODY_CHARS_MAX: usize = 16_000;
+/// Characters shown of a request or an answer on a run's own page, and where it is one of many.
+const BODY_CHARS_MAX: usize = 4_000;
+const BODY_OF_MANY_CHARS_MAX: usize = 1_200;
+/// Characters of all requests and answers of a page together.
+const PAGE_CHARS_MAX: usize = 10_000;
+const PAGE_OF_MANY_CHARS_MAX: usize = 6_000;
+/// Calls shown of a run, the last ones.
+const ATTEMPTS_MAX: usize = 8;
 /// Characters shown of a rule's text.
-const TEXT_CHARS_MAX: usize = 400;
-/// Fields shown of a step.
-const FIELDS_MAX: usize = 100;
+const TEXT_CHARS_MAX: usize = 200;
+/// Fields shown on a run's own page, and on a page with many runs.
+const FIELDS_MAX: usize = 60;
+const FIELDS_OF_MANY_MAX: usize = 24;
 /// Reads shown of a field.
-const READS_MAX: usize = 12;
+const READS_MAX: usize = 4;
+/// Characters of a verdict.
+const VERDICT_CHARS_MAX: usize = 300;
+
+/// How much of requests, answers and fields a page has room for, so that it stays light.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    each: usize,
+    left: usize,
+    fields: usize,
+}
+
+impl Room {
+    /// A page with many runs.
+    pub fn of_page() -> Self {
+        Self { each: BODY_OF_MANY_CHARS_MAX, left: PAGE_OF_MANY_CHARS_MAX, fields: FIELDS_OF_MANY_MAX }
+    }
+
+    /// A run's own page.
+    pub fn of_run() -> Self {
+        Self { each: BODY_CHARS_MAX, left: PAGE_CHARS_MAX, fields: FIELDS_MAX }
+    }
+
+    fn take(&mut self, text: &str) -> String {
+        let cut = capped(text, self.each.min(self.left));
+        self.left -= cut.chars().count().min(self.left);
+        cut
+    }
+}
 
 /// A run, told.
 #[derive(Clone, Debug)]
@@ -58,8 +93,10 @@ pub struct Details {
     pub absent: Option<String>,
     /// Its steps.
     pub steps: Vec<StepTold>,
-    /// Its calls, oldest first.
+    /// Its last calls, oldest first.
     pub attempts: Vec<AttemptTold>,
+    /// Earlier calls that are not shown.
+    pub attempts_more: usize,
 }
 
 /// A step, told.
@@ -138,18 +175,24 @@ impl RunTold {
     }
 
     /// The same with its details, by the production code.
-    pub async fn explained(mut self, app: &App, run: &RunRow, scene: &Scene) -> Result<Self, PageError> {
+    pub async fn explained(
+        mut self,
+        app: &App,
+        run: &RunRow,
+        scene: &Scene,
+        room: &mut Room,
+    ) -> Result<Self, PageError> {
         let explained = app.explain_run(&run.id).await?;
         if let Some(title) = &explained.rule_title {
             self.rule.clone_from(title);
         }
-        self.details = Some(Details::of(&explained, scene));
+        self.details = Some(Details::of(&explained, scene, room));
         Ok(self)
     }
 }
 
 fn sentence(text: &str) -> String {
-    super::errors::capital(text)
+    super::errors::capital(&capped(text, VERDICT_CHARS_MAX))
 }
 
 /// Whether a person can try it again, and in which words.
@@ -166,21 +209,24 @@ fn again(run: &RunRow) -> Option<&'static str> {
 }
 
 impl Details {
-    fn of(explained: &Explained, scene: &Scene) -> Self {
-        let mut details = Self {
-            attempts: explained.attempts.iter().map(|attempt| AttemptTold::of(attempt, scene)).collect(),
-            ..Self::default()
-        };
+    fn of(explained: &Explained, scene: &Scene, room: &mut Room) -> Self {
+        let attempts_more = explained.attempts.len().saturating_sub(ATTEMPTS_MAX);
+        // The last call has the first claim to the room.
+        let last = explained.attempts[attempts_more..].iter().rev();
+        let mut attempts: Vec<AttemptTold> =
+            last.map(|attempt| AttemptTold::of(attempt, scene, room)).collect();
+        attempts.reverse();
+        let mut details = Self { attempts, attempts_more, ..Self::default() };
         for (id, fields) in &explained.steps {
             match fields {
                 // A step without a name is a word on the whole.
                 Err(why) if id.is_empty() => details.absent = Some(sentence(why)),
-                _ => details.steps.push(StepTold::of(id, fields.as_deref(), &explained.due.run)),
+                _ => details.steps.push(StepTold::of(id, fields.as_deref(), &explained.due.run, room)),
             }
         }
         for progress in &explained.due.run.steps {
             if !details.steps.iter().any(|step| step.id == progress.id) {
-                details.steps.push(StepTold::of(&progress.id, Ok(&[]), &explained.due.run));
+                details.steps.push(StepTold::of(&progress.id, Ok(&[]), &explained.due.run, room));
             }
         }
         details
@@ -188,10 +234,12 @@ impl Details {
 }
 
 impl StepTold {
-    fn of(id: &str, fields: Result<&[FieldTrace], &String>, run: &RunRow) -> Self {
+    fn of(id: &str, fields: Result<&[FieldTrace], &String>, run: &RunRow, room: &mut Room) -> Self {
         let progress = run.steps.iter().find(|progress| progress.id == id);
         let verdict = progress.and_then(|progress| progress.verdict.as_ref());
         let traced = fields.unwrap_or_default();
+        let shown_fields = traced.len().min(room.fields);
+        room.fields -= shown_fields;
         Self {
             id: id.to_owned(),
             uses: progress.map(|progress| progress.uses.clone()).unwrap_or_default(),
@@ -202,8 +250,8 @@ impl StepTold {
                 .map(|(name, value)| (name.clone(), shown(Some(value))))
                 .collect(),
             note: fields.err().or(verdict.map(|verdict| &verdict.text)).map(|text| sentence(text)),
-            fields: traced.iter().take(FIELDS_MAX).map(FieldTold::of).collect(),
-            more: traced.len().saturating_sub(FIELDS_MAX),
+            fields: traced[..shown_fields].iter().map(FieldTold::of).collect(),
+            more: traced.len() - shown_fields,
         }
     }
 }
@@ -228,7 +276,7 @@ impl FieldTold {
 }
 
 impl AttemptTold {
-    fn of(attempt: &AttemptView, scene: &Scene) -> Self {
+    fn of(attempt: &AttemptView, scene: &Scene, room: &mut Room) -> Self {
         let number = if attempt.number > 1 { format!(", call {}", attempt.number) } else { String::new() };
         let figures = match (attempt.status, attempt.duration_ms) {
             (Some(status), Some(ms)) => format!("{status} in {}", took(ms)),
@@ -243,8 +291,8 @@ impl AttemptTold {
             mark: outcome_words(&attempt.outcome),
             figures,
             message: attempt.message.as_deref().map(sentence),
-            request: exchange(&attempt.request),
-            answer: attempt.answer.as_deref().map(exchange),
+            request: room.take(&exchange(&attempt.request)),
+            answer: attempt.answer.as_deref().map(|answer| room.take(&exchange(answer))),
         }
     }
 }
@@ -361,12 +409,13 @@ pub(super) fn sample_details(text: &str, scene: &Scene) -> Details {
     Details {
         absent: Some(text.to_owned()),
         steps: vec![
-            StepTold::of("contact", Ok(&[trace]), &runs[0]),
-            StepTold::of("deal", Err(&text.to_owned()), &runs[0]),
+            StepTold::of("contact", Ok(&[trace]), &runs[0], &mut Room::of_page()),
+            StepTold::of("deal", Err(&text.to_owned()), &runs[0], &mut Room::of_page()),
         ],
         attempts: vec![
-            AttemptTold::of(&attempt("done", Some(200)), scene),
-            AttemptTold::of(&attempt("maybe_done", None), scene),
+            AttemptTold::of(&attempt("done", Some(200)), scene, &mut Room::of_page()),
+            AttemptTold::of(&attempt("maybe_done", None), scene, &mut Room::of_page()),
         ],
+        attempts_more: 3,
     }
 }

@@ -19,8 +19,7 @@ pub const NOW: Millis = 1_805_000_000_000;
 /// A scene with every kind of trouble.
 pub fn scene() -> Scene {
     let mut scene = Scene { now: NOW, ..Scene::default() };
-    scene.counts.events = 9;
-    scene.counts.bookings = 2;
+    scene.counts.has_bookings = true;
     for state in RunState::ALL {
         scene.counts.runs.push((state.to_string(), "crm".into(), 2));
     }
@@ -168,6 +167,10 @@ pub fn day() -> Day {
         run.details = Some(super::run_told::sample_details(HOSTILE, &scene));
     }
     let change = ChangeTold {
+        anchor: "4-0".into(),
+        open: true,
+        outcome: vec![super::words::Mark::new(Tone::Bad, HOSTILE)],
+        runs_more: 2,
         at: Moment::of(NOW, NOW),
         clock: "10:02 UTC".into(),
         tone: Tone::Good,

@@ -6,7 +6,7 @@ use super::outlook::Trouble;
 use crate::app::App;
 use crate::document::Severity;
 use crate::domain::Millis;
-use crate::ports::{ConnectionState, Counts};
+use crate::ports::{ConnectionState, Glance};
 use std::collections::BTreeMap;
 
 /// What every page needs.
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 pub struct Scene {
     /// Now.
     pub now: Millis,
-    /// How much there is.
-    pub counts: Counts,
+    /// How the runs stand, and what is not read yet.
+    pub counts: Glance,
     /// Connections as remembered, by name.
     pub connections: BTreeMap<String, ConnectionState>,
     /// Titles of connections, by name.
@@ -33,7 +33,7 @@ pub struct Scene {
 impl Scene {
     /// Reads it.
     pub async fn read(app: &App) -> Result<Self, PageError> {
-        let counts = app.store.counts().await?;
+        let counts = app.store.glance().await?;
         let remembered = app.store.connections().await?;
         let mut scene = Self { now: app.clock.now(), counts, ..Self::default() };
         scene.connections = remembered.into_iter().map(|state| (state.name.clone(), state)).collect();

@@ -7,6 +7,7 @@
 use super::access::{Access, Doors, Reached};
 use super::api_error::ApiError;
 use super::errors::PageError;
+use super::zone::Zone;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -43,7 +44,7 @@ pub async fn guard<B: MessageBody + 'static>(
             let refused = refused(&request, &error);
             request.into_response(refused).map_into_left_body()
         }
-        None => match next.call(request).await {
+        None => match Zone::of(request.request()).around(next.call(request)).await {
             Ok(answer) => answer.map_into_right_body(),
             Err(error) => return Err(error),
         },

@@ -13,13 +13,14 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 3] = [
+const FILES: [File; 4] = [
     File { name: "pages.css", kind: "text/css; charset=utf-8", text: include_str!("../../static/pages.css") },
     File {
-        name: "refresh.js",
+        name: "pages.js",
         kind: "text/javascript; charset=utf-8",
-        text: include_str!("../../static/refresh.js"),
+        text: include_str!("../../static/pages.js"),
     },
+    File { name: "icons.svg", kind: "image/svg+xml", text: include_str!("../../static/icons.svg") },
     File { name: "sign.svg", kind: "image/svg+xml", text: include_str!("../../static/sign.svg") },
 ];
 

@@ -1,9 +1,9 @@
-//! Time in words: "4 minutes ago" with the exact moment beside it, and a tour's time in the tour's own zone. Pure; the
-//! pages hand in what time it is.
+//! Time in words: "4 minutes ago" with the exact moment beside it in the viewer's zone, and a tour's time in the tour's own.
+//! The pages hand in what time it is; in which zone it is told, `zone` knows.
 
+use super::zone;
 use crate::domain::{Millis, parse_datetime};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -15,7 +15,7 @@ const DAY: i64 = 24 * HOUR;
 pub struct Moment {
     /// `4 minutes ago`, `in 2 hours`, from a fortnight on the date.
     pub ago: String,
-    /// `Sat 14 March 2027, 09:30:12 UTC`; the script turns it into the viewer's zone.
+    /// `Sat 14 March 2027, 09:30:12 CET`.
     pub exact: String,
     /// RFC 3339, for `<time datetime>`.
     pub machine: String,
@@ -28,11 +28,11 @@ impl Moment {
             let unknown = "at an unknown time".to_owned();
             return Self { ago: unknown.clone(), exact: unknown, machine: String::new() };
         };
-        let zoned = moment.to_zoned(TimeZone::UTC);
+        let zoned = moment.to_zoned(zone::here());
         Self {
             ago: distance(at, now).unwrap_or_else(|| zoned.strftime("%-d %B %Y").to_string()),
-            exact: zoned.strftime("%a %-d %B %Y, %H:%M:%S UTC").to_string(),
-            machine: zoned.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            exact: zoned.strftime("%a %-d %B %Y, %H:%M:%S %Z").to_string(),
+            machine: moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         }
     }
 }
@@ -56,20 +56,67 @@ pub fn counted(count: i64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// The day of a moment, in UTC: `Saturday 14 March 2027`.
-pub fn day(at: Millis) -> String {
-    Timestamp::from_millisecond(at).map_or_else(
-        |_| "An unknown day".to_owned(),
-        |at| at.to_zoned(TimeZone::UTC).strftime("%A %-d %B %Y").to_string(),
-    )
+/// A moment in the viewer's zone.
+fn local(at: Millis) -> Option<Zoned> {
+    Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(zone::here()))
 }
 
-/// `09:30`, in UTC.
+/// The day of a moment: `Saturday 14 March 2027`.
+pub fn day(at: Millis) -> String {
+    local(at).map_or_else(|| "An unknown day".to_owned(), |at| at.strftime("%A %-d %B %Y").to_string())
+}
+
+/// `09:00`, without a zone.
+pub fn hour_of_day(at: Millis) -> String {
+    local(at).map_or_else(String::new, |at| at.strftime("%H:%M").to_string())
+}
+
+/// `14 March`.
+pub fn date_short(at: Millis) -> String {
+    local(at).map_or_else(String::new, |at| at.strftime("%-d %b").to_string())
+}
+
+/// `2027-03-14`, for a form.
+pub fn date_in_form(at: Millis) -> String {
+    local(at).map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string())
+}
+
+/// When a day began that is so many days before the one of this moment (or after it, below zero).
+pub fn start_of_day(at: Millis, days_before: i64) -> Millis {
+    let begun = |zoned: Zoned| {
+        let day = zoned.date().checked_sub(jiff::Span::new().try_days(days_before).ok()?).ok()?;
+        day.to_zoned(zone::here()).ok().map(|start| start.timestamp().as_millisecond())
+    };
+    local(at).and_then(begun).unwrap_or(at)
+}
+
+/// When a day of a form (`2027-03-14`) begins, or the day after it. `None`: it is no day.
+pub fn day_begins(text: &str, days_after: i64) -> Option<Millis> {
+    let day: jiff::civil::Date = text.trim().parse().ok()?;
+    let day = day.checked_add(jiff::Span::new().try_days(days_after).ok()?).ok()?;
+    Some(day.to_zoned(zone::here()).ok()?.timestamp().as_millisecond())
+}
+
+/// `Saturday`.
+pub fn weekday(at: Millis) -> String {
+    local(at).map_or_else(|| "day".to_owned(), |at| at.strftime("%A").to_string())
+}
+
+/// `09:30`, with the zone where it is not the viewer's own.
 pub fn clock_time(at: Millis) -> String {
-    Timestamp::from_millisecond(at).map_or_else(
-        |_| "an unknown time".to_owned(),
-        |at| at.to_zoned(TimeZone::UTC).strftime("%H:%M UTC").to_string(),
-    )
+    let form = if zone::is_own() { "%H:%M" } else { "%H:%M %Z" };
+    local(at).map_or_else(|| "an unknown time".to_owned(), |at| at.strftime(form).to_string())
+}
+
+/// `09:00`, `yesterday 09:00` or `13 March 09:00`, seen from `now`.
+pub fn since_words(at: Millis, now: Millis) -> String {
+    let (Some(then), Some(today)) = (local(at), local(now)) else { return "an unknown time".to_owned() };
+    let apart = today.date().since(then.date()).map_or(i32::MAX, |span| span.get_days());
+    match apart {
+        0 => format!("{} today", clock_time(at)),
+        1 => format!("{} yesterday", clock_time(at)),
+        _ => then.strftime("%-d %B").to_string(),
+    }
 }
 
 /// `180 ms`, `2.4 s`.
@@ -82,7 +129,7 @@ pub fn took(ms: i64) -> String {
 pub struct TripTime {
     /// `Sat 14 March 2027, 09:30`; a text that is no datetime as it is.
     pub words: String,
-    /// `UTC−10`; empty where the text says none.
+    /// `UTC−10`; empty where the text says none, or the viewer's clock shows the same.
     pub zone: String,
     /// For `<time datetime>`; empty where it is no datetime.
     pub machine: String,
@@ -98,6 +145,7 @@ impl TripTime {
         let sign = if seconds < 0 { '−' } else { '+' };
         let minutes = seconds.abs() / 60;
         let zone = match (minutes / 60, minutes % 60) {
+            _ if zone::is_offset_here(zoned.timestamp(), zoned.offset()) => String::new(),
             (0, 0) => "UTC".to_owned(),
             (hours, 0) => format!("UTC{sign}{hours}"),
             (hours, minutes) => format!("UTC{sign}{hours}:{minutes:02}"),

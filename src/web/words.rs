@@ -2,8 +2,8 @@
 
 use super::scene::Scene;
 use super::times::{Moment, counted};
-use crate::domain::{ChangeKind, RunState, StepState, VerdictCode};
-use crate::ports::{ChangeView, RunRow};
+use crate::domain::{ChangeKind, Millis, RunState, StepState, VerdictCode};
+use crate::ports::{ChangeView, ConnectionState, RunRow};
 
 /// How a state looks; never the only sign of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +87,24 @@ fn updated(paths: &[String]) -> String {
 pub fn path_words(path: &str) -> String {
     let words = path.replace(['_', '['], " ").replace(']', "");
     words.split('.').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" › ")
+}
+
+/// How a connection is, in few words.
+pub fn connection_mark(state: Option<&ConnectionState>, now: Millis) -> Mark {
+    let Some(state) = state else { return Mark::new(Tone::Good, "takes calls") };
+    if state.needs_auth.is_some() {
+        Mark::new(Tone::Bad, "needs a new credential")
+    } else if state.paused {
+        Mark::new(Tone::Waiting, "paused")
+    } else if state.tripped_since.is_some() {
+        Mark::new(Tone::Bad, "does not answer")
+    } else if state.rests_until.is_some_and(|until| until > now) {
+        Mark::new(Tone::Waiting, "rests")
+    } else if state.failures > 0 {
+        Mark::new(Tone::Waiting, "the last call failed")
+    } else {
+        Mark::new(Tone::Good, "takes calls")
+    }
 }
 
 /// How far a run is.

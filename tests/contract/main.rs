@@ -2,6 +2,7 @@
 
 mod delivering;
 mod events_and_bookings;
+mod finding;
 mod lanes;
 mod links;
 mod looking;

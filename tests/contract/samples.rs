@@ -68,6 +68,7 @@ pub fn booking_write(name: &str, position: Position, version: i64) -> BookingWri
             trip: json!({ "code": "1186" }),
         },
         hash: format!("hash-{version}"),
+        terms: vec!["bhriain".to_owned(), "guest1@example.org".to_owned(), name.to_lowercase()],
         at: 2_000,
     }
 }

@@ -162,6 +162,13 @@ impl Site {
         self.send(request).await
     }
 
+    /// Opens an address as a browser does whose viewer is in this zone.
+    pub async fn get_in(&self, address: &str, zone: &str) -> Seen {
+        let cookie = ("cookie", format!("other=1; zone={zone}; waypost={}", self.session));
+        let request = TestRequest::get().uri(address).insert_header(("host", "127.0.0.1:8081"));
+        self.send(request.insert_header(cookie)).await
+    }
+
     /// Sends any request.
     pub async fn send(&self, request: TestRequest) -> Seen {
         let pages =
@@ -169,8 +176,65 @@ impl Site {
         let service = init_service(pages).await;
         let answer = call_service(&service, request.to_request()).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = to_bytes(answer.into_body()).await.unwrap_or_default();
+        // A stream of events ends in minutes; what it says is tried elsewhere.
+        let is_stream =
+            headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let body =
+            if is_stream { Bytes::new() } else { to_bytes(answer.into_body()).await.unwrap_or_default() };
         Seen { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+    }
+
+    /// Many bookings with long texts, one of them with many changes and failed runs.
+    pub async fn crowd(&self) {
+        let long =
+            "Whale watch with breakfast, snorkelling and a very long name that nobody reads to its end "
+                .repeat(8);
+        for number in 0..60_i64 {
+            let body = json!({ "note": long, "version": 0 });
+            let position = self.event(&format!("crowd_{number}"), &body, 3).await.expect("a store");
+            let mut one = Self::applied(
+                1,
+                position,
+                ("Crowd Of-Guests", "crowd@example.org", &long),
+                (&body, None),
+                self.now,
+            );
+            let id = BookingId::new(format!("bkg_crowd_{number}"));
+            one.changes[0].booking = Some(id.clone());
+            one.bookings[0].id = id.clone();
+            one.bookings[0].key.key = format!("crowd-{number}");
+            let planned = one.runs.remove(0);
+            for run in 0..12 {
+                let id = RunId::new(format!("run_crowd_{number}_{run}"));
+                let lane = format!("crowd/{number}/{run}");
+                one.runs.push(NewRun { id, lane, booking: one.bookings[0].id.clone(), ..planned.clone() });
+            }
+            self.app.store.apply_events(&[one]).await.expect("a store");
+        }
+        let verdict = Verdict::new(VerdictCode::Refused, long.repeat(4));
+        for run in 0..12 {
+            let run = RunId::new(format!("run_crowd_0_{run}"));
+            self.call(&run, RunState::Failed, Some(verdict.clone()), 400, self.now).await.expect("a store");
+        }
+        for version in 1..40_i64 {
+            let body = json!({ "note": format!("{version} {long}"), "version": version });
+            let position = self.event(&format!("crowd_0_{version}"), &body, 2).await.expect("a store");
+            let previous = Some(ChangeRef { position: position - 1, ordinal: 0 });
+            let mut one = Self::applied(
+                1,
+                position,
+                ("Crowd Of-Guests", "crowd@example.org", &long),
+                (&body, previous),
+                self.now,
+            );
+            let id = BookingId::new("bkg_crowd_0");
+            one.changes[0].booking = Some(id.clone());
+            one.changes[0].paths = vec!["note".into(), "version".into()];
+            one.bookings[0].id = id;
+            one.bookings[0].key.key = "crowd-0".into();
+            one.runs.clear();
+            self.app.store.apply_events(&[one]).await.expect("a store");
+        }
     }
 
     async fn event(&self, name: &str, body: &Value, minutes_ago: i64) -> Result<Position, StoreError> {
@@ -301,6 +365,7 @@ impl Site {
                 source: "harbour-tours".into(),
                 change,
                 status: "booked".into(),
+                terms: search_terms(&view, &[]),
                 view,
                 hash,
                 at,
@@ -321,6 +386,31 @@ impl Site {
                 supersedes: true,
                 at,
             }],
+        }
+    }
+
+    /// The record that a run's booking has in the CRM.
+    fn link(due: &DueRun) -> LinkWrite {
+        let record = RecordKey {
+            connection: due.run.connection.clone(),
+            account: "http://127.0.0.1:9900".into(),
+            object: "contact".into(),
+            key: json!([due.run.booking.as_str()]).to_string(),
+        };
+        let hash = Some("hash".to_owned());
+        LinkWrite::Put {
+            key: LinkKey { record, rule: due.run.rule.clone(), step: "contact".into() },
+            remote_id: Some("1551".into()),
+            position: due.run.position,
+            hash: hash.clone(),
+            outputs: None,
+            booking: Some(LinkBooking {
+                booking: due.run.booking.clone(),
+                item: String::new(),
+                hash,
+                position: due.run.position,
+            }),
+            at: due.run.created_at,
         }
     }
 
@@ -403,7 +493,7 @@ impl Site {
                 duration_ms: 180,
                 at,
             }),
-            links: Vec::new(),
+            links: if state == RunState::Done { vec![Self::link(&due)] } else { Vec::new() },
         };
         self.app.store.write_delivery(&[end]).await?;
         Ok(())

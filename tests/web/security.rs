@@ -62,9 +62,16 @@ async fn a_button_of_another_site_changes_nothing() {
 #[actix_web::test]
 async fn every_answer_says_what_a_browser_may_load() {
     let site = Site::filled().await;
-    for address in
-        ["/", "/bookings/bkg_1", "/events", "/connections", "/runs/run_1a", "/nothing", "/bookings/none"]
-    {
+    for address in [
+        "/",
+        "/bookings",
+        "/bookings/bkg_1",
+        "/events",
+        "/connections",
+        "/runs/run_1a",
+        "/nothing",
+        "/bookings/none",
+    ] {
         let seen = site.get(address).await;
         let policy = seen.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{address}: {policy}");

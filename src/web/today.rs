@@ -1,0 +1,290 @@
+//! `/`: is all well? The first sentence says so, or what is wrong and what to do; then how the bookings of the last day or
+//! month stand, which adds up; the sources and the connections; and what came in last. `?part=live` gives the block that
+//! is refreshed in place. All counts come from tables kept by the hour.
+
+use super::booking_words::BookingWords;
+use super::chart::Chart;
+use super::errors::PageError;
+use super::outlook::{Lately, Outlook, Sentence};
+use super::page::{Frame, Place, answer, in_address};
+use super::rates::{Rate, WEEKS, per_hour, rate};
+use super::scene::Scene;
+use super::standings::{self, Standings};
+use super::times::{Moment, date_short, hour_of_day, since_words, start_of_day};
+use super::words::{Mark, Tone, connection_mark};
+use crate::app::App;
+use crate::domain::{Millis, Standing};
+use crate::ports::{BookingQuery, BookingView, HourCount};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+const HOUR: Millis = 3_600_000;
+/// Bars of a day, and of a month.
+const HOURS: i64 = 24;
+const DAYS: i64 = 30;
+/// Bookings that came in last.
+const NEWEST: i64 = 8;
+/// Sources and connections of the page.
+const ROWS_MAX: usize = 50;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Query {
+    of: Option<String>,
+    part: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "today.html", blocks = ["live"])]
+pub struct Today {
+    frame: Frame,
+    outlook: Outlook,
+    empty: bool,
+    month: bool,
+    total: i64,
+    all: String,
+    parts: Vec<Part>,
+    since: String,
+    chart: Chart,
+    newest: Vec<Newest>,
+    sources: Vec<SourceRow>,
+    connections: Vec<ConnectionRow>,
+}
+
+/// One addend.
+struct Part {
+    mark: Mark,
+    count: i64,
+    address: String,
+}
+
+/// A booking that came in last.
+struct Newest {
+    address: String,
+    words: BookingWords,
+    mark: Mark,
+    changed: Moment,
+}
+
+/// A source.
+struct SourceRow {
+    title: String,
+    address: String,
+    last: Option<Moment>,
+    lately: i64,
+    usual: Option<String>,
+    mark: Mark,
+}
+
+/// A connection.
+struct ConnectionRow {
+    title: String,
+    mark: Mark,
+    waiting: i64,
+    oldest: Option<Moment>,
+    limit: String,
+}
+
+/// What is read for the page.
+#[derive(Default)]
+struct Read {
+    hours: Vec<HourCount>,
+    newest: Vec<(BookingView, Standing)>,
+    rates: Vec<(String, Option<Millis>, Rate)>,
+    limits: Vec<(String, String)>,
+}
+
+/// `GET /`.
+pub async fn today(app: web::Data<App>, query: web::Query<Query>) -> Result<HttpResponse, PageError> {
+    let scene = Scene::read(&app).await?;
+    let month = query.of.as_deref() == Some("month");
+    let from = begin(month, scene.now);
+    let page = Today::of(&scene, month, read(&app, &scene, from).await?);
+    if query.part.as_deref() == Some("live") { answer(&page.as_live()) } else { answer(&page) }
+}
+
+/// When the first bar begins, at a full hour.
+fn begin(month: bool, now: Millis) -> Millis {
+    let from = if month { start_of_day(now, DAYS - 1) } else { now - (HOURS - 1) * HOUR };
+    from - from.rem_euclid(HOUR)
+}
+
+async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError> {
+    let hours = app.store.booking_hours(from / HOUR).await?;
+    let newest = BookingQuery { limit: NEWEST, ..BookingQuery::default() };
+    let newest = app.store.find_bookings(&newest).await?.bookings;
+    let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
+    let of_sources = app.store.source_hours(scene.now / HOUR - WEEKS * 7 * 24 - 72).await?;
+    let lasts = app.store.last_webhooks(&names).await?;
+    let rates = names
+        .into_iter()
+        .zip(lasts)
+        .map(|(name, last)| {
+            let rate = rate(&name, &scene.source(&name), &of_sources, last, scene.now);
+            (name, last, rate)
+        })
+        .collect();
+    let limits = app.active().map(|active| {
+        let limit = |(name, connection): (&String, &std::sync::Arc<crate::connectors::Connection>)| {
+            (name.clone(), limit_words(&connection.limits))
+        };
+        active.connections.iter().map(limit).collect()
+    });
+    Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default() })
+}
+
+fn limit_words(limits: &crate::connectors::RateLimits) -> String {
+    let mut words = Vec::new();
+    words.extend(limits.per_second.map(|rate| format!("{rate} calls a second")));
+    words.extend(limits.concurrency.map(|calls| format!("{calls} at a time")));
+    if words.is_empty() { String::from("none") } else { words.join(", ") }
+}
+
+impl Today {
+    fn of(scene: &Scene, month: bool, read: Read) -> Self {
+        let from = begin(month, scene.now);
+        let standings = Standings::of(&read.hours);
+        let since = since_words(from, scene.now);
+        let lately = Lately { since: since.clone(), standings };
+        let mut outlook = Outlook::of(scene, Some(&lately));
+        let silences = read.rates.iter().filter_map(|(_, _, rate)| rate.silence.clone());
+        let told = silences.map(|text| Sentence { tone: Tone::Waiting, text, way: None });
+        outlook.sentences.extend(told);
+        outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
+        let address = |standing: Standing| format!("/bookings?since={from}&state={}", standing.as_str());
+        let part = |standing| Part {
+            mark: standings::mark(standing),
+            count: standings.count(standing),
+            address: address(standing),
+        };
+        Self {
+            frame: Frame::new(Place::Today, scene, None),
+            empty: !scene.counts.has_bookings,
+            month,
+            total: standings.total(),
+            all: format!("/bookings?since={from}"),
+            parts: [Standing::Sent, Standing::Nothing, Standing::Waiting, Standing::NeedsYou]
+                .map(part)
+                .into(),
+            since,
+            chart: chart(month, from, &read.hours),
+            newest: read.newest.iter().map(|one| Newest::of(one, scene)).collect(),
+            sources: read.rates.iter().map(|one| SourceRow::of(one, scene)).collect(),
+            connections: scene
+                .connection_names()
+                .iter()
+                .take(ROWS_MAX)
+                .map(|name| ConnectionRow::of(name, scene, &read.limits))
+                .collect(),
+            outlook,
+        }
+    }
+}
+
+fn chart(month: bool, from: Millis, hours: &[HourCount]) -> Chart {
+    let between = |from: Millis, to: Millis| {
+        Standings::of(hours.iter().filter(|hour| (from / HOUR..to / HOUR).contains(&hour.hour)))
+    };
+    if month {
+        // A day may have 23 hours, or begin at half past.
+        let starts: Vec<Millis> = (0..=DAYS).map(|day| start_of_day(from + HOUR, -day)).collect();
+        let bars = starts.windows(2).map(|day| (date_short(day[0] + HOUR), between(day[0], day[1])));
+        return Chart::of("Bookings by day", bars.collect());
+    }
+    let bars = (0..HOURS).map(|hour| {
+        let at = from + hour * HOUR;
+        (hour_of_day(at), between(at, at + HOUR))
+    });
+    Chart::of("Bookings by hour", bars.collect())
+}
+
+impl Newest {
+    fn of((booking, standing): &(BookingView, Standing), scene: &Scene) -> Self {
+        Self {
+            address: in_address(booking.id.as_str()),
+            words: BookingWords::of(booking),
+            mark: standings::mark(*standing),
+            changed: Moment::of(booking.updated_at, scene.now),
+        }
+    }
+}
+
+impl SourceRow {
+    fn of((name, last, rate): &(String, Option<Millis>, Rate), scene: &Scene) -> Self {
+        let mark = match (last, &rate.silence) {
+            (None, _) => Mark::new(Tone::Quiet, "waits for its first webhook"),
+            (_, Some(_)) => Mark::new(Tone::Waiting, "silent longer than usual"),
+            _ => Mark::new(Tone::Good, "sends"),
+        };
+        Self {
+            title: scene.source(name),
+            address: in_address(name),
+            last: last.map(|last| Moment::of(last, scene.now)),
+            lately: rate.lately,
+            usual: rate.usual.map(per_hour),
+            mark,
+        }
+    }
+}
+
+impl ConnectionRow {
+    fn of(name: &str, scene: &Scene, limits: &[(String, String)]) -> Self {
+        let oldest = scene.counts.oldest_waiting.iter().find(|(of, _)| of == name);
+        Self {
+            title: scene.connection(name),
+            mark: connection_mark(scene.connections.get(name), scene.now),
+            waiting: scene.under_way(Some(name)),
+            oldest: oldest.map(|(_, at)| Moment::of(*at, scene.now)),
+            limit: limits
+                .iter()
+                .find(|(of, _)| of == name)
+                .map_or_else(|| String::from("not in the rules any more"), |(_, words)| words.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Today {
+    pub(super) fn samples() -> Vec<Self> {
+        use super::samples::{HOSTILE, NOW, booking, hostile_booking, scene};
+        let this_hour = NOW / HOUR;
+        let of = |back, standing, bookings| HourCount { hour: this_hour - back, standing, bookings };
+        let hours = || {
+            let mut hours = Vec::new();
+            for back in 0..700 {
+                hours.push(of(back, Standing::Sent, 3 + back % 7));
+                hours.push(of(back, Standing::ALL[(back % 4) as usize], 1 + back % 2));
+            }
+            hours
+        };
+        let silence = Some(format!("{HOSTILE} has been silent for 3 hours."));
+        let rates = || {
+            vec![
+                (
+                    "harbour-tours".to_owned(),
+                    Some(NOW - 60_000),
+                    Rate { usual: Some(14.2), lately: 300, silence: None },
+                ),
+                (
+                    "other".to_owned(),
+                    Some(NOW - 9_000_000),
+                    Rate { silence: silence.clone(), ..Rate::default() },
+                ),
+                ("none".to_owned(), None, Rate::default()),
+            ]
+        };
+        let full = || Read {
+            hours: hours(),
+            newest: vec![(booking(), Standing::Sent), (hostile_booking(), Standing::NeedsYou)],
+            rates: rates(),
+            limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
+        };
+        vec![
+            Self::of(&Scene::default(), false, Read::default()),
+            Self::of(&scene(), false, full()),
+            Self::of(&scene(), true, full()),
+        ]
+    }
+}
