@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall, Settled};
+use crate::domain::Millis;
 use crate::ingest::Batches;
 use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
 use crate::priority::{Crowd, give_way};
@@ -33,6 +34,12 @@ const NEWS: Duration = Duration::from_secs(1);
 const FILE: Duration = Duration::from_millis(20);
 /// Events of one count.
 const COUNT_EVENTS: i64 = 1_000;
+/// Older runs that are given their cause at once.
+const OLDER_RUNS: i64 = 200;
+/// Between two pieces of them.
+const NAMING_REST: Duration = Duration::from_millis(20);
+/// Groups that closed long ago are forgotten this often.
+const FORGET_MS: Millis = 3_600_000;
 /// After a failure of the database.
 const REST: Duration = Duration::from_millis(300);
 /// Calls in flight get so long at an orderly stop.
@@ -47,6 +54,8 @@ pub struct Hints {
     pub apply: Notify,
     /// Runs may be due.
     pub deliver: Notify,
+    /// A person asked for something to be done with many runs.
+    pub acts: Notify,
 }
 
 /// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
@@ -109,10 +118,11 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 8] = [
+        let parts: [(&str, Thread, Part); 9] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
+            ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
             ("look after the database", Thread::Shared, |runner| Box::pin(runner.look_after_the_database())),
             ("file bookings", Thread::Own, |runner| Box::pin(runner.file_bookings())),
@@ -347,6 +357,30 @@ impl Runner {
                 }
             }
             self.wait(&never, REFRESH).await;
+        }
+    }
+
+    /// What people asked to be done with many runs, piece by piece; and causes of runs from before they were kept.
+    async fn carry_out(self: Arc<Self>) {
+        let (mut named, mut forgot_at) = (false, None);
+        while !self.stopping() {
+            let now = self.app.clock.now();
+            let worked = async {
+                if !named {
+                    named = !self.app.store.name_causes(OLDER_RUNS).await?;
+                }
+                if forgot_at.is_none_or(|at: Millis| (now - at).abs() > FORGET_MS) {
+                    self.app.store.forget_causes(now).await?;
+                    forgot_at = Some(now);
+                }
+                self.app.carry_out_a_piece().await
+            };
+            match worked.await {
+                Ok(true) => {}
+                Ok(false) if !named => self.wait(&self.app.hints.acts, NAMING_REST).await,
+                Ok(false) => self.wait(&self.app.hints.acts, POLL).await,
+                Err(error) => self.complain("do what people asked", &error).await,
+            }
         }
     }
 

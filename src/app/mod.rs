@@ -1,6 +1,8 @@
 //! Wires all of it: store, vault, rulesets, doors, hints. The faces go through it; `serve` starts and stops what runs.
 
 mod activate;
+mod acts;
+mod acts_plan;
 mod ask;
 mod doctor;
 mod doctor_connections;
@@ -19,8 +21,10 @@ mod rulesets;
 mod secrets;
 mod serve;
 
-pub use crate::delivery::Explained;
+pub use crate::delivery::{DoneByHand, Explained, MarkError, Marked};
 pub use activate::FolderState;
+pub use acts::NewAct;
+pub use acts_plan::{ActPlan, WhyNot, why_not};
 pub use ask::{AskError, Replayed, SecretState};
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;

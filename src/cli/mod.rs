@@ -1,20 +1,25 @@
 //! Face: the command line. One file per command; each says what it has to say to standard output, what went wrong to
 //! standard error, and ends with 0 (fine), 1 (the thing asked about is not fine) or 2 (wrong use).
 //!
-//! Beside the commands: `options` (what several take), `asked` (what is typed and not shown), `output` (how things are said), `filters` (of the lists),
+//! Beside the commands: `act` (what is done with runs), `options` (what several take), `asked` (what is typed and not shown), `output` (how things are said), `filters` (of the lists),
 //! `explained` (why fields have their values, also for the demo).
 
+mod act;
 mod asked;
 mod backup;
 mod bookings;
+mod cancel;
+mod causes;
 pub mod check;
 mod demo;
 mod demo_home;
 mod doctor;
+mod done;
 mod events;
 mod explain;
 mod explained;
 mod filters;
+mod hold;
 mod logging;
 mod options;
 mod output;
@@ -63,7 +68,11 @@ enum Command {
     Bookings(bookings::Args),
     Explain(explain::Args),
     Replay(replay::Args),
+    Causes(causes::Args),
     Retry(retry::Args),
+    Cancel(cancel::Args),
+    Hold(hold::Args),
+    Done(done::Args),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
     Sandbox(sandbox::Args),
@@ -84,6 +93,13 @@ enum Ended {
     WrongUse,
     /// 130: somebody was in a hurry to stop it.
     Interrupted,
+}
+
+impl Ended {
+    /// Fine where both are.
+    fn and(self, other: Self) -> Self {
+        if self == Self::Fine { other } else { self }
+    }
 }
 
 impl From<Ended> for ExitCode {
@@ -157,7 +173,11 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Bookings(args) => bookings::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Replay(args) => replay::run(args).await,
+        Command::Causes(args) => causes::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Cancel(args) => cancel::run(args).await,
+        Command::Hold(args) => hold::run(args).await,
+        Command::Done(args) => done::run(args).await,
         Command::Pause(args) => pause::pause(args).await,
         Command::Resume(args) => pause::resume(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -1,66 +1,57 @@
-//! `waypost retry RUN…`: a person tries runs again.
+//! `waypost retry RUN…`: a person tries runs again, single ones or all that failed for one reason.
 
 use super::Ended;
-use super::explain::run_by_prefix;
+use super::act::{ManyArgs, Telling, runs_of, tell_each};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{say, sentence};
-use crate::domain::RunState;
+use super::output::Wrong;
+use crate::ports::BulkAct;
 use clap::builder::FalseyValueParser;
-use serde_json::json;
 
 /// Try runs again that failed, are held or were cancelled; waiting ones at once
 ///
 /// The steps that are done stay done; the others go by the present rules. A run that is older than what was last
-/// delivered ends as superseded, unless --as-it-was.
+/// delivered ends as superseded, unless --as-it-was. What was held by hand goes on.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
-  waypost retry run_01m827nrzq3v6k1d2h8x7w5t9c")]
+  waypost retry run_01m827nrzq3v6k1d2h8x7w5t9c
+  waypost retry --all --connection hubspot --since 1d --dry-run")]
 pub(super) struct Args {
     /// Ids of runs, or their beginnings
-    #[arg(value_name = "RUN", required = true)]
+    #[arg(value_name = "RUN")]
     runs: Vec<String>,
     /// Send it as it was then, also over something newer
     #[arg(long, value_parser = FalseyValueParser::new())]
     as_it_was: bool,
+    #[command(flatten)]
+    many: ManyArgs,
     #[command(flatten)]
     store: StoreOptions,
     #[command(flatten)]
     form: FormOptions,
 }
 
+const TELLING: Telling = Telling {
+    key: "tried_again",
+    done: "is tried again",
+    not_done: "is not tried again",
+    which: "Only runs that failed, are held, were cancelled or wait can be.",
+};
+
 pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
+    let many = args.many.asked(&args.runs)?;
+    if many && args.as_it_was {
+        return Err(Wrong::new(
+            "--as-it-was is for single runs: look at each before it overwrites".to_owned(),
+        ));
+    }
     let app = args.store.open_existing().await?;
-    let mut ended = Ended::Fine;
-    let mut runs = Vec::new();
-    for text in &args.runs {
-        match run_by_prefix(&app, text).await {
-            Ok(run) => runs.push(run),
-            Err(error) => {
-                eprintln!("{}", sentence(&error));
-                ended = Ended::NotFine;
-            }
-        }
-    }
-    let taken = app.retry(&runs, args.as_it_was).await?;
-    for run in &runs {
-        let again = taken.contains(run);
-        let state = app.store.run_with_context(run).await?.map(|due| due.run.state);
-        if args.form.json {
-            let state = state.map(RunState::as_str);
-            say(json!({ "id": run.as_str(), "tried_again": again, "state": state }).to_string());
-        } else if again {
-            say(format!("Run {run} is tried again."));
-        } else {
-            let state = state.map_or("gone", RunState::as_str);
-            say(format!(
-                "Run {run} is not tried again: it is {state}. Only runs that failed, are held, were cancelled or wait \
-                 can be."
-            ));
-        }
-        if !again {
-            ended = Ended::NotFine;
-        }
-    }
+    let ended = if many {
+        args.many.carry_out(&app, BulkAct::Retry, args.form.json).await?
+    } else {
+        let (runs, known) = runs_of(&app, &args.runs).await;
+        let taken = app.retry(&runs, args.as_it_was).await?;
+        tell_each(&app, (&runs, &taken), &TELLING, args.form.json).await?.and(known)
+    };
     app.store.close().await;
     Ok(ended)
 }

@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// At this connection now, or last
     #[arg(long, value_name = "CONNECTION")]
     connection: Option<String>,
+    /// That need you for this reason (`waypost causes` shows the keys)
+    #[arg(long, value_name = "KEY")]
+    cause: Option<String>,
     /// About this booking: its key at the source, or its id
     #[arg(long, value_name = "BOOKING")]
     booking: Option<String>,
@@ -64,6 +67,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         state: args.state,
         rule: args.rule,
         connection: args.connection,
+        cause: args.cause,
         booking: args.booking,
         event,
         since: args.since.map(|text| since(&text, now)).transpose()?,

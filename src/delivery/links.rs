@@ -8,6 +8,16 @@ use crate::ports::{LinkBooking, LinkRow, LinkWrite};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Among a link's outputs: a person made the record and told its id, and nothing was sent to it since. No output has this
+/// name, since it is no word; the next good answer replaces all of them.
+const MADE_BY_HAND: &str = "made by hand";
+
+/// Outputs of a link whose record a person made.
+pub(super) fn made_by_hand(mut outputs: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    outputs.insert(MADE_BY_HAND.to_owned(), Value::Bool(true));
+    outputs
+}
+
 /// The record that a booking pointed to before its key changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MovedFrom {
@@ -117,6 +127,15 @@ pub(super) fn decide(
             return have(link, Verdict::new(VerdictCode::Unchanged, text), vec![put(link.position)]);
         }
     }
+    // The key may not be the one under which the person made it: it is found by the id that they told.
+    let by_hand = own_link.filter(|link| link.outputs.contains_key(MADE_BY_HAND));
+    if let (Some(id), Some(_), 0) = (
+        by_hand.and_then(|link| link.remote_id.clone()),
+        &sending.action.update,
+        work.steps[sending.step].calls_done,
+    ) {
+        return Decision::Call { which: Which::Update, remote_id: Some(id), moved_from: None };
+    }
     let moved_from = (remote_id.is_none() && sending.action.update.is_some())
         .then(|| former_record(work, sending.step, record, known))
         .flatten();
@@ -223,5 +242,7 @@ pub(super) fn link_key(work: &Work, step: usize, record: &RecordKey) -> LinkKey 
 }
 
 fn have(link: &LinkRow, verdict: Verdict, links: Vec<LinkWrite>) -> Decision {
-    Decision::Have { outputs: link.outputs.clone(), verdict, links }
+    let mut outputs = link.outputs.clone();
+    outputs.remove(MADE_BY_HAND);
+    Decision::Have { outputs, verdict, links }
 }

@@ -9,6 +9,7 @@
 //! Invariant: a record (connection + object + key) is taken for one call and freed with its answer, never across tries or
 //! steps; so the hash and position of its link are compared while nobody else writes it.
 
+mod by_hand;
 mod claim;
 mod explain;
 mod gate;
@@ -18,6 +19,7 @@ mod schedule;
 mod settle;
 mod work;
 
+pub use by_hand::{DoneByHand, MarkError, Marked, done_by_hand};
 pub use explain::{Explained, explain};
 
 use crate::connectors::{RateLimits, Which};

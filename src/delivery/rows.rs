@@ -4,7 +4,9 @@
 use super::schedule::LOOK_UP_MS_MIN;
 use super::work::{Sending, Work};
 use crate::connectors::Which;
-use crate::domain::{AttemptId, Millis, RunEvent, RunState, StepProgress, Verdict, transition};
+use crate::domain::{
+    AttemptId, Cause, CausePlace, Millis, RunEvent, RunState, StepProgress, Verdict, transition,
+};
 use crate::ports::{
     Answer, AttemptEnd, DeliveryWrite, DueRun, LinkBooking, LinkRow, LinkWrite, LostAttempt, RunRow, RunWrite,
 };
@@ -52,12 +54,17 @@ pub(super) fn write_of(
     };
     let state = transition(from, event);
     assert!(state.is_some(), "a run that is {from} can't {event:?}");
+    let state = state.unwrap_or(from);
+    let cause = matches!(state, RunState::Failed | RunState::Held).then(|| {
+        let place = CausePlace { connection: &row.connection, rule: &row.rule, steps: &steps };
+        Cause::of(place, verdict.as_ref(), &[])
+    });
     DeliveryWrite {
         run: RunWrite {
             id: row.id.clone(),
             revision: row.revision,
             lane: row.lane.clone(),
-            state: state.unwrap_or(from),
+            state,
             verdict,
             next_at: None,
             connection: row.connection.clone(),
@@ -67,6 +74,7 @@ pub(super) fn write_of(
             failing_since: row.failing_since,
             failing_stopped_ms: row.failing_stopped_ms,
             uncertain: row.uncertain,
+            cause,
             at: now,
         },
         begin: None,
@@ -179,6 +187,7 @@ pub(super) fn lost_write(lost: &LostAttempt, made: bool, now: Millis) -> Deliver
             failing_since: run.failing_since,
             failing_stopped_ms: run.failing_stopped_ms,
             uncertain,
+            cause: None,
             at: now,
         },
         begin: None,

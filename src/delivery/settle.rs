@@ -7,7 +7,9 @@ use super::schedule::{Failed, Next, look_up_after, next_try};
 use super::work::mark_done;
 use super::{Answered, Claimed, Delivery, Inner, Settled, SettledAnswer, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
-use crate::domain::{Millis, RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
+use crate::domain::{
+    Cause, CausePlace, Millis, RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode,
+};
 use crate::ports::{AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, RunWrite, StoreError, Think, Written};
 use crate::rules::Ruleset;
 use std::sync::Arc;
@@ -435,6 +437,18 @@ impl Settling<'_> {
         step.known_id = None;
         step.started_over |= gone;
         write.run.uncertain = false;
+        // The id that a person told belongs to a record that can't take this key: it is written by its key from now on.
+        if !gone && ticket.moved_from.is_none() && ticket.which == Which::Update {
+            write.links.extend(ticket.records.first().map(|record| LinkWrite::Put {
+                key: link_key(&ticket.work, ticket.step, record),
+                remote_id: None,
+                position: run.position,
+                hash: None,
+                outputs: Some(std::collections::BTreeMap::new()),
+                booking: None,
+                at: self.now,
+            }));
+        }
         for record in
             ticket.moved_from.iter().map(|moved| &moved.record).chain(gone.then(|| &ticket.records[0]))
         {
@@ -488,12 +502,22 @@ impl Settling<'_> {
             step.state = StepState::Failed;
         }
         write.run.uncertain = false;
+        self.name_cause(&mut write);
         if code == VerdictCode::Gone
             && let Some(record) = self.ticket.records.first()
         {
             write.links.push(LinkWrite::Clear { record: record.clone(), at: self.now });
         }
         write
+    }
+
+    /// The cause, from the step as it is now, and without what the CRM says again of the guest's own values.
+    fn name_cause(&self, write: &mut DeliveryWrite) {
+        let run = &self.ticket.work.due.run;
+        let place = CausePlace { connection: &run.connection, rule: &run.rule, steps: &write.run.steps };
+        let mut values = Vec::new();
+        texts_of(self.ticket.fields.values(), &mut values);
+        write.run.cause = Some(Cause::of(place, write.run.verdict.as_ref(), &values));
     }
 
     /// A failed try: again by the schedule, or given up.
@@ -511,7 +535,9 @@ impl Settling<'_> {
         let mut write = match next_try(self.schedule, &failed, self.now) {
             Next::GiveUp => {
                 let text = format!("given up after {} tries: {}", failed.failures, self.classified.message);
-                self.row(RunEvent::Fail, Some(Verdict::new(VerdictCode::GaveUp, text)))
+                let mut write = self.row(RunEvent::Fail, Some(Verdict::new(VerdictCode::GaveUp, text)));
+                self.name_cause(&mut write);
+                write
             }
             Next::At(at) => {
                 let look_up = uncertain && !self.ticket.action.repeatable;
@@ -535,6 +561,18 @@ impl Settling<'_> {
     fn paused(&self) -> DeliveryWrite {
         let verdict = Verdict::new(VerdictCode::Refused, self.classified.message.clone());
         self.row(RunEvent::Pause, Some(verdict))
+    }
+}
+
+/// The texts of mapped fields, however deep.
+fn texts_of<'v>(values: impl Iterator<Item = &'v serde_json::Value>, texts: &mut Vec<&'v str>) {
+    for value in values {
+        match value {
+            serde_json::Value::String(text) => texts.push(text),
+            serde_json::Value::Array(items) => texts_of(items.iter(), texts),
+            serde_json::Value::Object(map) => texts_of(map.values(), texts),
+            _ => {}
+        }
     }
 }
 

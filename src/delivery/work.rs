@@ -142,7 +142,11 @@ impl Work {
 
     /// All steps are through: done, or nothing was to be sent.
     fn finished(&self) -> Next {
-        let sent = self.steps.iter().any(|step| step.state == StepState::Done && step.verdict.is_none());
+        let by_hand = |verdict: &Verdict| verdict.code == VerdictCode::ByHand;
+        let sent = self
+            .steps
+            .iter()
+            .any(|step| step.state == StepState::Done && step.verdict.as_ref().is_none_or(by_hand));
         if sent || self.steps.is_empty() {
             return Next::End(RunEvent::Finish, None);
         }

@@ -1,6 +1,7 @@
 //! PURE: the words of the design. Ids, time, changes, runs, verdicts. Uses nobody; everybody uses it.
 
 mod access;
+mod cause;
 mod change;
 mod event;
 mod ids;
@@ -13,6 +14,7 @@ mod time;
 mod verdict;
 
 pub use access::{Right, Role, Scope};
+pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};

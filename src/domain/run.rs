@@ -8,8 +8,12 @@
 //!      pause │  │ resume          ├──── refused ─► failed
 //!            ▼  │                 └──── hold ────► held
 //!         paused
-//!  waiting, paused, held ── supersede ─► superseded   ── skip ─► skipped   ── cancel ─► cancelled
-//!  failed, held, cancelled ── try again (a person) ─► waiting
+//!  waiting, working, paused ── skip ─► skipped
+//!  waiting, working, paused, held, failed ── supersede ─► superseded
+//!  by a person, or the end of a rule:
+//!  waiting, paused, held, failed ── cancel ─► cancelled     waiting, paused ── hold ─► held
+//!  waiting, paused, held, failed ── done by hand ─► done (waiting, where steps are left)
+//!  failed, held, cancelled ── try again ─► waiting          superseded too ── try as it was ─► waiting
 //! ```
 
 use super::Verdict;
@@ -118,6 +122,12 @@ pub enum RunEvent {
     Cancel,
     /// A person tries it again.
     TryAgain,
+    /// A person tries it again as it was, also over something newer.
+    TryAsItWas,
+    /// A person did its last step by hand.
+    DoneByHand,
+    /// A person did a step by hand, and others are left.
+    StepByHand,
 }
 
 /// The one function that says what may follow on what. `None`: impossible, and the caller has a mistake.
@@ -126,16 +136,19 @@ pub fn transition(state: RunState, event: RunEvent) -> Option<RunState> {
     use RunState as S;
     match (state, event) {
         (S::Waiting, E::Begin) => Some(S::Working),
-        (S::Waiting | S::Working, E::Finish) => Some(S::Done),
+        (S::Waiting | S::Working, E::Finish)
+        | (S::Waiting | S::Paused | S::Held | S::Failed, E::DoneByHand) => Some(S::Done),
         (S::Waiting | S::Working | S::Paused, E::Skip) => Some(S::Skipped),
         (S::Waiting | S::Working | S::Paused, E::Later)
         | (S::Paused, E::Resume)
-        | (S::Failed | S::Held | S::Cancelled, E::TryAgain) => Some(S::Waiting),
+        | (S::Failed | S::Held | S::Cancelled, E::TryAgain)
+        | (S::Failed | S::Held | S::Cancelled | S::Superseded, E::TryAsItWas)
+        | (S::Waiting | S::Paused | S::Held | S::Failed, E::StepByHand) => Some(S::Waiting),
         (S::Waiting | S::Working | S::Paused, E::Fail) => Some(S::Failed),
         (S::Waiting | S::Working | S::Paused, E::Hold) => Some(S::Held),
         (S::Waiting | S::Working, E::Pause) => Some(S::Paused),
         (S::Waiting | S::Working | S::Paused | S::Held | S::Failed, E::Supersede) => Some(S::Superseded),
-        (S::Waiting | S::Paused | S::Held, E::Cancel) => Some(S::Cancelled),
+        (S::Waiting | S::Paused | S::Held | S::Failed, E::Cancel) => Some(S::Cancelled),
         _ => None,
     }
 }
@@ -192,7 +205,7 @@ fn is_zero(count: &usize) -> bool {
 mod tests {
     use super::*;
 
-    const EVENTS: [RunEvent; 11] = [
+    const EVENTS: [RunEvent; 14] = [
         RunEvent::Begin,
         RunEvent::Finish,
         RunEvent::Skip,
@@ -204,6 +217,9 @@ mod tests {
         RunEvent::Supersede,
         RunEvent::Cancel,
         RunEvent::TryAgain,
+        RunEvent::TryAsItWas,
+        RunEvent::DoneByHand,
+        RunEvent::StepByHand,
     ];
 
     #[test]
@@ -219,14 +235,21 @@ mod tests {
     }
 
     #[test]
-    fn ends_stay_ends_unless_a_person_tries_again() {
+    fn ends_stay_ends_unless_a_person_acts_or_a_newer_change_takes_over() {
         for state in RunState::ALL.into_iter().filter(|s| s.is_end()) {
             for event in EVENTS {
                 if let Some(next) = transition(state, event) {
-                    assert!(
-                        matches!(event, RunEvent::TryAgain | RunEvent::Supersede),
-                        "{state} {event:?} {next}"
+                    let by_a_person = matches!(
+                        event,
+                        RunEvent::TryAgain
+                            | RunEvent::TryAsItWas
+                            | RunEvent::Cancel
+                            | RunEvent::DoneByHand
+                            | RunEvent::StepByHand
                     );
+                    assert!(by_a_person || event == RunEvent::Supersede, "{state} {event:?} {next}");
+                    let over = matches!(state, RunState::Failed | RunState::Cancelled);
+                    assert!(over || event == RunEvent::TryAsItWas, "{state} {event:?} {next}");
                 }
             }
         }

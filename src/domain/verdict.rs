@@ -42,6 +42,57 @@ pub enum VerdictCode {
     OutputMissing,
 }
 
+impl VerdictCode {
+    /// All codes.
+    pub const ALL: [Self; 17] = [
+        Self::When,
+        Self::If,
+        Self::Unchanged,
+        Self::Stale,
+        Self::Superseded,
+        Self::LeftOut,
+        Self::NothingToSend,
+        Self::RuleOff,
+        Self::ConnectionGone,
+        Self::Mapping,
+        Self::Refused,
+        Self::GaveUp,
+        Self::OutcomeUnknown,
+        Self::Gone,
+        Self::ItemRemoved,
+        Self::ByHand,
+        Self::OutputMissing,
+    ];
+
+    /// The word that files, database and pages use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::When => "when",
+            Self::If => "if",
+            Self::Unchanged => "unchanged",
+            Self::Stale => "stale",
+            Self::Superseded => "superseded",
+            Self::LeftOut => "left_out",
+            Self::NothingToSend => "nothing_to_send",
+            Self::RuleOff => "rule_off",
+            Self::ConnectionGone => "connection_gone",
+            Self::Mapping => "mapping",
+            Self::Refused => "refused",
+            Self::GaveUp => "gave_up",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Gone => "gone",
+            Self::ItemRemoved => "item_removed",
+            Self::ByHand => "by_hand",
+            Self::OutputMissing => "output_missing",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+}
+
 /// Why something was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -55,5 +106,18 @@ impl Verdict {
     /// A verdict with its sentence.
     pub fn new(code: VerdictCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VerdictCode;
+
+    #[test]
+    fn words_are_the_ones_that_are_stored() {
+        for code in VerdictCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert_eq!(VerdictCode::parse(code.as_str()), Some(code));
+        }
     }
 }

@@ -2,10 +2,11 @@
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
 use super::{
-    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, CardFill, ChangeView, ConnectionState,
-    Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter,
-    LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret, SourceHour, SourceMemory,
-    StoredBooking, StoredEvent, StoredRuleset, UnfiledBooking, Written,
+    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup,
+    ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount,
+    LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret,
+    SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage,
+    TroubledRun, UnfiledBooking, Written,
 };
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
@@ -125,7 +126,8 @@ pub trait Store: Send + Sync {
 
     // --- what people ask for ---
 
-    /// A person tries runs again: `failed`, `held`, `cancelled` become waiting; waiting ones due now. Gives those taken.
+    /// A person tries runs again: `failed`, `held`, `cancelled` (and `superseded`, as it was) become waiting; waiting ones due
+    /// now. Gives those taken.
     async fn retry_runs(
         &self,
         runs: &[RunId],
@@ -140,6 +142,56 @@ pub trait Store: Send + Sync {
         now: Millis,
         limit: i64,
     ) -> Result<i64, StoreError>;
+
+    /// Cancels runs that wait, are paused, failed or are held. Gives those taken.
+    async fn cancel_runs(
+        &self,
+        runs: &[RunId],
+        verdict: &crate::domain::Verdict,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError>;
+    /// Holds runs that wait or are paused until a person lets them go on (`retry_runs`). Gives those taken.
+    async fn hold_runs(
+        &self,
+        runs: &[RunId],
+        verdict: &crate::domain::Verdict,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError>;
+
+    // --- what needs a person ---
+
+    /// Open groups, the newest trouble first; `before` (`last_at` and key of the last one) pages on.
+    async fn open_causes(
+        &self,
+        before: Option<(Millis, &str)>,
+        limit: i64,
+    ) -> Result<Vec<CauseGroup>, StoreError>;
+    /// Groups that closed since, the last first.
+    async fn closed_causes(&self, since: Millis, limit: i64) -> Result<Vec<CauseGroup>, StoreError>;
+    /// One group.
+    async fn cause(&self, key: &str) -> Result<Option<CauseGroup>, StoreError>;
+    /// Runs that need a person.
+    async fn troubled_runs(
+        &self,
+        filter: &TroubleFilter,
+        page: TroublePage,
+        limit: i64,
+    ) -> Result<Vec<TroubledRun>, StoreError>;
+    /// How many runs of each group the filter means, the newest trouble first.
+    async fn count_troubled(&self, filter: &TroubleFilter) -> Result<Vec<(CauseGroup, i64)>, StoreError>;
+    /// Gives a piece of the runs that failed before causes were kept their cause. True where more are to be looked at.
+    async fn name_causes(&self, limit: i64) -> Result<bool, StoreError>;
+    /// Forgets groups and bulks that ended long ago, a bounded number.
+    async fn forget_causes(&self, now: Millis) -> Result<(), StoreError>;
+    /// Keeps what a person asked to be done with many runs. False where it is kept already, by its id.
+    async fn ask_bulk(&self, bulk: &Bulk) -> Result<bool, StoreError>;
+    /// One of them.
+    async fn bulk(&self, id: &str) -> Result<Option<Bulk>, StoreError>;
+    /// The oldest that is not through.
+    async fn next_bulk(&self) -> Result<Option<Bulk>, StoreError>;
+    /// Does a piece of it, in one transaction with its new position. False: somebody else went on with it, and nothing was
+    /// done.
+    async fn carry_out(&self, piece: &BulkPiece) -> Result<bool, StoreError>;
 
     // --- rulesets, sources, secrets, small facts ---
 

@@ -1,8 +1,8 @@
 //! The rows that go in and out of the store. Times are milliseconds; JSON is text here and columns in the database.
 
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeKind, ChangeRef, EventId, LinkKey, Millis, Position, RecordKey,
-    RunId, RunState, Seq, StepProgress, Verdict, View,
+    AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, LinkKey, Millis, Position,
+    RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -266,6 +266,8 @@ pub struct RunWrite {
     pub failing_stopped_ms: i64,
     /// The last call's outcome is unknown.
     pub uncertain: bool,
+    /// Why it needs a person, where it fails or is held.
+    pub cause: Option<Cause>,
     /// Now.
     pub at: Millis,
 }

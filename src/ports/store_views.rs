@@ -20,6 +20,8 @@ pub struct ListFilter {
     pub rule: Option<String>,
     /// Name of the connection (runs).
     pub connection: Option<String>,
+    /// Key of the group that needs a person for one reason (runs).
+    pub cause: Option<String>,
     /// Received, planned or changed at or after.
     pub since: Option<Millis>,
     /// Position (events, bookings) or seq (runs) below.

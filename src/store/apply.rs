@@ -3,11 +3,14 @@
 
 use super::SqlStore;
 use super::cards::{self, Card};
+use super::causes::{self, Troubled};
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
 use super::session::{Session, Statement, Value, values};
 use super::sql;
-use crate::domain::{BookingId, BookingKey, Millis, Position, RunState, Verdict, VerdictCode};
+use crate::domain::{
+    BookingId, BookingKey, Cause, CausePlace, Millis, Position, RunState, Verdict, VerdictCode,
+};
 use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -311,6 +314,8 @@ async fn plan(mut session: Session, before: Vec<Statement>, runs: &[&NewRun]) ->
         }
     }
     let mut statements = insert_runs(&planned);
+    let troubled: Vec<Troubled<'_>> = planned.iter().filter_map(troubled).collect();
+    statements.extend(causes::put(&troubled));
     statements.extend(lanes::settle(&touched));
     session.commit_after(statements).await.map(|_| ())
 }
@@ -346,6 +351,19 @@ fn blocked_lanes(planned: &[Planned<'_>]) -> Vec<Statement> {
         .collect()
 }
 
+/// A run whose rule failed as it was planned needs a person at once.
+fn troubled<'a>(planned: &'a Planned<'_>) -> Option<Troubled<'a>> {
+    let run = planned.run;
+    let verdict = run.verdict.as_ref();
+    let place = CausePlace { connection: &run.connection, rule: &run.rule, steps: &[] };
+    causes::needs_a_person(planned.state).then(|| Troubled {
+        id: &run.id,
+        cause: Cause::of(place, verdict, &[]),
+        message: verdict.map_or("", |verdict| &verdict.text),
+        at: run.at,
+    })
+}
+
 fn insert_runs(planned: &[Planned<'_>]) -> Vec<Statement> {
     let statement = |piece: &[Planned<'_>]| {
         let text = format!(
@@ -377,7 +395,7 @@ fn insert_runs(planned: &[Planned<'_>]) -> Vec<Statement> {
                 run.supersedes,
                 run.at,
                 entry.superseded_at.unwrap_or(run.at),
-                verdict.and_then(verdict_code),
+                verdict.map(verdict_code),
                 verdict.map(|verdict| verdict.text.clone()),
             ]);
         }

@@ -2,6 +2,7 @@
 //! overtaken write leaves nothing of itself while the others of its batch go through, and that lanes are kept.
 
 use super::SqlStore;
+use super::causes::{self, Troubled};
 use super::lanes::{self, Touched};
 use super::rows::{self, RUN_COLUMNS, to_json, verdict_code};
 use super::session::{Session, Statement, Value, values};
@@ -194,20 +195,30 @@ async fn deliver_group(
     for (index, came) in session.all(asks).await?.into_iter().enumerate() {
         for row in came.rows {
             if index < of_runs {
-                present.insert(row.text("id")?, (row.int("revision")?, row.text("lane")?));
+                let known = Present {
+                    revision: row.int("revision")?,
+                    lane: row.text("lane")?,
+                    troubled: row.truth("troubled")?,
+                };
+                present.insert(row.text("id")?, known);
             } else {
                 sending.insert(row.text("id")?);
             }
         }
     }
     let mut good = Vec::with_capacity(group.len());
+    let mut passed: Vec<(&str, Millis)> = Vec::new();
     for write in group {
-        let lane = present.get(write.run.id.as_str()).filter(|(revision, _)| *revision == write.run.revision);
+        let known = present.get(write.run.id.as_str()).filter(|known| known.revision == write.run.revision);
         let in_flight = write.end.as_ref().is_none_or(|end| sending.contains(end.id.as_str()));
-        let Some((_, lane)) = lane.filter(|_| in_flight) else {
+        let Some(known) = known.filter(|_| in_flight) else {
             written.push(Written::Overtaken);
             continue;
         };
+        if known.troubled && matches!(write.run.state, RunState::Done | RunState::Skipped) {
+            passed.push((write.run.id.as_str(), write.run.at));
+        }
+        let lane = &known.lane;
         // A run in a call holds its lane as it is; anything else may move it.
         match write.run.state {
             RunState::Working => {}
@@ -218,17 +229,33 @@ async fn deliver_group(
         written.push(Written::Yes);
     }
     let mut statements = write_runs(&good.iter().map(|write| &write.run).collect::<Vec<_>>())?;
+    statements.extend(causes::put(&good.iter().filter_map(|w| Troubled::of(&w.run)).collect::<Vec<_>>()));
+    statements.extend(sql::padded(&passed).map(|piece| {
+        let bound = piece.iter().flat_map(|(id, at)| values![*id, *at]).collect();
+        Statement::new(causes::overtake_sql(piece.len()), bound)
+    }));
     statements.extend(begin_attempts(good.iter().filter_map(|write| write.begin.as_ref()).collect()));
     statements.extend(end_attempts(good.iter().filter_map(|write| write.end.as_ref()).collect()));
     statements.extend(links::write(good.iter().flat_map(|write| &write.links))?);
     Ok(statements)
 }
 
-/// Asks for revision and lane of each run of the group, as they are now. Nobody else writes runs until we commit.
+/// A run of the group as it is now.
+struct Present {
+    revision: i64,
+    lane: String,
+    /// Runs of its lane need a person, or did and are being tried again.
+    troubled: bool,
+}
+
+/// Asks for the runs of the group. Nobody else writes runs until we commit.
 fn present_runs(group: &[DeliveryWrite]) -> impl Iterator<Item = Statement> {
     sql::padded(group).map(|piece| {
         let text = format!(
-            "SELECT id, revision, lane FROM runs WHERE id IN (VALUES {})",
+            "SELECT id, revision, lane,
+                    CAST(CASE WHEN EXISTS (SELECT 1 FROM run_causes AS t WHERE t.lane = runs.lane)
+                              THEN 1 ELSE 0 END AS BIGINT) AS troubled
+             FROM   runs WHERE id IN (VALUES {})",
             sql::rows(piece.len(), 1, 1)
         );
         Statement::new(text, piece.iter().map(|write| Value::from(write.run.id.as_str())).collect())
@@ -273,7 +300,7 @@ fn write_runs(writes: &[&RunWrite]) -> Result<Vec<Statement>, StoreError> {
                 write.id.as_str(),
                 write.revision,
                 write.state.as_str(),
-                write.verdict.as_ref().and_then(verdict_code),
+                write.verdict.as_ref().map(verdict_code),
                 write.verdict.as_ref().map(|verdict| verdict.text.clone()),
                 next_at,
                 &write.connection,

@@ -244,6 +244,9 @@ impl SqlStore {
         if let Some(connection) = &filter.connection {
             wanted.add("r.connection = ?", connection);
         }
+        if let Some(cause) = &filter.cause {
+            wanted.add("r.seq IN (SELECT t.seq FROM run_causes AS t WHERE t.cause = ?)", cause);
+        }
         if let Some(state) = &filter.state {
             let state = RunState::parse(state).map_or("", RunState::as_str);
             wanted.add("r.state = ?", state);

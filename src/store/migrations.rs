@@ -37,6 +37,7 @@ const STEPS: &[Step] = steps![
     3 "0003_list_of_unapplied",
     4 "0004_people",
     5 "0005_search_and_counts",
+    6 "0006_causes",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -10,7 +10,9 @@
 //! of its own, on Postgres they have a lock of their own.
 
 mod apply;
+mod bulks;
 mod cards;
+mod causes;
 mod delivery;
 mod events;
 mod finding;

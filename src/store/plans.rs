@@ -4,10 +4,10 @@
 use super::open::connect;
 use super::session::{Value, values};
 use super::{
-    Database, OpenOptions, SqlStore, apply, cards, delivery, events, finding, hours, lanes, links, people,
-    people_doors, people_log, runs, sql,
+    Database, OpenOptions, SqlStore, apply, bulks, cards, causes, delivery, events, finding, hours, lanes,
+    links, people, people_doors, people_log, runs, sql,
 };
-use crate::ports::StoreError;
+use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
 #[derive(Clone, Debug)]
@@ -24,6 +24,9 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
     let touched = |columns| format!("WITH touched (lane{columns}) AS (VALUES {})", row_of(columns));
     let lane_and_time = values!["lane", 1_i64];
     let record = values!["crm", "account", "guest", "key"];
+    let group = TroubleFilter { cause: Some("0f".repeat(10)), ..TroubleFilter::default() };
+    let (of_group, of_group_bound) = causes::runs_sql(&group, TroublePage::Before(9), 100);
+    let (counted, counted_bound) = causes::count_sql(&group);
     let mut hot: Vec<(&'static str, String, Vec<Value>)> = vec![
         ("unapplied events", events::UNAPPLIED.to_owned(), values![i64::MAX, 100_i64]),
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
@@ -61,6 +64,12 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "probe", 100_i64]),
         ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source"]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
+        ("open groups", causes::open_sql(), values![9_i64, 9_i64, "0f", 30_i64]),
+        ("closed groups", causes::closed_sql(), values![9_i64, 30_i64]),
+        ("runs of a group", of_group, of_group_bound),
+        ("counting a group", counted, counted_bound),
+        ("overtaking", causes::overtake_sql(1), values!["run", 1_i64]),
+        ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
     ];
     hot.extend(finding::samples());
     let mut plans = Vec::with_capacity(hot.len());

@@ -37,7 +37,7 @@ pub(super) fn to_json<T: serde::Serialize>(what: &str, value: &T) -> Result<Stri
         .map_err(|error| StoreError::Corrupt { what: what.to_owned(), why: error.to_string() })
 }
 
-fn word<T>(what: &str, text: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+pub(super) fn word<T>(what: &str, text: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
     read(text).ok_or_else(|| StoreError::Corrupt {
         what: what.to_owned(),
         why: String::from("it is a word that this version does not know"),
@@ -45,11 +45,8 @@ fn word<T>(what: &str, text: &str, read: impl Fn(&str) -> Option<T>) -> Result<T
 }
 
 /// The code of a verdict as the column has it.
-pub(super) fn verdict_code(verdict: &Verdict) -> Option<String> {
-    match serde_json::to_value(verdict.code) {
-        Ok(serde_json::Value::String(code)) => Some(code),
-        _ => None,
-    }
+pub(super) fn verdict_code(verdict: &Verdict) -> &'static str {
+    verdict.code.as_str()
 }
 
 fn verdict(row: &Row) -> Result<Option<Verdict>, StoreError> {

@@ -1,12 +1,13 @@
 //! Runs, by hand and in bulk: retried, cancelled, paused, hurried. Each in bounded pieces, each keeping the lanes.
 
-use super::SqlStore;
+use super::causes::{self, Troubled};
 use super::lanes::{self, Touched};
-use super::rows::verdict_code;
+use super::rows::{self, RUN_COLUMNS, verdict_code};
 use super::session::{Session, Value, values};
-use super::sql;
+use super::{SqlStore, sql};
 use crate::domain::{Millis, RunId, Verdict};
 use crate::ports::StoreError;
+use std::collections::HashSet;
 
 pub(super) const HURRY: &str = "
 UPDATE runs
@@ -77,17 +78,74 @@ impl SqlStore {
         let mut touched = Touched::default();
         let mut taken = Vec::new();
         for piece in sql::pieces(runs) {
-            retry_piece(&mut session, piece, as_it_was, now, (&mut touched, &mut taken)).await?;
+            let kept = (&mut touched, &mut taken);
+            // One that a newer change took over goes over that only where a person wants it as it was.
+            let from = if as_it_was {
+                "'waiting', 'failed', 'held', 'cancelled', 'superseded'"
+            } else {
+                "'waiting', 'failed', 'held', 'cancelled'"
+            };
+            retry_piece(&mut session, piece, from, as_it_was, now, kept).await?;
         }
         session.all(lanes::settle(&touched)).await?;
         session.commit().await?;
-        let mut in_order: Vec<RunId> = Vec::with_capacity(taken.len());
-        for run in runs {
-            if taken.contains(run) && !in_order.contains(run) {
-                in_order.push(run.clone());
+        Ok(in_order(runs, &taken))
+    }
+
+    pub(super) async fn cancel_by_hand(
+        &self,
+        runs: &[RunId],
+        verdict: &Verdict,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let mut session = self.write("cancel the runs").await?;
+        let mut touched = Touched::default();
+        let mut taken = Vec::new();
+        for piece in sql::pieces(runs) {
+            let how = Cancelling { verdict, from: "'waiting', 'paused', 'failed', 'held'", at: now };
+            cancel_piece(&mut session, piece, how, (&mut touched, &mut taken)).await?;
+        }
+        session.all(lanes::settle(&touched)).await?;
+        session.commit().await?;
+        Ok(in_order(runs, &taken))
+    }
+
+    pub(super) async fn hold_by_hand(
+        &self,
+        runs: &[RunId],
+        verdict: &Verdict,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let mut session = self.write("hold the runs").await?;
+        let mut touched = Touched::default();
+        let mut held = Vec::new();
+        for piece in sql::pieces(runs) {
+            let mut bound: Vec<Value> = values![verdict_code(verdict), &verdict.text, now];
+            bound.extend(piece.iter().map(|run| Value::from(run.as_str())));
+            let text = format!(
+                "UPDATE runs
+                 SET    state = 'held', verdict_code = $1, verdict_text = $2, next_at = NULL, kept_at = NULL,
+                        revision = revision + 1, updated_at = $3
+                 WHERE  id IN (VALUES {}) AND state IN ('waiting', 'paused')
+                 RETURNING {}",
+                sql::rows(piece.len(), 1, 4),
+                RUN_COLUMNS.replace("r.", "")
+            );
+            for row in session.rows(text, bound).await? {
+                held.push(rows::run(&row)?);
             }
         }
-        Ok(in_order)
+        for run in &held {
+            touched.add(run.lane.clone(), now);
+        }
+        let mut statements = lanes::settle(&touched);
+        // As they are now: the row came back with its verdict and time.
+        let troubled: Vec<Troubled<'_>> = held.iter().map(Troubled::as_told).collect();
+        statements.extend(causes::put(&troubled));
+        session.all(statements).await?;
+        session.commit().await?;
+        let taken: Vec<RunId> = held.iter().map(|run| run.id.clone()).collect();
+        Ok(in_order(runs, &taken))
     }
 
     pub(super) async fn cancel(
@@ -122,10 +180,19 @@ impl SqlStore {
     }
 }
 
-/// Sets a piece of runs waiting; when they are due is decided by `settle`.
-async fn retry_piece(
+/// Those of the wanted runs that were taken, in the order wanted, each once.
+fn in_order(wanted: &[RunId], taken: &[RunId]) -> Vec<RunId> {
+    let taken: HashSet<&RunId> = taken.iter().collect();
+    let mut told: HashSet<&RunId> = HashSet::new();
+    wanted.iter().filter(|run| taken.contains(run) && told.insert(run)).cloned().collect()
+}
+
+/// Sets a piece of runs in one of these states waiting; when they are due is decided by `settle`. One that was held by hand
+/// goes on as it was; any other takes the present ruleset.
+pub(super) async fn retry_piece(
     session: &mut Session,
     piece: &[RunId],
+    from: &'static str,
     as_it_was: bool,
     now: Millis,
     (touched, taken): (&mut Touched, &mut Vec<RunId>),
@@ -136,14 +203,49 @@ async fn retry_piece(
     let text = format!(
         "UPDATE runs
          SET    state = 'waiting', next_at = NULL, kept_at = NULL, failures = 0, failing_since = NULL,
-                failing_stopped_ms = 0, verdict_code = NULL, verdict_text = NULL, ruleset = NULL, as_it_was = $2,
+                failing_stopped_ms = 0, verdict_code = NULL, verdict_text = NULL, as_it_was = $2,
+                ruleset = CASE WHEN state = 'held' AND verdict_code = 'by_hand' THEN ruleset ELSE NULL END,
                 uncertain = CASE WHEN verdict_code = 'outcome_unknown' THEN 0 ELSE uncertain END,
                 revision = revision + 1, updated_at = $1
-         WHERE  id IN (VALUES {wanted}) AND state IN ('waiting', 'failed', 'held', 'cancelled')
+         WHERE  id IN (VALUES {wanted}) AND state IN ({from})
          RETURNING id, lane"
     );
     for row in session.rows(text, bound).await? {
         touched.add_waiting(row.text("lane")?, now);
+        taken.push(RunId::new(row.text("id")?));
+    }
+    Ok(())
+}
+
+/// How runs are cancelled.
+#[derive(Clone, Copy)]
+pub(super) struct Cancelling<'a> {
+    pub verdict: &'a Verdict,
+    /// Those in one of these states.
+    pub from: &'static str,
+    pub at: Millis,
+}
+
+/// Cancels a piece of runs.
+pub(super) async fn cancel_piece(
+    session: &mut Session,
+    piece: &[RunId],
+    how: Cancelling<'_>,
+    (touched, taken): (&mut Touched, &mut Vec<RunId>),
+) -> Result<(), StoreError> {
+    let mut bound: Vec<Value> = values![verdict_code(how.verdict), &how.verdict.text, how.at];
+    bound.extend(piece.iter().map(|run| Value::from(run.as_str())));
+    let text = format!(
+        "UPDATE runs
+         SET    state = 'cancelled', verdict_code = $1, verdict_text = $2, next_at = NULL, kept_at = NULL,
+                revision = revision + 1, updated_at = $3
+         WHERE  id IN (VALUES {}) AND state IN ({})
+         RETURNING id, lane",
+        sql::rows(piece.len(), 1, 4),
+        how.from
+    );
+    for row in session.rows(text, bound).await? {
+        touched.add(row.text("lane")?, how.at);
         taken.push(RunId::new(row.text("id")?));
     }
     Ok(())

@@ -6,10 +6,11 @@ use crate::domain::{
     Verdict,
 };
 use crate::ports::{
-    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, CardFill, ChangeView, ConnectionState,
-    Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter,
-    LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret, SourceHour, SourceMemory, Store,
-    StoreError, StoredBooking, StoredEvent, StoredRuleset, UnfiledBooking, Written,
+    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup,
+    ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount,
+    LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret,
+    SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
+    TroublePage, TroubledRun, UnfiledBooking, Written,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -134,6 +135,77 @@ impl Store for SqlStore {
         limit: i64,
     ) -> Result<i64, StoreError> {
         self.cancel(rule, verdict, now, limit).await
+    }
+
+    async fn cancel_runs(
+        &self,
+        runs: &[RunId],
+        verdict: &Verdict,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError> {
+        self.cancel_by_hand(runs, verdict, now).await
+    }
+
+    async fn hold_runs(
+        &self,
+        runs: &[RunId],
+        verdict: &Verdict,
+        now: Millis,
+    ) -> Result<Vec<RunId>, StoreError> {
+        self.hold_by_hand(runs, verdict, now).await
+    }
+
+    async fn open_causes(
+        &self,
+        before: Option<(Millis, &str)>,
+        limit: i64,
+    ) -> Result<Vec<CauseGroup>, StoreError> {
+        self.causes_open(before, limit).await
+    }
+
+    async fn closed_causes(&self, since: Millis, limit: i64) -> Result<Vec<CauseGroup>, StoreError> {
+        self.causes_closed(since, limit).await
+    }
+
+    async fn cause(&self, key: &str) -> Result<Option<CauseGroup>, StoreError> {
+        self.find_cause(key).await
+    }
+
+    async fn troubled_runs(
+        &self,
+        filter: &TroubleFilter,
+        page: TroublePage,
+        limit: i64,
+    ) -> Result<Vec<TroubledRun>, StoreError> {
+        self.troubles(filter, page, limit).await
+    }
+
+    async fn count_troubled(&self, filter: &TroubleFilter) -> Result<Vec<(CauseGroup, i64)>, StoreError> {
+        self.troubles_counted(filter).await
+    }
+
+    async fn name_causes(&self, limit: i64) -> Result<bool, StoreError> {
+        self.name_older_causes(limit).await
+    }
+
+    async fn forget_causes(&self, now: Millis) -> Result<(), StoreError> {
+        self.forget_closed(now).await
+    }
+
+    async fn ask_bulk(&self, bulk: &Bulk) -> Result<bool, StoreError> {
+        self.keep_bulk(bulk).await
+    }
+
+    async fn bulk(&self, id: &str) -> Result<Option<Bulk>, StoreError> {
+        self.find_bulk(Some(id)).await
+    }
+
+    async fn next_bulk(&self) -> Result<Option<Bulk>, StoreError> {
+        self.find_bulk(None).await
+    }
+
+    async fn carry_out(&self, piece: &BulkPiece) -> Result<bool, StoreError> {
+        self.carry_piece_out(piece).await
     }
 
     async fn activate_ruleset(&self, hash: &str, files: &str, now: Millis) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ mod booking_show;
 mod booking_words;
 mod bookings_asked;
 mod bookings_list;
+mod cause_words;
 mod change_told;
 mod chart;
 mod connection_pause;
@@ -32,6 +33,9 @@ mod live;
 mod metrics_show;
 mod money;
 mod near;
+mod needs_you_list;
+mod needs_you_plan;
+mod needs_you_show;
 mod outlook;
 mod page;
 mod people_change;
@@ -39,6 +43,7 @@ mod people_list;
 mod qr;
 mod rates;
 mod routes;
+mod run_acts;
 mod run_retry;
 mod run_show;
 mod run_told;
@@ -133,7 +138,7 @@ mod tests {
     use super::samples::HOSTILE;
     use super::{account_show, audit_list, link_made, people_list, second_factor, sign_in, sign_in_code};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
-    use super::{today, tokens_list, welcome_show};
+    use super::{needs_you_list, needs_you_plan, needs_you_show, today, tokens_list, welcome_show};
     use askama::Template;
 
     /// Renders every page with every sample, and tells which page it was.
@@ -158,6 +163,10 @@ mod tests {
         pages.extend(all("link_made", link_made::LinkPage::samples()));
         pages.extend(all("tokens_list", tokens_list::TokensPage::samples()));
         pages.extend(all("audit_list", audit_list::AuditPage::samples()));
+        pages.extend(all("needs_you_list", needs_you_list::NeedsYouList::samples()));
+        pages.extend(all("needs_you_show", needs_you_show::NeedsYouShow::samples()));
+        pages.extend(all("needs_you_plan", needs_you_plan::NeedsYouPlan::samples()));
+        pages.extend(all("needs_you_act", needs_you_plan::NeedsYouAct::samples()));
         let errors =
             errors::PageError::samples().into_iter().map(|page| ("error", page.expect("it renders")));
         pages.extend(errors);

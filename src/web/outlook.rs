@@ -150,7 +150,7 @@ fn trouble(trouble: &Trouble) -> Sentence {
 }
 
 /// `None`: nothing to say about it.
-fn connection(scene: &Scene, name: &str) -> Option<Sentence> {
+pub(super) fn connection(scene: &Scene, name: &str) -> Option<Sentence> {
     let state = scene.connections.get(name)?;
     let title = scene.connection(name);
     let wait = match scene.under_way(Some(name)) {

@@ -144,6 +144,11 @@ fn said_words(word: &str) -> Option<&'static str> {
             "Their second factor is removed. They sign in with the password alone, and can set it up again."
         }
         "revoked" => "The token is revoked. It is no longer taken.",
+        "cancelled" => "It is cancelled: it is not sent.",
+        "not-cancelled" => "It can't be cancelled as it stands: it is done, over, or being sent right now.",
+        "held" => "It is held: it goes on when somebody lets it.",
+        "not-held" => "It can't be held as it stands: it is done, over, or being sent right now.",
+        "marked" => "The step is marked as done by hand.",
         "paused" => "The connection is paused. What is to be sent waits.",
         "resumed" => "The connection takes calls again. What waited goes out now.",
         _ => return None,

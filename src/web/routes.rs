@@ -17,8 +17,9 @@
 
 use super::{
     account_change, account_show, api_me, audit_list, booking_show, bookings_list, connection_pause,
-    connections_list, event_show, events_list, live, metrics_show, people_change, people_list, run_retry,
-    run_show, second_factor, sign_in, sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
+    connections_list, event_show, events_list, live, metrics_show, needs_you_list, needs_you_plan,
+    needs_you_show, people_change, people_list, run_acts, run_retry, run_show, second_factor, sign_in,
+    sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
 };
 use crate::domain::Right;
 use actix_web::http::Method;
@@ -62,6 +63,14 @@ pub(super) fn table() -> Vec<Entry> {
         get("/events/{id}/raw", May(Right::See), event_show::event_raw),
         get("/runs/{id}", May(Right::See), run_show::run_show),
         post("/runs/{id}/retry", May(Right::Operate), run_retry::run_retry),
+        post("/runs/{id}/cancel", May(Right::Operate), run_acts::run_cancel),
+        post("/runs/{id}/hold", May(Right::Operate), run_acts::run_hold),
+        post("/runs/{id}/done", May(Right::Operate), run_acts::run_done),
+        get("/needs-you", May(Right::See), needs_you_list::needs_you_list),
+        get("/needs-you/plan", May(Right::Operate), needs_you_plan::needs_you_plan),
+        post("/needs-you/plan", May(Right::Operate), needs_you_plan::needs_you_do),
+        get("/needs-you/acts/{id}", May(Right::See), needs_you_plan::needs_you_act),
+        get("/needs-you/{cause}", May(Right::See), needs_you_show::needs_you_show),
         get("/connections", May(Right::See), connections_list::connections_list),
         post("/connections/{name}/pause", May(Right::Operate), connection_pause::connection_pause),
         post("/connections/{name}/resume", May(Right::Operate), connection_pause::connection_resume),

@@ -76,6 +76,12 @@ pub struct RunTold {
     pub way_out: Option<String>,
     /// Words of the button that tries it again.
     pub again: Option<&'static str>,
+    /// It can be cancelled.
+    pub cancels: bool,
+    /// It can be held.
+    pub holds: bool,
+    /// Its current step can be marked as done by hand.
+    pub marks: bool,
     /// Which page the button leads back to.
     pub back: &'static str,
     /// When it was last written.
@@ -167,6 +173,15 @@ impl RunTold {
             verdict: run.verdict.as_ref().map(|verdict| sentence(&verdict.text)),
             way_out: way_out(run, &crm),
             again: again(run),
+            cancels: matches!(
+                run.state,
+                RunState::Waiting | RunState::Paused | RunState::Held | RunState::Failed
+            ),
+            holds: matches!(run.state, RunState::Waiting | RunState::Paused),
+            marks: matches!(
+                run.state,
+                RunState::Waiting | RunState::Paused | RunState::Held | RunState::Failed
+            ),
             back,
             updated: Moment::of(run.updated_at, scene.now),
             details: None,
@@ -201,6 +216,7 @@ fn again(run: &RunRow) -> Option<&'static str> {
         RunState::Failed | RunState::Cancelled => Some("Try again"),
         RunState::Held => match run.verdict.as_ref().map(|verdict| verdict.code) {
             Some(VerdictCode::OutcomeUnknown) => Some("It is not there: try again"),
+            Some(VerdictCode::ByHand) => Some("Let it go on"),
             _ => Some("Try again"),
         },
         RunState::Waiting if run.failures > 0 && run.next_at.is_some() => Some("Try now"),

@@ -125,6 +125,55 @@ pub fn runs() -> Vec<RunRow> {
     RunState::ALL.into_iter().enumerate().map(of_state).collect()
 }
 
+/// A group of runs that need a person.
+pub fn group() -> CauseGroup {
+    CauseGroup {
+        key: "0f0e0f0e0f0e0f0e0f0e".into(),
+        cause: Cause {
+            connection: "crm".into(),
+            rule: "guests".into(),
+            step: "contact".into(),
+            code: VerdictCode::Refused,
+            pattern: "the property phone: it has no country code".into(),
+        },
+        message: "the property phone: it has no country code".into(),
+        needs: 14,
+        under_way: 2,
+        guests: 14,
+        first_at: NOW - 3_600_000,
+        last_at: NOW - 60_000,
+        moved_at: NOW - 30_000,
+    }
+}
+
+/// The same, with hostile words everywhere.
+pub fn hostile_group() -> CauseGroup {
+    let mut group = group();
+    group.guests = 1;
+    group.needs = 1;
+    group.message = format!("HTTP 422: {HOSTILE}");
+    group.cause.pattern = HOSTILE.into();
+    group.cause.rule = HOSTILE.into();
+    group.cause.connection = HOSTILE.into();
+    group
+}
+
+/// Something that is being done with many runs.
+pub fn bulk() -> Bulk {
+    Bulk {
+        id: "blk_01".into(),
+        act: BulkAct::Retry,
+        filter: TroubleFilter::default(),
+        who: HOSTILE.into(),
+        asked_at: NOW - 5_000,
+        planned: 5_000,
+        position: 3_200,
+        done: 3_199,
+        left_out: 1,
+        ended_at: None,
+    }
+}
+
 /// A change.
 pub fn change() -> ChangeView {
     ChangeView {

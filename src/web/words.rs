@@ -154,23 +154,23 @@ fn waiting(run: &RunRow, crm: &str, scene: &Scene) -> String {
 /// What a verdict means for the reader, where its own sentence does not say what to do.
 pub fn way_out(run: &RunRow, crm: &str) -> Option<String> {
     let code = run.verdict.as_ref()?.code;
-    let text = match (run.state, code) {
-        (RunState::Held, VerdictCode::OutcomeUnknown) => {
+    matches!(run.state, RunState::Failed | RunState::Held).then(|| way_out_of(code, crm)).flatten()
+}
+
+/// The way out of a class of failure.
+pub fn way_out_of(code: VerdictCode, crm: &str) -> Option<String> {
+    let text = match code {
+        VerdictCode::OutcomeUnknown => {
             format!("It may be in {crm} already. Look there first; if it is not, try again.")
         }
-        (RunState::Held, VerdictCode::Gone) => {
-            format!("The record was deleted in {crm}. Trying again makes it anew.")
-        }
-        (RunState::Held, VerdictCode::ConnectionGone) => {
-            String::from("Bring the connection's file back, then try again.")
-        }
-        (RunState::Failed, VerdictCode::Mapping | VerdictCode::OutputMissing) => String::from(
+        VerdictCode::Gone => format!("The record was deleted in {crm}. Trying again makes it anew."),
+        VerdictCode::ConnectionGone => String::from("Bring the connection's file back, then try again."),
+        VerdictCode::Mapping | VerdictCode::OutputMissing => String::from(
             "Mend the rule at the line named below, then try again: it takes the rules as they are then.",
         ),
-        (RunState::Failed, VerdictCode::Refused) => {
-            format!("Mend what {crm} names, there or in the rule, then try again.")
-        }
-        (RunState::Failed, VerdictCode::GaveUp) => format!("When {crm} answers again, try again."),
+        VerdictCode::Refused => format!("Mend what {crm} names, there or in the rule, then try again."),
+        VerdictCode::GaveUp => format!("When {crm} answers again, try again."),
+        VerdictCode::ByHand => String::from("Let it go on when it may be sent."),
         _ => return None,
     };
     Some(text)

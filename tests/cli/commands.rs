@@ -164,6 +164,49 @@ fn people_replay_retry_and_pause() {
 }
 
 #[test]
+fn people_hold_cancel_and_mark_runs_one_by_one_and_all_of_a_group() {
+    let mut place = Place::new();
+    place.stop();
+    place.run(&["pause", "sandbox-crm"]).fine();
+    place.serve();
+    let event = place.send("created.json");
+    let paused = until(|| {
+        let runs = place.run(&["runs", "--event", &event, "--json"]).fine().json();
+        runs.into_iter().find(|run| run["state"] == "paused")
+    });
+    let run = paused["id"].as_str().expect("an id").to_owned();
+    place.run(&["hold", &run]).fine();
+    assert_eq!(place.run(&["hold", &run]).code, 1, "it is held already");
+    let causes = place.run(&["causes", "--json"]).fine().json();
+    assert_eq!((causes.len(), &causes[0]["code"]), (1, &serde_json::json!("by_hand")), "{causes:?}");
+    let key = causes[0]["key"].as_str().expect("a key").to_owned();
+    assert!(place.run(&["causes"]).fine().out.contains("1 run needs you"));
+    let listed = place.run(&["runs", "--cause", &key, "--json"]).fine().json();
+    assert_eq!(listed[0]["id"], run.as_str());
+    let plan = place.run(&["retry", "--all", "--cause", &key, "--dry-run", "--json"]).fine().json();
+    assert_eq!((&plan[0]["runs"], &plan[0]["first"][0]), (&serde_json::json!(1), &serde_json::json!(run)));
+    assert_eq!(place.run(&["done", "run_none", "--note", "x"]).code, 1);
+    assert_eq!(place.run(&["done", &run, "--note", " "]).code, 1);
+    let cancelled = place.run(&["cancel", "--all", "--cause", &key]).fine();
+    assert_eq!(cancelled.out, "1 run cancelled.\n");
+    let told = place.run(&["runs", "--event", &event, "--json"]).fine().json();
+    assert_eq!(told[0]["state"], "cancelled");
+    assert!(place.run(&["causes"]).fine().out.contains("Nothing needs you."));
+    assert_eq!(place.run(&["done", &run, "--note", "made it"]).code, 1, "it is cancelled");
+    assert_eq!(place.run(&["cancel", &run]).code, 1);
+    let wrong: [&[&str]; 5] = [
+        &["retry"],
+        &["cancel"],
+        &["retry", "--cause", &key],
+        &["retry", "--all", &run],
+        &["retry", "--all", "--cause", "x"],
+    ];
+    for arguments in wrong {
+        assert_eq!(place.run(arguments).code, 2, "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_wrong_token_and_a_dead_address_are_told() {
     let place = Place::new();
     let file = "rules/payloads/created.json";

@@ -1,9 +1,9 @@
 //! The queries of the hot path stay on their indexes, with many rows that are not due.
 
 use crate::place::on_both;
-use crate::samples::{created, event, put, run, write};
+use crate::samples::{cause_of, created, event, put, run, write};
 use std::sync::Arc;
-use waypost::domain::RunState;
+use waypost::domain::{RunState, Verdict, VerdictCode};
 use waypost::ports::{NewRun, Store};
 use waypost::store::Plan;
 
@@ -28,8 +28,22 @@ async fn fill(store: &Arc<dyn Store>) {
             .iter()
             .enumerate()
             .map(|(n, due)| {
-                let mut done =
-                    write(&due.run, if n % 3 == 0 { RunState::Done } else { RunState::Waiting }, 5_000);
+                let state = match n % 6 {
+                    0 | 3 => RunState::Done,
+                    1 => RunState::Failed,
+                    _ => RunState::Waiting,
+                };
+                let mut done = write(&due.run, state, 5_000 + n as i64);
+                if state == RunState::Failed {
+                    // Every other one for a reason of its own.
+                    let of_its_own = char::from(b'a' + (n % 24) as u8).to_string().repeat(1 + n / 24);
+                    let text =
+                        if n % 12 == 1 { "refused".to_owned() } else { format!("{batch}{of_its_own}") };
+                    let verdict =
+                        Some(Verdict::new(VerdictCode::Refused, text.replace(char::is_numeric, "x")));
+                    done.run.verdict.clone_from(&verdict);
+                    done.run.cause = Some(cause_of(&waypost::ports::RunRow { verdict, ..due.run.clone() }));
+                }
                 done.links = vec![put(due.run.id.as_str(), &format!("{batch}-{n}"), Some("h"))];
                 done
             })
@@ -70,7 +84,7 @@ on_both! {
                 place.execute("ANALYZE").await;
             }
             plans = waypost::store::plans(&place.options()).await.unwrap();
-            assert_eq!(plans.len(), 41);
+            assert_eq!(plans.len(), 47);
             for plan in &plans {
                 println!("--- {}, {when}\n{}\n", plan.name, plan.steps);
                 walks.extend(walks_of(plan).map(|line| format!("{}, {when}: {line}", plan.name)));
@@ -94,7 +108,8 @@ fn walks_of(plan: &Plan) -> impl Iterator<Item = &str> {
         let of_links = line.contains("link") && line.ends_with("(connection=?)");
         // All that wait; at a start that is fine.
         let of_a_state = line.contains("runs_by_state (state=?)") && plan.name != "mending lanes";
-        (walked && !line.contains("run_counts")) || of_links || of_a_state
+        let of_groups = *line == "SCAN t" && plan.steps.contains("run_causes");
+        of_groups || (walked && !line.contains("run_counts")) || of_links || of_a_state
     })
 }
 
@@ -108,6 +123,8 @@ fn tables() -> impl Iterator<Item = &'static str> {
         "attempts",
         "links",
         "link_bookings",
+        "causes",
+        "run_causes",
         "sessions",
         "people",
         "api_tokens",

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::json;
 use waypost::domain::{
-    AttemptId, BookingId, BookingKey, ChangeKind, ChangeRef, EventId, LinkKey, Millis, ORIGIN_WEBHOOK,
-    Position, RecordKey, RunId, RunState, View,
+    AttemptId, BookingId, BookingKey, Cause, CausePlace, ChangeKind, ChangeRef, EventId, LinkKey, Millis,
+    ORIGIN_WEBHOOK, Position, RecordKey, RunId, RunState, View,
 };
 use waypost::ports::{
     AppliedEvent, AttemptBegin, AttemptEnd, BookingWrite, DeliveryWrite, LinkBooking, LinkWrite, NewChange,
@@ -120,12 +120,19 @@ pub fn write(run: &RunRow, state: RunState, at: Millis) -> DeliveryWrite {
             failing_since: run.failing_since,
             failing_stopped_ms: run.failing_stopped_ms,
             uncertain: run.uncertain,
+            cause: matches!(state, RunState::Failed | RunState::Held).then(|| cause_of(run)),
             at,
         },
         begin: None,
         end: None,
         links: Vec::new(),
     }
+}
+
+/// The cause that delivery would compute.
+pub fn cause_of(run: &RunRow) -> Cause {
+    let place = CausePlace { connection: &run.connection, rule: &run.rule, steps: &run.steps };
+    Cause::of(place, run.verdict.as_ref(), &[])
 }
 
 pub fn begin(name: &str, run: &RunId) -> AttemptBegin {

@@ -17,6 +17,11 @@ fn guests(tag: &str) -> String {
     )
 }
 
+/// The same rule, each of whose runs counts: a newer one takes nobody's place.
+fn each_counts(tag: &str) -> String {
+    format!("latest_only: false\n{}", guests(tag))
+}
+
 const NOTES: &str = "title: Notes\nfrom: tours\nsteps:\n  - id: note\n    use: crm.add_note\n    \
                      with: { text: \"Booked {{ booking.uuid }}\" }\n";
 
@@ -116,13 +121,13 @@ async fn an_unbegun_run_takes_the_present_rule_and_a_begun_one_its_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_tried_again_takes_the_present_rule_and_an_older_run_changes_nothing_back() {
-    let mut router = Router::start(&[("guests.yaml", &guests("one"))]).await;
+    let mut router = Router::start(&[("guests.yaml", &each_counts("one"))]).await;
     router.behave(json!({ "refuse_fields": { "tag": "no such tag" } }));
     router.post(&Booking::new(1)).await;
     router.post(&Booking::new(2)).await;
     assert_eq!(states(&router.quiet().await), ["failed", "failed"]);
     router.behave(json!({}));
-    router.write("guests.yaml", &guests("two"));
+    router.write("guests.yaml", &each_counts("two"));
     router.taken_up().await;
     // The second changed since: its e-mail address too.
     router.post(&Booking::new(2).with("/contact/email", "new@example.org")).await;

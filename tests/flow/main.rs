@@ -18,5 +18,6 @@ mod http_connection;
 mod hubspot;
 mod kill;
 mod metrics;
+mod needs_you;
 mod neighbours;
 mod rules_folder;

@@ -425,7 +425,11 @@ impl Site {
     ) -> Result<(), StoreError> {
         let due = self.app.store.run_with_context(run).await?.expect("the run is there");
         let attempt = AttemptId::new(format!("att_{run}"));
-        let row = |state, revision, steps: Vec<StepProgress>, verdict| RunWrite {
+        let cause = matches!(state, RunState::Failed | RunState::Held).then(|| {
+            let place = CausePlace { connection: &due.run.connection, rule: &due.run.rule, steps: &[] };
+            Cause::of(place, verdict.as_ref(), &[])
+        });
+        let row = |state, revision, steps: Vec<StepProgress>, verdict, cause| RunWrite {
             id: run.clone(),
             revision,
             lane: due.run.lane.clone(),
@@ -439,10 +443,11 @@ impl Site {
             failing_since: None,
             failing_stopped_ms: 0,
             uncertain: false,
+            cause,
             at,
         };
         let begin = DeliveryWrite {
-            run: row(RunState::Working, due.run.revision, Vec::new(), None),
+            run: row(RunState::Working, due.run.revision, Vec::new(), None, None),
             begin: Some(AttemptBegin {
                 id: attempt.clone(),
                 run: run.clone(),
@@ -476,7 +481,7 @@ impl Site {
             started_over: false,
         };
         let end = DeliveryWrite {
-            run: row(state, due.run.revision + 1, vec![step], verdict.clone()),
+            run: row(state, due.run.revision + 1, vec![step], verdict.clone(), cause),
             begin: None,
             end: Some(AttemptEnd {
                 id: attempt,

@@ -6,6 +6,7 @@ mod doors;
 mod filled;
 mod finding;
 mod look;
+mod needs_you;
 mod pages;
 mod roles;
 mod security;
