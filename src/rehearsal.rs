@@ -164,14 +164,7 @@ pub async fn rehearse(
     (file, cases): (&str, &[Case]),
     folder: &Path,
 ) -> Result<Vec<Report>, StoreError> {
-    let alone = Arc::new(Ruleset {
-        hash: ruleset.hash.clone(),
-        catalogue: ruleset.catalogue.clone(),
-        sources: ruleset.sources.clone(),
-        connections: ruleset.connections.clone(),
-        rules: BTreeMap::from([(rule.name.clone(), rule.clone())]),
-        engine: ruleset.engine.clone(),
-    });
+    let alone = alone(ruleset, rule);
     let mut reports = Vec::new();
     for case in cases {
         let differences = match rehearse_case(&alone, rule, case, folder).await {
@@ -182,6 +175,18 @@ pub async fn rehearse(
         reports.push(Report { file: file.to_owned(), name: case.name.clone(), line: case.line, differences });
     }
     Ok(reports)
+}
+
+/// The ruleset with this rule only.
+fn alone(ruleset: &Ruleset, rule: &Arc<Rule>) -> Arc<Ruleset> {
+    Arc::new(Ruleset {
+        hash: ruleset.hash.clone(),
+        catalogue: ruleset.catalogue.clone(),
+        sources: ruleset.sources.clone(),
+        connections: ruleset.connections.clone(),
+        rules: BTreeMap::from([(rule.name.clone(), rule.clone())]),
+        engine: ruleset.engine.clone(),
+    })
 }
 
 enum Stopped {
@@ -210,6 +215,18 @@ async fn rehearse_case(
             return Err(Stopped::Why(format!("the rule has several sources: say source: one of {names}")));
         }
     };
+    let read = case.given.iter().map(|path| read_payload(folder, path));
+    let bodies = read.collect::<Result<Vec<_>, _>>().map_err(Stopped::Why)?;
+    play(ruleset, case, &source, bodies).await
+}
+
+/// Sends bodies through the production stages, in order, into an empty store.
+async fn play(
+    ruleset: &Arc<Ruleset>,
+    case: &Case,
+    source: &str,
+    bodies: Vec<Vec<u8>>,
+) -> Result<Sent, Stopped> {
     let store = crate::store::open_in_memory().await?;
     let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy::default());
     let one = Arc::new(OneRuleset(ruleset.clone()));
@@ -217,15 +234,42 @@ async fn rehearse_case(
     let delivery =
         Delivery::new(store.clone(), entropy.clone(), Arc::new(AnySecret), one, "rehearsal".to_owned());
     let mut stage = Stage { store, entropy, applier, delivery, now: START, sent: Sent::default() };
-    for path in &case.given {
-        let body = read_payload(folder, path).map_err(Stopped::Why)?;
-        stage.post(&source, body).await?;
+    for body in bodies {
+        stage.post(source, body).await?;
         stage.settle_down(ruleset, case).await?;
     }
     stage.note_failures().await?;
     stage.store.close().await;
     Ok(stage.sent)
 }
+
+/// What a rule sends for one payload: how many calls, and the fields of each step. `Err`: why it can't be a test.
+pub async fn rehearse_payload(
+    ruleset: &Arc<Ruleset>,
+    rule: &Arc<Rule>,
+    (source, payload): (&str, Vec<u8>),
+) -> Result<Result<SentOnce, String>, StoreError> {
+    let case = Case {
+        name: String::new(),
+        line: 0,
+        source: None,
+        given: Vec::new(),
+        outputs: BTreeMap::new(),
+        sends: None,
+        steps: BTreeMap::new(),
+    };
+    match play(&alone(ruleset, rule), &case, source, vec![payload]).await {
+        Ok(sent) => Ok(match sent.unusable.first() {
+            Some(why) => Err(why.clone()),
+            None => Ok((sent.calls, sent.last)),
+        }),
+        Err(Stopped::Why(why)) => Ok(Err(why)),
+        Err(Stopped::Store(error)) => Err(error),
+    }
+}
+
+/// Calls, and the fields that each step sent.
+pub type SentOnce = (u64, BTreeMap<String, Map<String, Value>>);
 
 struct Stage {
     store: Arc<dyn Store>,

@@ -24,6 +24,10 @@ const WATCH: Duration = Duration::from_millis(250);
 /// The database is looked after this often: each time it moves what was written meanwhile to its place, and much at once
 /// would keep commits waiting for the disk.
 const MAINTAIN: Duration = Duration::from_millis(250);
+/// Between two batches of a rule that is applied to existing bookings.
+const APPLY_REST: Duration = Duration::from_millis(5);
+/// Without a hint, rules to apply (by a command beside the server) are looked for this often.
+const APPLY_POLL: Duration = Duration::from_secs(2);
 /// Connections and secrets are looked after this often.
 const REFRESH: Duration = Duration::from_secs(1);
 /// So long one answer waits for others.
@@ -56,6 +60,8 @@ pub struct Hints {
     pub deliver: Notify,
     /// A person asked for something to be done with many runs.
     pub acts: Notify,
+    /// A rule is to be applied to existing bookings.
+    pub rules: Notify,
 }
 
 /// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
@@ -118,9 +124,10 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 9] = [
+        let parts: [(&str, Thread, Part); 10] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
+            ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
@@ -331,6 +338,17 @@ impl Runner {
             self.app.metrics.attempted(&answer.connection, answer.outcome);
             if let Some(after) = answer.delivered_ms {
                 self.app.metrics.delivered(after);
+            }
+        }
+    }
+
+    /// Applies rules to existing bookings, a batch at a time: what just came in goes first.
+    async fn apply_rules(self: Arc<Self>) {
+        while !self.stopping() {
+            match self.app.apply_open().await {
+                Ok(true) => self.wait(&self.app.hints.rules, APPLY_REST).await,
+                Ok(false) => self.wait(&self.app.hints.rules, APPLY_POLL).await,
+                Err(error) => self.complain("apply a rule to existing bookings", &error.into()).await,
             }
         }
     }

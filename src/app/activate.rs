@@ -21,15 +21,17 @@ const CHUNK: i64 = 500;
 #[derive(Default)]
 pub struct FolderState {
     /// Watches it; `None` until `watch` says which folder.
-    watcher: Option<Watcher>,
+    pub(super) watcher: Option<Watcher>,
     /// What is wrong with it as it stands; errors keep it from being activated.
     pub diagnostics: Vec<Diagnostic>,
     /// Texts of the files that diagnostics point into.
     pub texts: std::collections::BTreeMap<String, String>,
     /// Why it can't be read at all.
     pub unreadable: Option<String>,
+    /// Since when there is an error in it.
+    pub broken_since: Option<crate::domain::Millis>,
     /// The files of the active ruleset.
-    active: Files,
+    pub(super) active: Files,
 }
 
 impl App {
@@ -87,6 +89,13 @@ impl App {
                 Severity::Warning => tracing::warn!("{rendered}"),
             }
         }
+        self.note_diagnostics(folder, diagnostics);
+    }
+
+    /// What is wrong with the folder, and since when.
+    pub(super) fn note_diagnostics(&self, folder: &mut FolderState, diagnostics: Vec<Diagnostic>) {
+        let broken = diagnostics.iter().any(|found| found.severity == Severity::Error);
+        folder.broken_since = broken.then(|| folder.broken_since.unwrap_or_else(|| self.clock.now()));
         folder.diagnostics = diagnostics;
     }
 
@@ -170,6 +179,18 @@ impl App {
                 Ok(())
             }
         }
+    }
+
+    /// A command beside the serving node goes by what that node has made the active ruleset meanwhile.
+    pub(super) async fn take_changed_ruleset(&self) -> Result<(), StoreError> {
+        if self.places.exclusive {
+            return Ok(());
+        }
+        let active = self.store.active_hash().await?;
+        if active.is_some() && active != self.active().map(|ruleset| ruleset.hash.clone()) {
+            self.take_last_ruleset().await?;
+        }
+        Ok(())
     }
 
     async fn carry_links_over(&self, ruleset: &Arc<Ruleset>) -> Result<(), StoreError> {

@@ -3,12 +3,16 @@
 mod activate;
 mod acts;
 mod acts_plan;
+mod apply;
 mod ask;
+mod booking_test;
 mod doctor;
 mod doctor_connections;
+mod existing;
 mod lately;
 mod listener;
 mod live;
+mod look;
 mod machine;
 mod people;
 mod people_code;
@@ -17,18 +21,27 @@ mod people_password;
 mod people_sign_in;
 mod people_throttle;
 mod people_tokens;
+mod publish;
+mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
 
-pub use crate::delivery::{DoneByHand, Explained, MarkError, Marked};
+pub use crate::delivery::{
+    DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
+};
+pub use crate::rehearsal::Report;
 pub use activate::FolderState;
 pub use acts::NewAct;
 pub use acts_plan::{ActPlan, WhyNot, why_not};
+pub use apply::{Example, Foresight};
 pub use ask::{AskError, Replayed, SecretState};
+pub use booking_test::TestDraft;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
+pub use existing::{BookingOutlook, Days, Fate, is_day};
 pub use live::News;
+pub use look::{Preview, RuleTests, Touched, TouchedBooking};
 pub use machine::Machine;
 pub use people::{NewPerson, PeopleError, Who};
 pub use people_code::CodeSetup;
@@ -36,6 +49,8 @@ pub use people_links::{LinkMade, LinkOpened};
 pub use people_password::WeakPassword;
 pub use people_sign_in::{Begun, Origin, SESSION_MS};
 pub use people_tokens::TOKEN_PREFIX;
+pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
+pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 
@@ -89,6 +104,8 @@ pub struct App {
     vault: Result<Vault, String>,
     active: RwLock<Option<Arc<Ruleset>>>,
     folder: tokio::sync::Mutex<FolderState>,
+    /// One publishes at a time, its commit included.
+    publishing: tokio::sync::Mutex<()>,
     lately: tokio::sync::Mutex<Option<lately::Lately>>,
     live: live::Live,
 }
@@ -141,6 +158,7 @@ impl App {
             vault,
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),
+            publishing: tokio::sync::Mutex::new(()),
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
         });

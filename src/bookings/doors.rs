@@ -14,10 +14,16 @@ const FACT: &str = "doors";
 const ACCOUNTS_MAX: usize = 10_000;
 
 /// Sources by `connector/account`.
-pub(super) type Table = BTreeMap<String, BTreeSet<String>>;
+type Table = BTreeMap<String, BTreeSet<String>>;
 
-/// What is known, as of one batch.
-pub(super) struct Known(Arc<Table>);
+/// What is known, as of one moment.
+pub struct Known(Arc<Table>);
+
+/// What is known now, for whoever plans existing bookings.
+pub async fn known_doors(store: &dyn Store) -> Result<Known, StoreError> {
+    let text = store.fact(FACT).await?.unwrap_or_default();
+    Ok(Known(Arc::new(serde_json::from_str::<Table>(&text).unwrap_or_default())))
+}
 
 /// What is known, and how it grows.
 #[derive(Default)]

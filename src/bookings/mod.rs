@@ -16,6 +16,8 @@ use crate::ports::{
     Think,
 };
 use crate::rules::{ChangeContext, PlannedState, Ruleset};
+pub use doors::{Known as KnownDoors, known_doors};
+
 use doors::AccountDoors;
 use read::{Reading, read_event};
 use serde_json::Value;

@@ -5,6 +5,7 @@
 //! `explained` (why fields have their values, also for the demo).
 
 mod act;
+mod apply;
 mod asked;
 mod backup;
 mod bookings;
@@ -69,6 +70,7 @@ enum Command {
     Explain(explain::Args),
     Replay(replay::Args),
     Causes(causes::Args),
+    Apply(apply::Args),
     Retry(retry::Args),
     Cancel(cancel::Args),
     Hold(hold::Args),
@@ -174,6 +176,7 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Explain(args) => explain::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Causes(args) => causes::run(args).await,
+        Command::Apply(args) => apply::run(args).await,
         Command::Retry(args) => retry::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
         Command::Hold(args) => hold::run(args).await,

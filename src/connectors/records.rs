@@ -190,6 +190,11 @@ impl RecordSpec {
         Compared { kind, paths, entity, hash, note, flag_if_known: true }
     }
 
+    /// What a state would be if it were told for the first time: `created`, or `cancelled` and the like.
+    pub fn kind_at_first_sight(&self, entity: &Value, status: &str) -> ChangeKind {
+        self.kind_of(&States { present: None, told: (entity, status) }, ChangeKind::Created).0
+    }
+
     fn kind_of(&self, states: &States<'_>, otherwise: ChangeKind) -> (ChangeKind, Option<String>) {
         match self.changes.iter().find(|condition| condition.holds(states)) {
             Some(condition) => (condition.kind, condition.note.clone()),

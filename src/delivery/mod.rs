@@ -12,6 +12,7 @@
 mod by_hand;
 mod claim;
 mod explain;
+mod foresee;
 mod gate;
 mod links;
 mod rows;
@@ -21,6 +22,7 @@ mod work;
 
 pub use by_hand::{DoneByHand, MarkError, Marked, done_by_hand};
 pub use explain::{Explained, explain};
+pub use foresee::{Foreseen, ForeseenEnd, ForeseenStep, StepOutlook, foresee};
 
 use crate::connectors::{RateLimits, Which};
 use crate::domain::{AttemptId, Millis, RecordKey, RunId};

@@ -2,9 +2,10 @@
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
 use super::{
-    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup,
-    ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount,
-    LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret,
+    AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery, BookingView,
+    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
+    DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply, NewEvent,
+    NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow, SealedSecret,
     SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage,
     TroubledRun, UnfiledBooking, Written,
 };
@@ -192,15 +193,36 @@ pub trait Store: Send + Sync {
     /// Does a piece of it, in one transaction with its new position. False: somebody else went on with it, and nothing was
     /// done.
     async fn carry_out(&self, piece: &BulkPiece) -> Result<bool, StoreError>;
+    // --- rules over existing bookings ---
+
+    /// Bookings as they stand, with the change that made them so, for looks at what a rule would do.
+    async fn present_bookings(&self, query: &PresentQuery) -> Result<Vec<PresentBooking>, StoreError>;
+    /// Begins to apply a rule. Where it is being applied already, gives that one instead, and `false`.
+    async fn begin_apply(&self, new: &NewApply) -> Result<(ApplyRow, bool), StoreError>;
+    /// Plans the runs of one batch and notes how far it got, in one transaction. `false`: somebody else did it meanwhile,
+    /// or it has ended; nothing was planned.
+    async fn step_apply(&self, step: &ApplyStep) -> Result<bool, StoreError>;
+    /// Applyings, newest first.
+    async fn applies(&self, filter: &ApplyFilter) -> Result<Vec<ApplyRow>, StoreError>;
+    /// Which of these runs need not be planned, by their index: one of the same rule, booking and item waits or works, is
+    /// not older, and goes by this ruleset.
+    async fn open_alike(&self, runs: &[NewRun], ruleset: &str) -> Result<Vec<usize>, StoreError>;
 
     // --- rulesets, sources, secrets, small facts ---
 
-    /// Keeps a ruleset and makes it the active one.
+    /// Keeps a ruleset, makes it the active one, and notes that in the history.
     async fn activate_ruleset(&self, hash: &str, files: &str, now: Millis) -> Result<(), StoreError>;
     /// The active ruleset.
     async fn active_ruleset(&self) -> Result<Option<StoredRuleset>, StoreError>;
+    /// The hash of the active ruleset.
+    async fn active_hash(&self) -> Result<Option<String>, StoreError>;
     /// A ruleset by its hash.
     async fn ruleset(&self, hash: &str) -> Result<Option<StoredRuleset>, StoreError>;
+    /// Says who made a ruleset the active one and why: on its latest entry of the history. False where there is none.
+    async fn note_ruleset(&self, note: &RulesetNote) -> Result<bool, StoreError>;
+    /// Which rulesets were active, newest first.
+    async fn ruleset_history(&self, before: Option<i64>, limit: i64)
+    -> Result<Vec<RulesetEntry>, StoreError>;
     /// Carries links over from one rule (or rule + step) name to another (`was:`). Gives how many.
     async fn rename_links(
         &self,

@@ -81,17 +81,17 @@ impl Ruleset {
         runs
     }
 
-    /// The same for one rule, whatever its `on:` says (apply, replay of a kind: see `asked`).
-    pub fn plan_rule(&self, rule: &Arc<Rule>, change: &ChangeContext) -> Vec<Planned> {
+    /// The same for one rule and a booking as it stands, whatever the change was (apply; `asked` is what
+    /// [`Rule::asks_for_present`] gave).
+    pub fn plan_rule(&self, rule: &Arc<Rule>, asked: &'static str, change: &ChangeContext) -> Vec<Planned> {
         let mut runs = Vec::new();
-        let asked = rule.asks_for(change.kind).unwrap_or(change.kind.as_str());
         self.plan_into(rule, change, Some(asked), &mut runs);
         runs
     }
 
     /// Whether a rule hears of changes that came in by this door: its own, or another of the same account of the same
     /// connector, be it that the source's file says so or that the store saw it.
-    fn sees(&self, rule: &Rule, change: &ChangeContext) -> bool {
+    pub fn sees(&self, rule: &Rule, change: &ChangeContext) -> bool {
         if rule.from.iter().any(|name| *name == change.source || change.doors.contains(name)) {
             return true;
         }

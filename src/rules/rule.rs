@@ -147,6 +147,19 @@ impl Rule {
         }
     }
 
+    /// How this rule asks for a booking as it stands: one that was `created`, or has come to its end. `None`: it does not.
+    pub fn asks_for_present(&self, at_first_sight: ChangeKind) -> Option<&'static str> {
+        match at_first_sight {
+            ChangeKind::Cancelled | ChangeKind::Rebooked | ChangeKind::Deleted => {
+                self.asks_for(at_first_sight)
+            }
+            _ => self
+                .asks_for(ChangeKind::Created)
+                .or_else(|| self.asks_for(ChangeKind::Updated))
+                .or_else(|| ["added", "changed"].into_iter().find(|what| self.asks_for_items(what))),
+        }
+    }
+
     /// Whether it asks for a change of its items (`added`, `changed`, `removed`).
     pub fn asks_for_items(&self, what: &str) -> bool {
         self.each.as_ref().is_some_and(|each| {

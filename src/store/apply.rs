@@ -144,7 +144,8 @@ impl SqlStore {
         let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
-        plan(session, statements, &runs).await?;
+        let last = plan(&mut session, statements, &runs).await?;
+        session.commit_after(last).await?;
         self.note_applied(events.iter().map(|event| event.position));
         Ok(())
     }
@@ -153,8 +154,9 @@ impl SqlStore {
         if runs.is_empty() {
             return Ok(());
         }
-        let session = self.write("plan the runs").await?;
-        plan(session, Vec::new(), &runs.iter().collect::<Vec<_>>()).await
+        let mut session = self.write("plan the runs").await?;
+        let last = plan(&mut session, Vec::new(), &runs.iter().collect::<Vec<_>>()).await?;
+        session.commit_after(last).await.map(|_| ())
     }
 }
 
@@ -269,8 +271,13 @@ struct Planned<'a> {
     next_at: Option<Millis>,
 }
 
-/// Runs the statements that stand before, and inserts runs in order, by the rules of lanes.
-async fn plan(mut session: Session, before: Vec<Statement>, runs: &[&NewRun]) -> Result<(), StoreError> {
+/// Runs the statements that stand before, and inserts runs in order, by the rules of lanes. Gives the last statements, for
+/// the caller to commit with.
+pub(super) async fn plan(
+    session: &mut Session,
+    before: Vec<Statement>,
+    runs: &[&NewRun],
+) -> Result<Vec<Statement>, StoreError> {
     let mut planned: Vec<Planned<'_>> = runs
         .iter()
         .map(|&run| Planned { run, state: run.state, superseded_at: None, next_at: None })
@@ -317,7 +324,7 @@ async fn plan(mut session: Session, before: Vec<Statement>, runs: &[&NewRun]) ->
     let troubled: Vec<Troubled<'_>> = planned.iter().filter_map(troubled).collect();
     statements.extend(causes::put(&troubled));
     statements.extend(lanes::settle(&touched));
-    session.commit_after(statements).await.map(|_| ())
+    Ok(statements)
 }
 
 /// Ends the older runs of these lanes that a newer one takes the place of, which gives the lanes in which something ended;

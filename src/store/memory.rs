@@ -7,7 +7,7 @@ use crate::domain::Millis;
 use crate::ports::{ConnectionState, SealedSecret, SourceMemory, StoreError, StoredRuleset};
 
 /// Name of the fact that says which ruleset is active.
-const ACTIVE_RULESET: &str = "ruleset.active";
+pub(super) const ACTIVE_RULESET: &str = "ruleset.active";
 
 const SET_FACT: &str = "
 INSERT INTO facts (name, value) VALUES ($1, $2)
@@ -102,6 +102,7 @@ impl SqlStore {
                 values![hash, now, files],
             )
             .await?;
+        session.execute("INSERT INTO ruleset_history (hash, at) VALUES ($1, $2)", values![hash, now]).await?;
         session.execute(SET_FACT, values![ACTIVE_RULESET, hash]).await?;
         session.commit().await
     }

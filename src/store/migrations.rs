@@ -38,6 +38,7 @@ const STEPS: &[Step] = steps![
     4 "0004_people",
     5 "0005_search_and_counts",
     6 "0006_causes",
+    7 "0007_ruleset_history",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

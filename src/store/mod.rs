@@ -9,6 +9,7 @@
 //! may look first and write afterwards. Appends of events wait for other appends only: on SQLite the journal is a file
 //! of its own, on Postgres they have a lock of their own.
 
+mod applies;
 mod apply;
 mod bulks;
 mod cards;
@@ -31,6 +32,7 @@ mod people_log;
 mod plans;
 mod postgres;
 mod rows;
+mod ruleset_history;
 mod runs;
 mod session;
 mod shelf;

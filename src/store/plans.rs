@@ -4,8 +4,8 @@
 use super::open::connect;
 use super::session::{Value, values};
 use super::{
-    Database, OpenOptions, SqlStore, apply, bulks, cards, causes, delivery, events, finding, hours, lanes,
-    links, people, people_doors, people_log, runs, sql,
+    Database, OpenOptions, SqlStore, applies, apply, bulks, cards, causes, delivery, events, finding, hours,
+    lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
 };
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
@@ -53,6 +53,14 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("an API token", people_doors::token_sql(), values!["hash"]),
         ("a person by e-mail", people::PERSON_BY_EMAIL.to_owned(), values!["a@example.org"]),
         ("a page of the audit log", people_log::AUDIT.to_owned(), values![i64::MAX, 50_i64]),
+        ("bookings to apply a rule to", applies::present_after_sql(), values!["", 100_i64]),
+        ("newest bookings", applies::present_newest_sql(), values![200_i64]),
+        (
+            "runs on their way",
+            applies::open_alike_sql(1),
+            values!["lane", "rule", "booking", "item", 1_i64, "hash"],
+        ),
+        ("history of the rules", ruleset_history::HISTORY.to_owned(), values![i64::MAX, 50_i64]),
         ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),
         ("cards of bookings", cards::known_sql(1), values!["booking"]),
         ("forgetting terms", cards::forget_sql(2), values!["a", "booking", "b", "booking"]),

@@ -6,9 +6,10 @@ use crate::domain::{
     Verdict,
 };
 use crate::ports::{
-    AppliedEvent, AttemptView, BookingPage, BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup,
-    ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery, DueRun, EventView, Glance, HourCount,
-    LinkRow, LinksOf, ListFilter, LostAttempt, NewEvent, NewRun, PeopleStore, RunRow, SealedSecret,
+    AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery, BookingView,
+    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
+    DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply, NewEvent,
+    NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow, SealedSecret,
     SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
     TroublePage, TroubledRun, UnfiledBooking, Written,
 };
@@ -208,6 +209,26 @@ impl Store for SqlStore {
         self.carry_piece_out(piece).await
     }
 
+    async fn present_bookings(&self, query: &PresentQuery) -> Result<Vec<PresentBooking>, StoreError> {
+        self.find_present(query).await
+    }
+
+    async fn begin_apply(&self, new: &NewApply) -> Result<(ApplyRow, bool), StoreError> {
+        self.begin_applying(new).await
+    }
+
+    async fn step_apply(&self, step: &ApplyStep) -> Result<bool, StoreError> {
+        self.step_applying(step).await
+    }
+
+    async fn applies(&self, filter: &ApplyFilter) -> Result<Vec<ApplyRow>, StoreError> {
+        self.applies_list(filter).await
+    }
+
+    async fn open_alike(&self, runs: &[NewRun], ruleset: &str) -> Result<Vec<usize>, StoreError> {
+        self.find_open_alike(runs, ruleset).await
+    }
+
     async fn activate_ruleset(&self, hash: &str, files: &str, now: Millis) -> Result<(), StoreError> {
         self.keep_ruleset(hash, files, now).await
     }
@@ -216,8 +237,24 @@ impl Store for SqlStore {
         self.find_ruleset(None).await
     }
 
+    async fn active_hash(&self) -> Result<Option<String>, StoreError> {
+        self.find_fact(super::memory::ACTIVE_RULESET).await
+    }
+
     async fn ruleset(&self, hash: &str) -> Result<Option<StoredRuleset>, StoreError> {
         self.find_ruleset(Some(hash)).await
+    }
+
+    async fn note_ruleset(&self, note: &RulesetNote) -> Result<bool, StoreError> {
+        self.keep_ruleset_note(note).await
+    }
+
+    async fn ruleset_history(
+        &self,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<RulesetEntry>, StoreError> {
+        self.rulesets_list(before, limit).await
     }
 
     async fn rename_links(

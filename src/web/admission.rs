@@ -27,8 +27,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
-/// A form has so many bytes at most; single routes take less.
-pub(super) const FORM_BYTES_MAX: usize = 1 << 20;
 /// A visit lasts so long: time enough to find the password.
 const VISIT_SECONDS: i64 = 12 * 3_600;
 /// Where scripts put the token of a form.

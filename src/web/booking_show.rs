@@ -39,6 +39,7 @@ pub struct Query {
 pub struct BookingShow {
     frame: Frame,
     id: String,
+    address: String,
     live: String,
     words: BookingWords,
     customers: Option<usize>,
@@ -100,6 +101,7 @@ impl BookingShow {
         Self {
             frame: Frame::new(Place::Bookings, scene, None),
             live: format!("/bookings/{id}?part=live"),
+            address: id,
             id: booking.id.to_string(),
             words: BookingWords::of(booking),
             customers: body.get("customers").and_then(|list| list.as_array()).map(Vec::len),

@@ -13,6 +13,7 @@ mod api_me;
 mod audit_list;
 mod booking_records;
 mod booking_show;
+mod booking_test;
 mod booking_words;
 mod bookings_asked;
 mod bookings_list;
@@ -28,6 +29,7 @@ mod event_show;
 mod events_list;
 mod form_errors;
 mod health;
+mod line_diff;
 mod link_made;
 mod live;
 mod metrics_show;
@@ -43,6 +45,15 @@ mod people_list;
 mod qr;
 mod rates;
 mod routes;
+mod rule_apply;
+mod rule_edit;
+mod rule_file;
+mod rule_history;
+mod rule_new;
+mod rule_review;
+mod rule_show;
+mod rule_words;
+mod rules_list;
 mod run_acts;
 mod run_retry;
 mod run_show;
@@ -94,8 +105,6 @@ pub fn pages(app: Arc<App>, access: Arc<Access>) -> impl FnOnce(&mut ServiceConf
         let mut scope = web::scope("")
             .app_data(web::Data::from(app.clone()))
             .app_data(web::Data::from(access.clone()))
-            .app_data(web::FormConfig::default().limit(4 << 10).error_handler(strange))
-            .app_data(web::PayloadConfig::new(admission::FORM_BYTES_MAX))
             .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
                 let access = guarding.clone();
                 async move { security::guard(&access, request, next).await }
@@ -111,7 +120,10 @@ pub fn pages(app: Arc<App>, access: Arc<Access>) -> impl FnOnce(&mut ServiceConf
             let admit = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
                 admission::admit(rules.clone(), request, next)
             });
-            let mut resource = web::resource(path);
+            let bytes = entries.iter().map(|entry| entry.form_bytes).max().unwrap_or_default();
+            let mut resource = web::resource(path)
+                .app_data(web::FormConfig::default().limit(bytes).error_handler(strange))
+                .app_data(web::PayloadConfig::new(bytes));
             for entry in entries {
                 resource = resource.route(entry.route);
             }
@@ -138,6 +150,9 @@ mod tests {
     use super::samples::HOSTILE;
     use super::{account_show, audit_list, link_made, people_list, second_factor, sign_in, sign_in_code};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
+    use super::{
+        booking_test, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list,
+    };
     use super::{needs_you_list, needs_you_plan, needs_you_show, today, tokens_list, welcome_show};
     use askama::Template;
 
@@ -167,6 +182,15 @@ mod tests {
         pages.extend(all("needs_you_show", needs_you_show::NeedsYouShow::samples()));
         pages.extend(all("needs_you_plan", needs_you_plan::NeedsYouPlan::samples()));
         pages.extend(all("needs_you_act", needs_you_plan::NeedsYouAct::samples()));
+        pages.extend(all("rules_list", rules_list::RulesList::samples()));
+        pages.extend(all("rule_show", rule_show::RuleShow::samples()));
+        pages.extend(all("rule_edit", rule_edit::RuleEdit::samples()));
+        pages.extend(all("rule_review", rule_review::RuleReview::samples()));
+        pages.extend(all("rule_new", rule_new::RuleNew::samples()));
+        pages.extend(all("rule_history", rule_history::RuleHistoryList::samples()));
+        pages.extend(all("rule_version", rule_history::RuleVersionShow::samples()));
+        pages.extend(all("rule_apply", rule_apply::RuleApply::samples()));
+        pages.extend(all("booking_test", booking_test::BookingTest::samples()));
         let errors =
             errors::PageError::samples().into_iter().map(|page| ("error", page.expect("it renders")));
         pages.extend(errors);

@@ -108,6 +108,11 @@ impl Frame {
         self.viewer.as_ref().is_none_or(|viewer| viewer.may(Right::Operate))
     }
 
+    /// Whether they may change rules.
+    pub fn changes_rules(&self) -> bool {
+        self.viewer.as_ref().is_none_or(|viewer| viewer.may(Right::ChangeRules))
+    }
+
     /// Whether they may look after people, tokens and the log.
     pub fn looks_after_people(&self) -> bool {
         self.viewer.as_ref().is_some_and(|viewer| viewer.may(Right::People))
@@ -150,6 +155,12 @@ fn said_words(word: &str) -> Option<&'static str> {
         "not-held" => "It can't be held as it stands: it is done, over, or being sent right now.",
         "marked" => "The step is marked as done by hand.",
         "paused" => "The connection is paused. What is to be sent waits.",
+        "published" => "It is published and at work. No git commit was made; the history says why.",
+        "committed" => "It is published, at work, and committed to git.",
+        "same" => "Nothing was different, so nothing was published.",
+        "applying" => "The rule is being applied to existing bookings. This page says how far it got.",
+        "was-applying" => "It was being applied already, and goes on.",
+        "test-made" => "The booking is a test of this rule now.",
         "resumed" => "The connection takes calls again. What waited goes out now.",
         _ => return None,
     })

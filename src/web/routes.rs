@@ -16,9 +16,10 @@
 //! stands first. `tests/web/roles.rs` walks the table as everybody.
 
 use super::{
-    account_change, account_show, api_me, audit_list, booking_show, bookings_list, connection_pause,
-    connections_list, event_show, events_list, live, metrics_show, needs_you_list, needs_you_plan,
-    needs_you_show, people_change, people_list, run_acts, run_retry, run_show, second_factor, sign_in,
+    account_change, account_show, api_me, audit_list, booking_show, booking_test, bookings_list,
+    connection_pause, connections_list, event_show, events_list, live, metrics_show, needs_you_list,
+    needs_you_plan, needs_you_show, people_change, people_list, rule_apply, rule_edit, rule_history,
+    rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in,
     sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
 };
 use crate::domain::Right;
@@ -48,7 +49,14 @@ pub(super) struct Entry {
     pub path: &'static str,
     pub needs: Needs,
     pub route: Route,
+    /// A form sent there has so many bytes at most.
+    pub form_bytes: usize,
 }
+
+/// Forms are small.
+const FORM_BYTES_MAX: usize = 4 << 10;
+/// But for those with a rule's text: it is up to 1 MiB, and a form writes three bytes for one.
+const TEXT_FORM_BYTES_MAX: usize = 4 << 20;
 
 /// The table.
 pub(super) fn table() -> Vec<Entry> {
@@ -71,6 +79,23 @@ pub(super) fn table() -> Vec<Entry> {
         post("/needs-you/plan", May(Right::Operate), needs_you_plan::needs_you_do),
         get("/needs-you/acts/{id}", May(Right::See), needs_you_plan::needs_you_act),
         get("/needs-you/{cause}", May(Right::See), needs_you_show::needs_you_show),
+        // Rules. What only shows changes nothing, but a person who may not change rules has no use for the editor.
+        get("/rules", May(Right::See), rules_list::rules_list),
+        get("/rules/new", May(Right::ChangeRules), rule_new::rule_new),
+        post("/rules/new", May(Right::ChangeRules), rule_new::rule_begin),
+        get("/rules/{name}", May(Right::See), rule_show::rule_show),
+        post("/rules/{name}/tests", May(Right::ChangeRules), rule_show::rule_tests),
+        post("/rules/{name}/switch", May(Right::ChangeRules), rule_review::rule_switch),
+        get("/rules/{name}/history", May(Right::See), rule_history::rule_history),
+        get("/rules/{name}/versions/{id}", May(Right::See), rule_history::rule_version),
+        get("/rules/{name}/apply", May(Right::ChangeRules), rule_apply::rule_apply),
+        post("/rules/{name}/apply", May(Right::ChangeRules), rule_apply::rule_apply_go),
+        get("/rules/{name}/edit", May(Right::ChangeRules), rule_edit::rule_edit),
+        post_text("/rules/{name}/edit", May(Right::ChangeRules), rule_edit::rule_check),
+        post_text("/rules/{name}/review", May(Right::ChangeRules), rule_review::rule_review),
+        post_text("/rules/{name}/publish", May(Right::ChangeRules), rule_review::rule_publish),
+        get("/bookings/{id}/test", May(Right::ChangeRules), booking_test::booking_test),
+        post("/bookings/{id}/test", May(Right::ChangeRules), booking_test::booking_test_make),
         get("/connections", May(Right::See), connections_list::connections_list),
         post("/connections/{name}/pause", May(Right::Operate), connection_pause::connection_pause),
         post("/connections/{name}/resume", May(Right::Operate), connection_pause::connection_resume),
@@ -121,7 +146,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::GET, path, needs, route: web::get().to(handler) }
+    Entry { method: Method::GET, path, needs, route: web::get().to(handler), form_bytes: FORM_BYTES_MAX }
 }
 
 fn post<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
@@ -130,5 +155,15 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::POST, path, needs, route: web::post().to(handler) }
+    Entry { method: Method::POST, path, needs, route: web::post().to(handler), form_bytes: FORM_BYTES_MAX }
+}
+
+/// A form with the text of a file.
+fn post_text<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { form_bytes: TEXT_FORM_BYTES_MAX, ..post(path, needs, handler) }
 }

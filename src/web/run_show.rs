@@ -31,6 +31,7 @@ pub struct RunShow {
     trigger: &'static str,
     planned: Moment,
     ruleset: Option<String>,
+    rule: String,
 }
 
 /// `GET /runs/{id}`.
@@ -64,6 +65,7 @@ impl RunShow {
                 _ => "planned when the change came in",
             },
             planned: Moment::of(run.created_at, scene.now),
+            rule: in_address(&run.rule),
             ruleset: run.ruleset.as_ref().map(|hash| hash.chars().take(12).collect()),
         }
     }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::errors::PageError;
-use crate::app::Who;
+use crate::app::{Actor, Who};
 use crate::domain::{Right, Role};
 use crate::ports::{PersonRow, SessionRow, TokenRow};
 use actix_web::dev::Payload;
@@ -50,6 +50,15 @@ impl Viewer {
             Is::Program(token) => Who::token(token),
             Is::Demo => Who::demo(),
         }
+    }
+
+    /// As commits of rules name them.
+    pub fn actor(&self) -> Actor {
+        let email = match &*self.0 {
+            Is::Person(_, person) => person.email.clone(),
+            Is::Program(_) | Is::Demo => "waypost@localhost".to_owned(),
+        };
+        Actor { name: self.name().to_owned(), email }
     }
 
     /// What they are called.

@@ -99,6 +99,25 @@ impl Watcher {
         if due { self.read(now, &listing) } else { None }
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the folder as it stands, rules that vanished a moment ago included. For whoever is about to write to it.
+    pub fn as_it_stands(&mut self, now: Millis) -> Result<FolderRead, String> {
+        let listing = list(&self.folder).map_err(|error| self.why(&error))?;
+        let mut read = read_folder(&self.folder).map_err(|error| sentence(&error))?;
+        self.keep_vanished(now, &listing, &mut read.files);
+        Ok(read)
+    }
+
+    /// Takes note that these files are active already, so that they are not told.
+    pub fn took(&mut self, files: &Files, diagnostics: Vec<Diagnostic>) {
+        self.told = Told::Content { hash: files.hash(), diagnostics };
+        self.current = files.clone();
+    }
+
     /// Reads the folder, which was still, and tells what is new.
     fn read(&mut self, now: Millis, listing: &Listing) -> Option<Change> {
         let mut read = match read_folder(&self.folder) {

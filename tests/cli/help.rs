@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 29] = [
     "demo",
     "serve",
     "check",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 24] = [
     "explain",
     "replay",
     "causes",
+    "apply",
     "retry",
     "cancel",
     "hold",

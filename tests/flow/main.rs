@@ -11,6 +11,8 @@ mod postgres;
 mod fake_hubspot;
 
 mod ack_path;
+mod apply;
+mod apply_kill;
 mod by_hand;
 mod hard_cases;
 mod hooks;

@@ -310,9 +310,17 @@ forward! {
     reads bulk(id: &str) -> Option<Bulk>;
     reads next_bulk() -> Option<Bulk>;
     writes carry_out(piece: &BulkPiece) -> bool;
+    reads present_bookings(query: &PresentQuery) -> Vec<PresentBooking>;
+    writes begin_apply(new: &NewApply) -> (ApplyRow, bool);
+    writes step_apply(step: &ApplyStep) -> bool;
+    reads applies(filter: &ApplyFilter) -> Vec<ApplyRow>;
+    reads open_alike(runs: &[NewRun], ruleset: &str) -> Vec<usize>;
     writes activate_ruleset(hash: &str, files: &str, now: Millis) -> ();
     reads active_ruleset() -> Option<StoredRuleset>;
+    reads active_hash() -> Option<String>;
     reads ruleset(hash: &str) -> Option<StoredRuleset>;
+    writes note_ruleset(note: &RulesetNote) -> bool;
+    reads ruleset_history(before: Option<i64>, limit: i64) -> Vec<RulesetEntry>;
     writes rename_links(from: (&str, Option<&str>), to: (&str, Option<&str>)) -> i64;
     reads sources() -> Vec<SourceMemory>;
     writes remember_sources(sources: &[SourceMemory]) -> ();

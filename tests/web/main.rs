@@ -8,9 +8,15 @@ mod finding;
 mod look;
 mod needs_you;
 mod pages;
+mod publishing;
 mod roles;
+mod rules;
 mod security;
 #[path = "../support/signed_in.rs"]
 mod signed_in;
+#[expect(dead_code, reason = "the flow suite uses the rest")]
+#[path = "../support/mod.rs"]
+mod support;
 mod today;
 mod weight;
+mod workshop;

@@ -175,13 +175,32 @@ fn a_rule_sees_the_changes_of_all_doors_of_its_account() {
 }
 
 #[test]
-fn asking_one_rule_plans_it_whatever_it_is_on() {
+fn asking_one_rule_plans_it_whatever_the_change_was() {
     let ruleset = one_rule(&format!("on: [created]\n{STEP}"));
     let change = change(&ruleset, ChangeKind::Updated, booking(|_| {}), None);
     assert!(ruleset.plan(&change).is_empty());
-    let runs = ruleset.plan_rule(&ruleset.rules["rule"], &change);
-    assert_eq!(shown(&runs), ["rule [] updated lane -: wait"]);
+    let runs = ruleset.plan_rule(&ruleset.rules["rule"], "created", &change);
+    assert_eq!(shown(&runs), ["rule [] created lane -: wait"]);
     assert_eq!(runs[0].connection, "crm");
+}
+
+#[test]
+fn a_rule_asks_for_a_booking_as_it_stands() {
+    use ChangeKind::{Cancelled, Created, Rebooked};
+    let each = "each: booking.customers\n";
+    let cases = [
+        ("on: [created, updated]\n", Created, Some("created")),
+        ("on: [updated]\n", Created, Some("updated")),
+        ("on: [cancelled]\n", Created, None),
+        ("on: [cancelled]\n", Rebooked, Some("cancelled")),
+        ("on: [created]\n", Cancelled, None),
+        (&*format!("{each}on: [customer.removed]\n"), Created, None),
+        (&*format!("{each}on: [customer.added]\n"), Created, Some("added")),
+    ];
+    for (on, kind, expected) in cases {
+        let ruleset = one_rule(&format!("{on}{STEP}"));
+        assert_eq!(ruleset.rules["rule"].asks_for_present(kind), expected, "{on} {kind}");
+    }
 }
 
 #[test]
