@@ -135,7 +135,8 @@ pub(super) fn write(cards: &[Card<'_>], known: &KnownTerms, all_have_cards: bool
             Statement::new(count_runs_sql(piece.len()), piece.iter().map(|id| Value::from(**id)).collect())
         }));
     }
-    let (mut added, mut gone): (Vec<(&str, &str)>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
+    let mut added: Vec<(&str, &str)> = Vec::new();
+    let mut gone: Vec<(&str, &str)> = Vec::new();
     for card in cards {
         let before: Vec<&str> = known
             .get(card.booking.as_str())

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_went_and_came_is_shown_with_a_little_around_it() {
-        let before: String = (1..=20).map(|line| format!("line {line}\n")).collect();
+        let before = (1..=20).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n") + "\n";
         let after = before.replace("line 10\n", "line ten\nand more\n");
         let diff = LineDiff::of(&before, &after);
         assert_eq!((diff.went, diff.came, diff.parts.len(), diff.parts[0].len()), (1, 2, 1, 9));
@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_text_of_a_hundred_thousand_lines_is_cut() {
-        let text = |word: &str| (0..100_000).map(|n| format!("{word}{n}\n")).collect::<String>();
+        let text =
+            |word: &str| (0..100_000).map(|n| format!("{word}{n}")).collect::<Vec<_>>().join("\n") + "\n";
         let diff = LineDiff::of(&text("a"), &text("b"));
         assert_eq!((diff.went, diff.came), (100_000, 100_000));
         assert!(diff.parts.iter().map(Vec::len).sum::<usize>() <= 600 && diff.more > 0);

@@ -46,9 +46,11 @@ pub struct RuleReview {
 struct TouchedTold {
     sentence: String,
     fields: Vec<String>,
-    /// Address, name, and field with value before and after.
-    examples: Vec<(String, String, Vec<(String, String, String)>)>,
+    examples: Vec<BookingTold>,
 }
+
+/// A booking's address and name, and each field with its value before and after.
+type BookingTold = (String, String, Vec<(String, String, String)>);
 
 /// What the switch sends.
 #[derive(Clone, Debug, Deserialize)]
