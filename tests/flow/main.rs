@@ -7,6 +7,9 @@ mod support;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+#[path = "../support/signed_in.rs"]
+mod signed_in;
+
 #[path = "../support/hubspot.rs"]
 mod fake_hubspot;
 

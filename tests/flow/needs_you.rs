@@ -2,6 +2,7 @@
 //! that a person made by hand.
 
 use crate::postgres::TestDatabase;
+use crate::signed_in::session_of;
 use crate::support::{Booking, Router, TOKEN, client};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -62,9 +63,11 @@ async fn open(router: &Router) -> Vec<CauseGroup> {
     router.served().app.store.open_causes(None, 100).await.expect("the groups")
 }
 
-async fn page(router: &Router, path: &str) -> String {
+async fn page(router: &Router, session: &str, path: &str) -> String {
     let address = router.served().ui_listen;
-    let answer = client().get(format!("http://{address}{path}")).send().await.expect("an answer");
+    let asked =
+        client().get(format!("http://{address}{path}")).header("cookie", format!("waypost={session}"));
+    let answer = asked.send().await.expect("an answer");
     assert!(answer.status().is_success(), "{path}: {}", answer.status());
     answer.text().await.expect("a page")
 }
@@ -74,6 +77,8 @@ fn act(act: BulkAct, filter: TroubleFilter) -> NewAct {
 }
 
 async fn refused_and_then_taken(mut router: Router) {
+    let app = &router.served().app;
+    let session = session_of(app, "siobhan@example.org", Role::Editor).await;
     router.behave(json!({ "refuse_fields": { "phone": "phone: it has no country code (0123 456789)" } }));
     for number in 1..=3 {
         router.post(&Booking::new(number)).await;
@@ -83,11 +88,11 @@ async fn refused_and_then_taken(mut router: Router) {
     assert_eq!((groups.len(), groups[0].needs, groups[0].guests), (1, 3, 3), "{groups:?}");
     assert_eq!(groups[0].cause.pattern, "phone: it has no country code (…)");
     let key = groups[0].key.clone();
-    let told = page(&router, "/needs-you").await;
+    let told = page(&router, &session, "/needs-you").await;
     let sentence = "Our CRM refuses the phone of 3 guests: it has no country code (…).";
     assert!(told.contains(sentence), "{told}");
     assert!(told.contains("Rule “Guests into our CRM”, line 10"), "{told}");
-    let told = page(&router, &format!("/needs-you/{key}")).await;
+    let told = page(&router, &session, &format!("/needs-you/{key}")).await;
     assert!(told.contains("Siobhán Ní Bhriain") && told.contains("Try these 3 again"), "{told}");
 
     // A newer change of the first guest goes through without the phone: the older run is overtaken.
@@ -106,7 +111,7 @@ async fn refused_and_then_taken(mut router: Router) {
     router.until("the group is closed", async |router| open(router).await.is_empty()).await;
     let closed = app.store.closed_causes(0, 10).await.expect("the groups");
     assert_eq!(closed.iter().map(|group| &group.key).collect::<Vec<_>>(), [&key]);
-    let told = page(&router, "/needs-you").await;
+    let told = page(&router, &session, "/needs-you").await;
     assert!(told.contains("Nothing needs you.") && told.contains("Closed lately (1)"), "{told}");
     assert_eq!(router.records("contacts").as_object().expect("records").len(), 3);
     let asked = app.store.bulk(&asked.id).await.expect("a store").expect("it is kept");
