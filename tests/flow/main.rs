@@ -19,6 +19,7 @@ mod apply_kill;
 mod by_hand;
 mod hard_cases;
 mod hooks;
+mod hostile;
 mod http_connection;
 mod hubspot;
 mod kill;
