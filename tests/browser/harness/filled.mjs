@@ -2,6 +2,8 @@
 // one without anything to send, noise, people of each role, tokens. And an empty house beside it.
 
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { booking, GUESTS } from "./guests.mjs";
 import { Crm, Waypost } from "./programs.mjs";
 import { Visitor } from "./visitor.mjs";
@@ -10,11 +12,14 @@ import { Visitor } from "./visitor.mjs";
 export const REFUSED = { name: "Tomás Ó Súilleabháin", email: "guest9@example.org", phone: "087 555 0109", tour: "Whale watch — half day" };
 
 export class House {
-  static async filled() {
+  static async filled(chromium) {
     const house = new House();
     house.crm = await Crm.start();
     [house.waypost, house.empty] = await Promise.all([Waypost.start({ crm: house.crm }), Waypost.start({ rules: false })]);
     const { waypost, crm, empty } = house;
+    const rule = readFileSync(join(waypost.rules, "guests-to-crm.yaml"), "utf8");
+    waypost.write("guests-to-crm.yaml", `${rule}      paid: "{{ money(booking.amount_paid, booking.company.currency) }}"\n`);
+    waypost.git("commit", "--quiet", "--all", "--message=The office wants to see what is paid");
     await Promise.all([
       house.people(),
       empty.account("ciara@example.org", "admin", "Ciara Byrne"),
@@ -29,6 +34,7 @@ export class House {
     }
     await waypost.post({ "ping": "this is no booking" });
     await waypost.quiet();
+    await house.tryAgain(chromium);
     await house.read();
     return house;
   }
@@ -39,6 +45,18 @@ export class House {
     await this.waypost.account("vera@example.org", "viewer", "Vera Sandoval");
     await this.waypost.account("two@example.org", "viewer", "Two Steps");
     this.welcome = await this.waypost.link("ama.owusu-ansah.of.the.front.desk@example.org", "viewer");
+  }
+
+  /** Somebody tried again what the CRM refuses. */
+  async tryAgain(chromium) {
+    const editor = await this.visitor(chromium, "editor");
+    await editor.page.goto("/needs-you");
+    await editor.page.getByRole("link", { name: /^Try .* again/ }).click();
+    await editor.page.getByRole("button", { name: /again$/ }).click();
+    await editor.page.waitForURL(/\/needs-you\/acts\//);
+    this.act = new URL(editor.page.url()).pathname.split("/").pop();
+    await editor.leave();
+    await this.waypost.quiet();
   }
 
   /** What the addresses in `pages.json` name. */
@@ -55,6 +73,10 @@ export class House {
       noise: events.find((event) => event.change.every((change) => !change.booking)).id,
       run: runs.find((run) => run.booking === about(0)).id,
       failed_run: runs.find((run) => run.booking === about(90)).id,
+      cause: (await this.waypost.json("causes"))[0].key,
+      act: this.act,
+      version: this.waypost.git("log", "-1", "--format=%H").trim(),
+      first_version: this.waypost.git("log", "--reverse", "--format=%H").trim().split("\n")[0],
       invited: this.welcome.split("/").pop(),
     };
   }
@@ -87,10 +109,6 @@ export class House {
     const visitor = await Visitor.signedIn(chromium, this.waypost, "two@example.org");
     await turnOnSecondFactor(visitor.page);
     await visitor.leave();
-  }
-
-  async stop() {
-    await Promise.all([this.waypost, this.empty, this.crm].map((one) => one?.stop()));
   }
 }
 

@@ -19,7 +19,8 @@ export const PASSWORD = "whale and harbour";
 
 const running = new Set();
 const folders = new Set();
-function endAll() {
+/** Ends what a failed test left running; without, this process would wait for it for ever. */
+export function endAll() {
   for (const child of running) child.kill("SIGKILL");
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }

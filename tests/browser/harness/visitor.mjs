@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { BUILT, PASSWORD, PATIENCE_MS } from "./programs.mjs";
+import { BUILT, endAll, PASSWORD, PATIENCE_MS } from "./programs.mjs";
 
 export const WIDE = { width: 1280, height: 900 };
 const ZONE = "Europe/Dublin";
@@ -26,11 +26,28 @@ export async function startChromium() {
   });
 }
 
+const here = new Set();
+
+/** Ends it. Visitors who are still here were left by a test that failed: what they had before them is told. */
+export async function endChromium(chromium) {
+  for (const visitor of here) {
+    try {
+      console.error(`A test ended on ${visitor.page.url()}; a picture of it: ${await visitor.picture(`left-${visitor.number}`)}`);
+      if (visitor.wrong.length > 0) console.error(`and meanwhile: ${visitor.wrong.join("\n")}`);
+    } catch (error) {
+      console.error(`A test ended on ${visitor.page.url()}, and no picture of it can be made: ${error.message}`);
+    }
+  }
+  await chromium?.close();
+  endAll();
+}
+
 export class Visitor {
   /** `script: false` for a browser without JavaScript. */
   static async come(chromium, waypost, { script = true, narrow = false, dark = false } = {}) {
     const visitor = new Visitor();
     visitor.waypost = waypost;
+    visitor.number = `${process.pid}-${here.size}`;
     visitor.context = await chromium.newContext({
       baseURL: waypost.url,
       viewport: narrow ? NARROW : WIDE,
@@ -44,6 +61,7 @@ export class Visitor {
     visitor.wrong = [];
     visitor.watch();
     visitor.page = await visitor.context.newPage();
+    here.add(visitor);
     return visitor;
   }
 
@@ -97,6 +115,7 @@ export class Visitor {
   /** Ends the visit; an error where something was wrong meanwhile. */
   async leave() {
     await this.context.close();
+    here.delete(this);
     assert.deepEqual(this.wrong, []);
   }
 }

@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { booking, GUESTS } from "../harness/guests.mjs";
 import { Crm, PASSWORD, Waypost } from "../harness/programs.mjs";
-import { startChromium, Visitor } from "../harness/visitor.mjs";
+import { endChromium, startChromium, Visitor } from "../harness/visitor.mjs";
 
 let chromium, crm, waypost;
 before(async () => {
   [chromium, crm] = await Promise.all([startChromium(), Crm.start()]);
 });
 after(async () => {
-  await Promise.all([chromium?.close(), crm?.stop()]);
+  await endChromium(chromium);
 });
 
 for (const script of [true, false]) {

@@ -7,16 +7,17 @@ import { after, before, describe, test } from "node:test";
 import { House, turnOnSecondFactor } from "../harness/filled.mjs";
 import { barriers, BYTES_MAX, keyboard, LOOKS, overflow, skips, turn, weight } from "../harness/look.mjs";
 import { pages } from "../harness/pages.mjs";
-import { startChromium, WIDE } from "../harness/visitor.mjs";
+import { endChromium, startChromium, WIDE } from "../harness/visitor.mjs";
 
 let chromium, house;
 const visitors = new Map();
 before(async () => {
-  [chromium, house] = await Promise.all([startChromium(), House.filled()]);
+  chromium = await startChromium();
+  house = await House.filled(chromium);
 });
 after(async () => {
-  await chromium?.close();
-  await house?.stop();
+  for (const visitor of visitors.values()) await visitor.leave();
+  await endChromium(chromium);
 });
 
 async function visitorOf(who) {
@@ -101,6 +102,31 @@ describe("pages that come of something", () => {
       await page.getByLabel("Your time zone").fill("Atlantis/Capital");
       await page.getByRole("button", { name: "Keep these details" }).click();
       await page.getByRole("alert").waitFor();
+    },
+    "a rule without a name": async (page) => {
+      await page.goto("/rules/new");
+      await page.getByLabel(/^Its name/).fill("Not/a name");
+      await page.getByRole("button", { name: "Open it in the editor" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+    "a rule with a mistake": async (page) => {
+      await page.goto("/rules/guests-to-crm/edit");
+      const text = page.getByLabel(/^The file/);
+      await text.fill((await text.inputValue()).replace("person.name", "person.nmae").replace("steps:", "stepps:"));
+      await page.getByRole("button", { name: /^Check it/ }).click();
+      await page.getByText(/guests-to-crm\.yaml:\d+/).first().waitFor();
+    },
+    "a rule before it is published": async (page) => {
+      await page.goto("/rules/guests-to-crm/edit");
+      const text = page.getByLabel(/^The file/);
+      await text.fill((await text.inputValue()).replace("name:", "full_name:"));
+      await page.getByRole("button", { name: "Go on to publish it" }).click();
+      await page.getByRole("heading", { level: 1, name: /^Publish/ }).waitFor();
+    },
+    "the tests of a rule": async (page) => {
+      await page.goto("/rules/guests-to-crm");
+      await page.getByRole("button", { name: "Run its tests" }).click();
+      await page.getByText("passes").first().waitFor();
     },
     "recovery codes": async (page) => {
       await turnOnSecondFactor(page);
