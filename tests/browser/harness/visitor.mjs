@@ -57,7 +57,7 @@ export class Visitor {
       locale: "en-IE",
       timezoneId: ZONE,
     });
-    visitor.context.setDefaultTimeout(PATIENCE_MS / 2);
+    visitor.context.setDefaultTimeout(PATIENCE_MS / 3);
     visitor.wrong = [];
     visitor.watch();
     visitor.page = await visitor.context.newPage();

@@ -88,7 +88,7 @@ describe("pages that come of something", () => {
     "a token that is shown once": async (page) => {
       await page.goto("/settings/tokens");
       await page.getByLabel("What is it for").fill("Prometheus");
-      await page.getByLabel(/^metrics/).check();
+      await page.getByRole("checkbox", { name: /metrics/ }).check();
       await page.getByRole("button", { name: "Make the token" }).click();
       await page.getByText(/wp_\w{8}/).first().waitFor();
     },
