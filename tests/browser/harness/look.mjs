@@ -80,6 +80,7 @@ export async function keyboard(page) {
     window.scrollTo(0, 0);
     window.getSelection()?.removeAllRanges();
     window.reached = new Set();
+    window.last = null;
     document.body.tabIndex = -1;
     document.body.focus();
     document.body.removeAttribute("tabindex");
@@ -89,7 +90,10 @@ export async function keyboard(page) {
       const now = document.activeElement;
       if (!now || now === document.body || now === document.documentElement) return { end: true };
       const name = `<${now.tagName.toLowerCase()}> ${(now.getAttribute("aria-label") || now.labels?.[0]?.textContent || now.textContent || now.name || "").trim().slice(0, 50)}`;
-      if (window.reached.has(now)) return { again: true, name };
+      // A date has several stops of its own.
+      const within = window.last === now;
+      window.last = now;
+      if (window.reached.has(now)) return { again: true, within, name };
       window.reached.add(now);
       const style = getComputedStyle(now);
       const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && style.outlineColor !== "rgba(0, 0, 0, 0)";
@@ -107,10 +111,11 @@ export async function keyboard(page) {
   for (let stops = 0; ; stops += 1) {
     await page.keyboard.press("Tab");
     const stop = await step();
-    if (stop.end || (stop.again && stops > 0)) break;
+    if (stop.end || (stop.again && !stop.within)) break;
     if (stops > STOPS_MAX) return [...wrong, `after ${STOPS_MAX} stops the Tab key has not come to the end`];
     if (first && !stop.skip && (await page.locator("nav").count()) > 0) wrong.push(`the first stop is no way to the content: ${stop.name}`);
     first = false;
+    if (stop.within) continue;
     if (!stop.ring) wrong.push(`it can't be seen that the focus is on ${stop.name}`);
     if (!stop.shows) wrong.push(`${stop.name} has the focus and can't be seen`);
   }

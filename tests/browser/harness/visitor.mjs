@@ -108,6 +108,7 @@ export class Visitor {
   async picture(name) {
     mkdirSync(SHOTS, { recursive: true });
     const file = join(SHOTS, `${name.replaceAll(/[^\w-]+/g, "-")}.png`);
+    await this.page.evaluate(() => window.scrollTo(0, 0));
     await this.page.screenshot({ path: file, fullPage: true });
     return file;
   }

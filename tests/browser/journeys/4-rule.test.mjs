@@ -99,9 +99,9 @@ for (const script of [true, false]) {
     assert.match(commits()[0], /A shorter name/);
     await page.goto(`/rules/${RULE}`);
     await page.getByRole("link", { name: "History" }).click();
-    const first = page.getByRole("row", { name: /The dive shop wants/ });
-    await first.getByText("Eoin Mac Giolla Phádraig").waitFor();
-    await first.getByRole("link").click();
+    const version = page.getByRole("row", { name: /The dive shop wants/ });
+    await version.getByText("Eoin Mac Giolla Phádraig").waitFor();
+    await version.getByRole("link").click();
     await page.getByRole("button", { name: "Bring this version back" }).click();
     await page.getByRole("button", { name: "Publish it" }).click();
     await page.waitForURL(/\/rules\/participants-into-crm/);
