@@ -8,13 +8,13 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests rules kill sim bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-test: deps fmt-check lint licences tests rules bench-smoke ## everything: format, lints, all tests on SQLite and Postgres, the example rules, the bench in small
+test: deps fmt-check lint licences tests browser rules bench-smoke ## everything: format, lints, all tests on SQLite and Postgres, the pages in a browser, the example rules, the bench in small
 
 deps: ## what the tests need; installs Debian's packages where that is allowed
 	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then try again."; exit 1; }
@@ -23,7 +23,10 @@ deps: ## what the tests need; installs Debian's packages where that is allowed
 	  || { echo "rustfmt and clippy are missing: install them beside Rust, then try again."; exit 1; }
 	@missing=""; \
 	command -v cc >/dev/null || missing="build-essential"; \
-	command -v strace >/dev/null || missing="$$missing strace"; \
+	for program in strace git; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	command -v "$${CHROMIUM:-chromium}" >/dev/null || missing="$$missing chromium"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
 	[ -n "$${WAYPOST_TEST_POSTGRES:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -n "$$missing" ] || exit 0; \
 	root=""; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
@@ -59,6 +62,16 @@ tests: deps ## all tests, with cargo-nextest where it is installed
 	  echo "$(CARGO) test"; $(CARGO) test --locked --quiet --no-fail-fast \
 	  && $(CARGO) test $(BENCH) --quiet --no-fail-fast; \
 	 fi
+
+# Journeys through the pages in headless Chromium, see tests/browser. ONLY=viewer runs those with that in the file's name.
+JOURNEYS := tests/browser
+browser: deps $(JOURNEYS)/node_modules/.package-lock.json ## the pages in a browser: journeys, and axe-core on every page; ONLY=viewer runs some
+	$(CARGO) build --locked --quiet
+	node --test --test-reporter=spec $(or $(wildcard $(JOURNEYS)/journeys/*$(ONLY)*.test.mjs),$(error no journey is called $(ONLY)))
+
+$(JOURNEYS)/node_modules/.package-lock.json: $(JOURNEYS)/package.json $(JOURNEYS)/package-lock.json | deps
+	cd $(JOURNEYS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 rules: ## the example rules and their tests
 	$(CARGO) run --locked --quiet -- check --rules rules

@@ -139,8 +139,8 @@ fn files(folder: &str) -> Vec<String> {
             let entry = entry.expect("a folder of the package can be listed");
             let path = folder.join(entry.file_name());
             if entry.path().is_dir() {
-                // What was built by a package inside of this one is not its source.
-                if entry.file_name() != "target" {
+                // What was built by a package inside of this one, or installed for it, is not its source.
+                if entry.file_name() != "target" && entry.file_name() != "node_modules" {
                     folders.push(path);
                 }
             } else {

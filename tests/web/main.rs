@@ -1,6 +1,7 @@
 //! The pages over a store in memory: what they tell, what they refuse, what their buttons do.
 
 mod accounts;
+mod browser_pages;
 mod contrast;
 mod doors;
 mod filled;
