@@ -154,6 +154,8 @@ export class Waypost {
       const child = execFile(BINARY, [...args, "--data", this.data], { encoding: "utf8" }, (error, out, err) =>
         error ? failed(new Error(`waypost ${args.join(" ")}: ${err || error.message}`)) : done(out),
       );
+      // A command that reads nothing may have ended already.
+      child.stdin.on("error", () => {});
       child.stdin.end(input);
     });
   }
