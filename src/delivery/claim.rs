@@ -11,8 +11,8 @@ use crate::connectors::Which;
 use crate::domain::{Millis, RecordKey, RunEvent, RunId, StepState, Verdict, VerdictCode};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AttemptBegin, DeliveryWrite, DueQuery, DueRun, LinkRow, LinksOf, OutboundRequest, StoreError, Think,
-    Written,
+    AttemptBegin, DeliveryWrite, DueConnection, DueQuery, DueRun, LinkRow, LinksOf, OutboundRequest,
+    StoreError, Think, Written,
 };
 use crate::rules::Ruleset;
 use std::collections::{HashMap, HashSet};
@@ -65,8 +65,11 @@ impl Delivery {
         self.load_gates(inner, now).await?;
         self.take_back_unsent(inner, now).await?;
         let due = self.store.due_connections().await?;
-        for (name, first_due) in due {
+        for DueConnection { name, first_due, paused } in due {
             let connection = active.connections.get(&name);
+            if paused && connection.is_some() {
+                inner.gate(&name, now).pause(now);
+            }
             let limits = connection.map(|c| c.limits).unwrap_or_default();
             // What a deleted connection keeps waiting is held, whatever its state was.
             let pass = match connection {

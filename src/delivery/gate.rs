@@ -268,6 +268,13 @@ impl Gate {
         self.state.stopped_ms + self.state.stopped_since.map_or(0, |since| (now - since).max(0))
     }
 
+    /// A person paused it since it was last looked at: nothing goes out from now on.
+    pub fn pause(&mut self, now: Millis) {
+        if !std::mem::replace(&mut self.state.paused, true) {
+            self.stop_began(now);
+        }
+    }
+
     fn stop_began(&mut self, now: Millis) {
         self.state.stopped_since.get_or_insert(now);
         self.dirty = true;

@@ -3,11 +3,11 @@
 
 use super::{
     AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery, BookingView,
-    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply, NewEvent,
-    NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow, SealedSecret,
-    SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage,
-    TroubledRun, UnfiledBooking, Written,
+    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueConnection,
+    DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply,
+    NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
+    SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
+    TroublePage, TroubledRun, UnfiledBooking, Written,
 };
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
@@ -88,7 +88,7 @@ pub trait Store: Send + Sync {
     // --- deliver ---
 
     /// Connections that have runs waiting, each with when the first is due. Runs behind others don't count.
-    async fn due_connections(&self) -> Result<Vec<(String, Millis)>, StoreError>;
+    async fn due_connections(&self) -> Result<Vec<DueConnection>, StoreError>;
     /// Due runs of a connection with what they need.
     async fn due_runs(&self, query: &DueQuery) -> Result<Vec<DueRun>, StoreError>;
     /// The newest run of a lane that waits behind `after`, with what it needs.

@@ -428,6 +428,17 @@ pub struct LostAttempt {
     pub run: RunRow,
 }
 
+/// A connection that has runs waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueConnection {
+    /// Its name.
+    pub name: String,
+    /// When the first of its runs is due.
+    pub first_due: Millis,
+    /// A person has paused it, as of the same read.
+    pub paused: bool,
+}
+
 /// Which due runs are wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DueQuery {

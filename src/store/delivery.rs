@@ -9,7 +9,8 @@ use super::session::{Session, Statement, Value, values};
 use super::{links, sql};
 use crate::domain::{AttemptId, Millis, RunId, RunState, Seq};
 use crate::ports::{
-    AttemptBegin, AttemptEnd, DeliveryWrite, DueQuery, DueRun, LostAttempt, RunWrite, StoreError, Written,
+    AttemptBegin, AttemptEnd, DeliveryWrite, DueConnection, DueQuery, DueRun, LostAttempt, RunWrite,
+    StoreError, Written,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -56,7 +57,8 @@ FROM (SELECT * FROM (SELECT d.*, SUM(COALESCE(w.body_bytes, 0)) OVER (ORDER BY d
 pub(super) const DUE_CONNECTIONS: &str = "
 SELECT k.connection,
        (SELECT MIN(r.next_at) FROM runs AS r
-        WHERE  r.connection = k.connection AND r.state = 'waiting' AND r.next_at IS NOT NULL) AS next_at
+        WHERE  r.connection = k.connection AND r.state = 'waiting' AND r.next_at IS NOT NULL) AS next_at,
+       COALESCE((SELECT c.paused FROM connections AS c WHERE c.name = k.connection), 0) AS paused
 FROM   run_counts AS k
 WHERE  k.state = 'waiting' AND k.runs > 0
 ORDER BY k.connection";
@@ -83,12 +85,13 @@ pub(super) fn lost_sql(condition: &str) -> String {
 }
 
 impl SqlStore {
-    pub(super) async fn connections_due(&self) -> Result<Vec<(String, Millis)>, StoreError> {
+    pub(super) async fn connections_due(&self) -> Result<Vec<DueConnection>, StoreError> {
         let mut session = self.read("tell what is due").await?;
         let mut due = Vec::new();
         for row in session.rows(DUE_CONNECTIONS, Vec::new()).await? {
             if let Some(at) = row.int_or_null("next_at")? {
-                due.push((row.text("connection")?, at));
+                let (name, paused) = (row.text("connection")?, row.truth("paused")?);
+                due.push(DueConnection { name, first_due: at, paused });
             }
         }
         Ok(due)

@@ -7,11 +7,11 @@ use crate::domain::{
 };
 use crate::ports::{
     AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery, BookingView,
-    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueQuery,
-    DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply, NewEvent,
-    NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow, SealedSecret,
-    SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
-    TroublePage, TroubledRun, UnfiledBooking, Written,
+    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueConnection,
+    DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply,
+    NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
+    SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset,
+    TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -53,7 +53,7 @@ impl Store for SqlStore {
         self.plan(runs).await
     }
 
-    async fn due_connections(&self) -> Result<Vec<(String, Millis)>, StoreError> {
+    async fn due_connections(&self) -> Result<Vec<DueConnection>, StoreError> {
         self.connections_due().await
     }
 

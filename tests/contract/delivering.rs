@@ -1,6 +1,6 @@
 //! Deliveries are written whole or not at all, attempt by attempt.
 
-use crate::place::{due, on_both, row};
+use crate::place::{due, first_due, on_both, row};
 use crate::samples::{CRM, begin, created, end, event, link, put, run, write};
 use serde_json::json;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ on_both! {
         assert_eq!((&kept.verdict, &kept.connection, &kept.ruleset), (&wanted.verdict, &wanted.connection, &wanted.ruleset));
         assert_eq!((&kept.steps, kept.failures, kept.failing_since), (&wanted.steps, 2, Some(4_000)));
         assert_eq!((kept.failing_stopped_ms, kept.uncertain, kept.updated_at), (50, true, 70_000));
-        assert_eq!(store.due_connections().await.unwrap(), [("other".to_owned(), 70_000)]);
+        assert_eq!(store.due_connections().await.unwrap(), [first_due("other", 70_000)]);
     }
 
     async fn an_overtaken_write_leaves_nothing_and_the_others_go_through(place: &Place) {

@@ -1,10 +1,10 @@
 //! Lanes: order, release, superseding, pausing, and what people put back.
 
-use crate::place::{due, due_names, name_of, on_both, row};
+use crate::place::{due, due_names, first_due, name_of, on_both, row};
 use crate::samples::{CRM, created, event, run, write};
 use std::sync::Arc;
 use waypost::domain::{RunId, RunState, Verdict, VerdictCode};
-use waypost::ports::{NewRun, Store, Written};
+use waypost::ports::{DueConnection, NewRun, Store, Written};
 
 /// A store with booking `a` at position 1, and these runs planned.
 async fn with_runs(store: &Arc<dyn Store>, runs: Vec<NewRun>) {
@@ -46,7 +46,7 @@ on_both! {
         assert_eq!(row(&store, "2").await.next_at, Some(9_500));
         set(&store, "2", RunState::Skipped, 9_600).await;
         assert_eq!(row(&store, "4").await.next_at, Some(9_600));
-        assert_eq!(store.due_connections().await.unwrap(), [(CRM.to_owned(), 3_000)]);
+        assert_eq!(store.due_connections().await.unwrap(), [first_due(CRM, 3_000)]);
     }
 
     async fn failed_and_held_runs_do_not_block_their_lane(place: &Place) {
@@ -68,6 +68,16 @@ on_both! {
         assert!(store.due_connections().await.unwrap().is_empty());
         set(&store, "1", RunState::Cancelled, 5_000).await;
         assert_eq!(due_names(&store).await, ["2"]);
+    }
+
+    async fn what_is_due_tells_at_once_who_paused_the_connection(place: &Place) {
+        let store = place.open().await;
+        with_runs(&store, vec![of_lane("1", "x")]).await;
+        store.set_paused(CRM, true, 4_000).await.unwrap();
+        let paused = DueConnection { paused: true, ..first_due(CRM, 3_000) };
+        assert_eq!(store.due_connections().await.unwrap(), [paused]);
+        store.set_paused(CRM, false, 5_000).await.unwrap();
+        assert_eq!(store.due_connections().await.unwrap(), [first_due(CRM, 3_000)]);
     }
 
     async fn a_newer_run_supersedes_those_before_it(place: &Place) {
@@ -138,7 +148,7 @@ on_both! {
         assert_eq!((first.state, first.next_at, first.as_it_was), (RunState::Waiting, Some(5_000), true));
         assert_eq!((first.verdict, first.failures, first.ruleset), (None, 0, None));
         assert_eq!(due_names(&store).await, ["1"]);
-        assert_eq!(store.due_connections().await.unwrap(), [(CRM.to_owned(), 5_000)]);
+        assert_eq!(store.due_connections().await.unwrap(), [first_due(CRM, 5_000)]);
         // Whoever had claimed the other meanwhile does not get to call.
         let begun = write(&stolen, RunState::Working, 5_000);
         assert_eq!(store.write_delivery(&[begun]).await.unwrap(), [Written::Overtaken]);

@@ -5,7 +5,8 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use std::sync::Arc;
 use tempfile::TempDir;
-use waypost::ports::{DueQuery, RunRow, Store};
+use waypost::domain::Millis;
+use waypost::ports::{DueConnection, DueQuery, RunRow, Store};
 use waypost::store::{OpenOptions, open};
 
 /// A fresh place for a store.
@@ -86,6 +87,11 @@ pub fn due(connection: &str) -> DueQuery {
         limit: 1_000,
         body_bytes_max: i64::MAX,
     }
+}
+
+/// A connection that nobody has paused, with when the first of its runs is due.
+pub fn first_due(connection: &str, at: Millis) -> DueConnection {
+    DueConnection { name: connection.to_owned(), first_due: at, paused: false }
 }
 
 /// Ids of the runs that are due, in their order, without `run_`.

@@ -1,6 +1,6 @@
 //! One short way through the store, end to end.
 
-use crate::place::{due, on_both};
+use crate::place::{due, first_due, on_both};
 use crate::samples::{CRM, begin, created, end, event, link, put, run, write};
 use waypost::domain::RunState;
 use waypost::ports::Written;
@@ -27,7 +27,7 @@ async fn walk(store: std::sync::Arc<dyn waypost::ports::Store>) {
         ])
         .await
         .unwrap();
-    assert_eq!(store.due_connections().await.unwrap(), [(CRM.to_owned(), 3_000)]);
+    assert_eq!(store.due_connections().await.unwrap(), [first_due(CRM, 3_000)]);
     let first = store.due_runs(&due(CRM)).await.unwrap();
     let mut begun = write(&first[0].run, RunState::Working, 4_000);
     begun.begin = Some(begin("1", &first[0].run.id));

@@ -119,7 +119,7 @@ async fn what_is_on_its_way_is_not_planned_twice() {
     router.taken_up().await;
     assert_eq!(apply(&router, "guests").await.counts.runs, 3);
     let row = apply(&router, "guests").await;
-    assert_eq!((row.counts.open, row.counts.runs), (3, 0));
+    assert_eq!((row.counts.open, row.counts.runs), (3, 0), "{row:?}");
     assert_eq!(router.runs().await.len(), 3);
     router.served().app.pause("crm", false).await.expect("it is resumed");
     router.quiet().await;

@@ -281,7 +281,7 @@ forward! {
     reads known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
     writes apply_events(events: &[AppliedEvent]) -> ();
     writes plan_runs(runs: &[NewRun]) -> ();
-    reads due_connections() -> Vec<(String, Millis)>;
+    reads due_connections() -> Vec<DueConnection>;
     reads due_runs(query: &DueQuery) -> Vec<DueRun>;
     reads newest_in_lane(lane: &str, after: Seq) -> Option<DueRun>;
     reads run_with_context(id: &RunId) -> Option<DueRun>;
