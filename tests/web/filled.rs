@@ -61,6 +61,8 @@ pub struct Seen {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+    /// Of what was sent.
+    pub bytes: usize,
 }
 
 impl Seen {
@@ -181,7 +183,7 @@ impl Site {
             headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         let body =
             if is_stream { Bytes::new() } else { to_bytes(answer.into_body()).await.unwrap_or_default() };
-        Seen { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+        Seen { status, headers, text: String::from_utf8_lossy(&body).into_owned(), bytes: body.len() }
     }
 
     /// Many bookings with long texts, one of them with many changes and failed runs.

@@ -171,7 +171,7 @@ impl Workshop {
         let answer = call_service(&service, request.to_request()).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = to_bytes(answer.into_body()).await.unwrap_or_default();
-        Seen { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+        Seen { status, headers, text: String::from_utf8_lossy(&body).into_owned(), bytes: body.len() }
     }
 }
 

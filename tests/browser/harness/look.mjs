@@ -2,13 +2,14 @@
 // knows as a barrier (WCAG 2.2 A and AA, and its best practices), nothing to scroll sideways, light enough for a phone, and
 // everything within reach of the Tab key. Each function gives a list of sentences; an empty one is well.
 
+import { get } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { NARROW, WIDE } from "./visitor.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-/** HTML and what it loads, each as it is when unpacked. */
+/** HTML and what it loads, as they are sent to a browser. */
 export const BYTES_MAX = 60_000;
 /** A page has no more places to stop at. */
 const STOPS_MAX = 400;
@@ -54,6 +55,16 @@ export async function overflow(page) {
   });
 }
 
+/** Bytes of a file as it is sent to a browser. */
+function sent(address) {
+  return new Promise((resolve, reject) => {
+    get(address, { headers: { "accept-encoding": "gzip, deflate, br" } }, (answer) => {
+      let bytes = 0;
+      answer.on("data", (part) => (bytes += part.length)).on("end", () => resolve(bytes)).on("error", reject);
+    }).on("error", reject);
+  });
+}
+
 const assets = new Map();
 /** Bytes of the page and all that it loads from us. `html` is its source. */
 export async function weight(page, html) {
@@ -65,7 +76,7 @@ export async function weight(page, html) {
     ].map((address) => address.split("#")[0])),
   ]);
   for (const address of loaded.filter((one) => one.startsWith("http"))) {
-    if (!assets.has(address)) assets.set(address, (await (await page.request.get(address)).body()).length);
+    if (!assets.has(address)) assets.set(address, await sent(address));
     bytes += assets.get(address);
   }
   return bytes;
