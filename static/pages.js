@@ -53,6 +53,18 @@
   tellTimes(document);
   window.setInterval(() => tellTimes(document), TIMES_MS);
 
+  // Light or dark, without leaving what is being written on the page.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.classList.contains("colours") || !event.submitter) return;
+    event.preventDefault();
+    const colours = event.submitter.value;
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => {});
+    document.documentElement.dataset.colours = colours;
+    for (const button of document.querySelectorAll(".colours button")) button.setAttribute("aria-pressed", String(button.value === colours));
+  });
+
   const block = document.querySelector("[data-live]");
   if (!block) return;
   let shown = null;

@@ -22,6 +22,7 @@ mod bookings_list;
 mod cause_words;
 mod change_told;
 mod chart;
+mod colours;
 mod connection_pause;
 mod connections_list;
 mod cookies;

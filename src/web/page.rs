@@ -1,5 +1,6 @@
 //! The frame of every page: where the reader is, what needs them, what was just done. And how a page is answered.
 
+use super::colours::Colours;
 use super::errors::PageError;
 use super::scene::Scene;
 use super::static_files;
@@ -61,6 +62,8 @@ pub struct Frame {
     pub search: String,
     /// Name of the zone that times are told in.
     pub zone: String,
+    /// Light or dark.
+    colours: Colours,
 }
 
 impl Frame {
@@ -84,7 +87,18 @@ impl Frame {
             form_token,
             search: String::new(),
             zone: zone::name(),
+            colours: Colours::here(),
         }
+    }
+
+    /// What it is painted in, for `data-colours`.
+    pub fn colours(&self) -> &'static str {
+        self.colours.as_str()
+    }
+
+    /// What it could be painted in: value, what it is called, whether it is so.
+    pub fn all_colours(&self) -> [(&'static str, &'static str, bool); 3] {
+        Colours::ALL.map(|(colours, called)| (colours.as_str(), called, colours == self.colours))
     }
 
     /// The token of forms.

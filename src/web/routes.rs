@@ -17,7 +17,7 @@
 
 use super::{
     account_change, account_show, alert_channel, alerts_show, api_me, audit_list, booking_show, booking_test,
-    bookings_list, connection_pause, connections_list, event_show, events_list, live, metrics_show,
+    bookings_list, colours, connection_pause, connections_list, event_show, events_list, live, metrics_show,
     needs_you_list, needs_you_plan, needs_you_show, people_change, people_list, rule_apply, rule_edit,
     rule_history, rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor,
     sign_in, sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
@@ -105,6 +105,7 @@ pub(super) fn table() -> Vec<Entry> {
         get("/sign-in/code", Door, sign_in_code::sign_in_code_show),
         post("/sign-in/code", Door, sign_in_code::sign_in_code),
         post("/sign-out", Door, sign_out::sign_out),
+        post("/colours", Door, colours::choose),
         get("/welcome/{token}", Door, welcome_show::welcome_show),
         post("/welcome/{token}", Door, welcome_show::welcome),
         // One's own account.

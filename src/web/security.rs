@@ -6,6 +6,7 @@
 
 use super::access::{Access, Doors, Reached};
 use super::api_error::ApiError;
+use super::colours::Colours;
 use super::errors::PageError;
 use super::zone::Zone;
 use actix_web::body::MessageBody;
@@ -44,7 +45,7 @@ pub async fn guard<B: MessageBody + 'static>(
             let refused = refused(&request, &error);
             request.into_response(refused).map_into_left_body()
         }
-        None => match Zone::of(request.request()).around(next.call(request)).await {
+        None => match seen(request, next).await {
             Ok(answer) => answer.map_into_right_body(),
             Err(error) => return Err(error),
         },
@@ -113,6 +114,12 @@ fn way_in(access: &Access) -> String {
              front and start with --ui-url https://NAME; or make an SSH tunnel and open the page by one of these names.",
         ),
     }
+}
+
+/// Answers in the zone and the colours of who looks.
+async fn seen<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    let (zone, colours) = (Zone::of(request.request()), Colours::of(request.request()));
+    zone.around(colours.around(next.call(request))).await
 }
 
 /// True where a browser says that the request comes from our own page. `Sec-Fetch-Site` can't be set by a page's script;

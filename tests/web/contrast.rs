@@ -32,22 +32,26 @@ const SHAPES: [(&str, &str); 9] = [
     ("bad", "accent-soft"),
 ];
 
-/// The tokens of the sheet: those of the first set, and of the dark one.
+/// The tokens of the sheet, light and dark.
 fn tokens() -> [Vec<(String, f64)>; 2] {
-    let (light, dark) = SHEET.split_once("prefers-color-scheme: dark").expect("a dark set");
-    [light, dark].map(|set| {
-        let lines = set.lines().filter_map(|line| {
-            let (name, value) = line.trim().strip_prefix("--")?.split_once(": oklch(")?;
-            let numbers: Vec<f64> = value
-                .trim_end_matches([';', ')'])
-                .split(' ')
-                .filter_map(|number| number.trim_end_matches('%').parse().ok())
-                .collect();
-            let [lightness, chroma, hue] = numbers[..] else { panic!("{line}") };
-            Some((name.to_owned(), luminance(lightness / 100.0, chroma, hue)))
-        });
-        lines.collect()
-    })
+    let pairs: Vec<(&str, &str, &str)> = SHEET
+        .lines()
+        .filter_map(|line| {
+            let (name, values) = line.trim().strip_prefix("--")?.split_once(": light-dark(oklch(")?;
+            let (light, dark) = values.trim_end_matches("));").split_once("), oklch(")?;
+            Some((name, light, dark))
+        })
+        .collect();
+    let read = |(name, value): (&str, &str)| {
+        let numbers: Vec<f64> =
+            value.split(' ').filter_map(|number| number.trim_end_matches('%').parse().ok()).collect();
+        let [lightness, chroma, hue] = numbers[..] else { panic!("{name}: {value}") };
+        (name.to_owned(), luminance(lightness / 100.0, chroma, hue))
+    };
+    [
+        pairs.iter().map(|(name, light, _)| read((name, light))).collect(),
+        pairs.iter().map(|(name, _, dark)| read((name, dark))).collect(),
+    ]
 }
 
 /// Relative luminance of an oklch colour, its parts cut to what a screen shows.

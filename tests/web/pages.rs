@@ -2,6 +2,7 @@
 
 use crate::filled::{HOSTILE, Site};
 use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
 use waypost::domain::RunId;
 
 const ESCAPED: &str = "&#60;img src=x onerror=alert(1)&#62;";
@@ -206,4 +207,18 @@ async fn metrics_are_told_while_the_database_is_away() {
     assert!(seen.text.contains("waypost_database_up 0\n"), "{}", seen.text);
     assert!(seen.text.contains("waypost_webhooks_received_total 0\n"), "{}", seen.text);
     assert!(!seen.text.contains("waypost_runs"), "{}", seen.text);
+}
+
+#[actix_web::test]
+async fn whoever_chooses_dark_gets_dark_and_stays_where_they_are() {
+    let site = Site::filled().await;
+    assert!(site.get("/bookings").await.text.contains("<html lang=\"en\" data-colours=\"device\""));
+    let chosen = site.post("/colours", &[("colours", "dark")]).await;
+    assert_eq!((chosen.status, chosen.header("location")), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!(chosen.cookie("colours").as_deref(), Some("dark"));
+    let request = TestRequest::get().uri("/sign-in").insert_header(("cookie", "colours=dark"));
+    let seen = site.send(request.insert_header(("host", "127.0.0.1:8081"))).await;
+    assert!(seen.text.contains("<html lang=\"en\" data-colours=\"dark\""));
+    let strange = site.post("/colours", &[("colours", "\"><script>")]).await;
+    assert_eq!(strange.cookie("colours").as_deref(), Some("device"));
 }
