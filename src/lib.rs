@@ -49,4 +49,5 @@ pub mod app;
 pub mod cli;
 pub mod rehearsal;
 pub mod runner;
+pub mod told;
 pub mod web;
