@@ -32,7 +32,7 @@ pub use crate::delivery::{
 };
 pub use crate::rehearsal::Report;
 pub use activate::FolderState;
-pub use acts::NewAct;
+pub use acts::{NewAct, is_act_id};
 pub use acts_plan::{ActPlan, WhyNot, why_not};
 pub use apply::{Example, Foresight};
 pub use ask::{AskError, Replayed, SecretState};

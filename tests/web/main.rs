@@ -1,6 +1,15 @@
 //! The pages over a store in memory: what they tell, what they refuse, what their buttons do.
 
 mod accounts;
+mod api_acts;
+mod api_bulk;
+mod api_document;
+mod api_errors;
+mod api_paging;
+mod api_people;
+mod api_program;
+mod api_reads;
+mod api_rules;
 mod browser_pages;
 mod contrast;
 mod doors;
