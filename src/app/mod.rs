@@ -106,6 +106,8 @@ pub struct App {
     folder: tokio::sync::Mutex<FolderState>,
     /// One publishes at a time, its commit included.
     publishing: tokio::sync::Mutex<()>,
+    /// Room for looks ahead.
+    looking_ahead: tokio::sync::Semaphore,
     lately: tokio::sync::Mutex<Option<lately::Lately>>,
     live: live::Live,
 }
@@ -159,6 +161,7 @@ impl App {
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),
             publishing: tokio::sync::Mutex::new(()),
+            looking_ahead: tokio::sync::Semaphore::new(look::LOOKS_AT_ONCE),
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
         });

@@ -14,19 +14,41 @@ use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// What can be done with many runs.
+#[derive(ToSchema)]
+#[schema(as = ActWord, rename_all = "lowercase")]
+#[expect(dead_code, reason = "it stands in the document alone")]
+pub(super) enum ActWord {
+    /// Try again, or let go on what was held by hand.
+    Retry,
+    /// Not send them.
+    Cancel,
+}
+
+/// How a run stands that needs somebody.
+#[derive(ToSchema)]
+#[schema(as = Troubled, rename_all = "lowercase")]
+#[expect(dead_code, reason = "it stands in the document alone")]
+pub(super) enum Troubled {
+    /// It failed.
+    Failed,
+    /// It is held.
+    Held,
+}
+
 /// Which of the runs that failed or are held. All that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ActFilter {
     /// Of this cause, by its key.
-    #[schema(example = "1f3a86c0d2e94b5577aa")]
+    #[schema(example = "1f3a86c0d2e94b5577aa", pattern = "^[0-9a-f]{20}$")]
     cause: Option<String>,
     /// Of this rule.
     rule: Option<String>,
     /// Of this connection.
     connection: Option<String>,
-    /// `failed` or `held`.
-    #[schema(example = "failed")]
+    /// How they stand.
+    #[schema(value_type = Option<Troubled>)]
     state: Option<String>,
     /// Failed or held at or after this time (RFC 3339).
     #[schema(format = DateTime)]
@@ -37,8 +59,8 @@ pub(super) struct ActFilter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanAsked {
-    /// `retry` or `cancel`.
-    #[schema(example = "retry")]
+    /// What is to be done.
+    #[schema(value_type = ActWord)]
     act: String,
     /// With which runs; left out: all that failed or are held.
     #[serde(default)]
@@ -50,10 +72,10 @@ pub(super) struct PlanAsked {
 #[serde(deny_unknown_fields)]
 pub(super) struct ActAsked {
     /// The plan's id: asked twice under one id, it is done once.
-    #[schema(example = "blk_01m827nrzq3v6k1d2h8x7w5t9c")]
+    #[schema(example = "blk_01m827nrzq3v6k1d2h8x7w5t9c", pattern = "^blk_[0-9a-z]{26}$")]
     id: String,
     /// As in the plan.
-    #[schema(example = "retry")]
+    #[schema(value_type = ActWord)]
     act: String,
     /// As in the plan.
     #[serde(default)]
@@ -66,7 +88,8 @@ pub(super) struct ActAsked {
 pub(super) struct PlanTold {
     /// The id under which it can be asked for.
     id: String,
-    /// `retry` or `cancel`.
+    /// What.
+    #[schema(value_type = ActWord)]
     act: &'static str,
     /// With which runs.
     filter: ActFilter,
@@ -104,7 +127,8 @@ pub(super) struct LeftOut {
 pub(super) struct ActTold {
     /// Its id.
     id: String,
-    /// `retry` or `cancel`.
+    /// What.
+    #[schema(value_type = ActWord)]
     act: &'static str,
     /// With which runs: those that were so when it was asked.
     filter: ActFilter,
@@ -127,17 +151,17 @@ pub(super) struct ActTold {
 impl ActFilter {
     fn read(&self) -> Result<TroubleFilter, ApiError> {
         if self.cause.as_deref().is_some_and(|key| !is_cause_key(key)) {
-            return Err(ApiError::wrong_value("filter.cause is the key of one, of 20 signs"));
+            return Err(ApiError::wrong_value("the filter's cause is the key of one, of 20 signs"));
         }
         let state = match self.state.as_deref() {
             None => None,
             Some("failed") => Some(RunState::Failed),
             Some("held") => Some(RunState::Held),
-            Some(_) => return Err(ApiError::wrong_value("filter.state is failed or held")),
+            Some(_) => return Err(ApiError::wrong_value("the filter's state is failed or held")),
         };
         let since = self.since.as_deref().map(str::parse::<jiff::Timestamp>).transpose();
-        let since =
-            since.map_err(|_| ApiError::wrong_value("filter.since is a time as in 2027-03-14T09:30:00Z"))?;
+        let since = since
+            .map_err(|_| ApiError::wrong_value("the filter's since is a time as in 2027-03-14T09:30:00Z"))?;
         Ok(TroubleFilter {
             cause: self.cause.clone(),
             rule: self.rule.clone(),
@@ -160,7 +184,7 @@ impl ActFilter {
 }
 
 fn act_of(word: &str) -> Result<BulkAct, ApiError> {
-    BulkAct::parse(word).ok_or_else(|| ApiError::wrong_value("act is retry or cancel"))
+    BulkAct::parse(word).ok_or_else(|| ApiError::wrong_value("the act is retry or cancel"))
 }
 
 /// Plan to try all of some runs again, or to cancel them
@@ -182,7 +206,7 @@ pub(super) async fn plan_act(app: web::Data<App>, Body(asked): Body<PlanAsked>) 
 pub(super) async fn begin_act(app: web::Data<App>, viewer: Viewer, Body(asked): Body<ActAsked>) -> Answer {
     let (act, filter) = (act_of(&asked.act)?, asked.filter.read()?);
     if !is_act_id(&asked.id) {
-        return Err(ApiError::wrong_value("id is the one that the plan gave"));
+        return Err(ApiError::wrong_value("the id is the one that the plan gave"));
     }
     let before = app.store.bulk(&asked.id).await?;
     if before.as_ref().is_some_and(|before| before.act != act || before.filter != filter) {

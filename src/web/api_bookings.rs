@@ -48,7 +48,7 @@ pub(super) struct BookingsAsked {
     #[param(example = "booked")]
     status: Option<String>,
     /// Whose tour starts on this day, of the place where it starts.
-    #[param(example = "2027-03-14")]
+    #[param(example = "2027-03-14", format = Date)]
     tour_day: Option<String>,
     /// Last changed at or after this time (RFC 3339).
     #[param(format = DateTime)]
@@ -57,6 +57,7 @@ pub(super) struct BookingsAsked {
     #[param(format = DateTime)]
     changed_before: Option<String>,
     /// Behind the last one of the page before: what that gave as `next`.
+    #[param(min_length = 1, max_length = 200)]
     after: Option<String>,
     /// At most so many: 1 to 200, else 50.
     #[param(minimum = 1, maximum = 200)]
@@ -69,6 +70,7 @@ pub(super) struct BookingsAsked {
 #[into_params(parameter_in = Query)]
 pub(super) struct ChangesAsked {
     /// Behind the last one of the page before: what that gave as `next`.
+    #[param(min_length = 1, max_length = 200)]
     after: Option<String>,
     /// At most so many: 1 to 50, else 15.
     #[param(minimum = 1, maximum = 50)]

@@ -34,6 +34,17 @@ use utoipa::OpenApi;
         license(name = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "This Waypost.")),
+    tags(
+        (name = "health", description = "Is all well, and what is this token?"),
+        (name = "bookings", description = "The present truth about each booking, and its timeline."),
+        (name = "events", description = "What came in, byte for byte."),
+        (name = "runs", description = "What the rules did, why, and what a person does with one run."),
+        (name = "needs you", description = "What needs somebody, by reason, and acts on all of it."),
+        (name = "connections", description = "Where things are sent."),
+        (name = "sources", description = "Where webhooks come from."),
+        (name = "rules", description = "What goes where: looked at, tested, published, brought back, applied."),
+        (name = "people", description = "Accounts, API tokens, and the log of what was done."),
+    ),
     components(schemas(ErrorBody)),
     paths(
         get_openapi,
@@ -155,6 +166,16 @@ fn complete(operation: &mut Map<String, Value>, method: &Method, path: &str, nee
         ("403", "The token has not the scope."),
         ("503", "The database can't be read now; try again after `Retry-After` seconds."),
     ];
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(schema) = parameter.get_mut("schema") {
+            without_null(schema);
+        }
+    }
+    if let Some(body) = operation.get_mut("requestBody") {
+        let may_be_left_out =
+            body["description"].as_str().is_some_and(|told| told.starts_with("May be left out"));
+        body["required"] = json!(!may_be_left_out);
+    }
     if path.contains('{') {
         errors.push(("404", "There is no such thing."));
     }
@@ -162,6 +183,13 @@ fn complete(operation: &mut Map<String, Value>, method: &Method, path: &str, nee
         all.iter().any(|parameter| parameter.get("in").is_some_and(|place| place == "query"))
     }) {
         errors.push(("400", "A parameter of the address can't be taken."));
+    }
+    if path.starts_with("/api/v1/rules/{name}") {
+        errors.push(("409", "The rules folder can't be used, or the rule not as it is now."));
+    }
+    if path.starts_with("/api/v1/rules/{name}") || path.ends_with("/test") {
+        errors
+            .push(("429", "Too much is being looked ahead just now; try again after `Retry-After` seconds."));
     }
     if method == Method::POST {
         errors.extend([
@@ -179,6 +207,22 @@ fn complete(operation: &mut Map<String, Value>, method: &Method, path: &str, nee
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
         });
         responses.entry(status).or_insert(error);
+    }
+}
+
+/// A parameter is given or left out: there is no null in an address.
+fn without_null(schema: &mut Value) {
+    if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
+        kinds.retain(|kind| kind != "null");
+        if let [only] = kinds.as_slice() {
+            schema["type"] = only.clone();
+        }
+    }
+    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [only] = choices.as_slice() {
+            *schema = only.clone();
+        }
     }
 }
 

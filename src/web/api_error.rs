@@ -76,6 +76,13 @@ impl ApiError {
         self
     }
 
+    /// The same with another way out.
+    #[must_use]
+    pub(super) fn hinted(mut self, hint: &str) -> Self {
+        hint.clone_into(&mut self.told.hint);
+        self
+    }
+
     /// The same with another status, to be tried again after so many seconds.
     #[must_use]
     fn later(mut self, status: StatusCode, seconds: i64) -> Self {
@@ -217,6 +224,9 @@ impl From<AskError> for ApiError {
             AskError::Store(error) => error.into(),
             AskError::Unknown { what, .. } => Self::not_found(what),
             AskError::NotNow(why) => Self::not_now(&why),
+            AskError::Busy => Self::not_now("too much is being looked ahead just now")
+                .called("too_many")
+                .later(StatusCode::TOO_MANY_REQUESTS, RETRY_SECONDS),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(super) struct EventsAsked {
     #[param(format = DateTime)]
     since: Option<String>,
     /// Behind the last one of the page before: what that gave as `next`.
+    #[param(min_length = 1, max_length = 200)]
     after: Option<String>,
     /// At most so many: 1 to 200, else 50.
     #[param(minimum = 1, maximum = 200)]

@@ -20,8 +20,19 @@ const HOUR: i64 = 3_600_000;
 #[into_params(parameter_in = Query)]
 pub(super) struct HealthAsked {
     /// `day`: the last 24 hours. `month`: the last 30 days.
-    #[param(example = "day")]
+    #[param(inline, value_type = Option<HealthOf>)]
     of: Option<String>,
+}
+
+/// Of how long.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it stands in the document alone")]
+pub(super) enum HealthOf {
+    /// The last 24 hours.
+    Day,
+    /// The last 30 days.
+    Month,
 }
 
 /// Is all well?

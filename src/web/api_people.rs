@@ -23,7 +23,7 @@ pub(super) struct Invite {
     #[schema(example = "Siobhán Ní Bhriain", min_length = 1, max_length = 100)]
     name: String,
     /// What they sign in with.
-    #[schema(example = "siobhan@example.org")]
+    #[schema(example = "siobhan@example.org", format = Email)]
     email: String,
     /// What they are to be.
     #[schema(value_type = Role)]
@@ -67,7 +67,7 @@ impl LinkTold {
 }
 
 fn role_of(word: &str) -> Result<Role, ApiError> {
-    Role::parse(word).ok_or_else(|| ApiError::wrong_value("role is viewer, editor or admin"))
+    Role::parse(word).ok_or_else(|| ApiError::wrong_value("the role is viewer, editor or admin"))
 }
 
 /// Everybody who has an account

@@ -26,12 +26,12 @@ const APPLIES_MAX: i64 = 50;
 #[schema(as = ApplyDays)]
 pub(super) struct AskedDays {
     /// Only those whose trip starts on this day or later, of the place where it starts.
-    #[schema(example = "2027-03-01")]
-    #[param(example = "2027-03-01")]
+    #[schema(example = "2027-03-01", format = Date)]
+    #[param(example = "2027-03-01", format = Date)]
     from_day: Option<String>,
     /// Only those whose trip starts on this day or earlier.
-    #[schema(example = "2027-03-31")]
-    #[param(example = "2027-03-31")]
+    #[schema(example = "2027-03-31", format = Date)]
+    #[param(example = "2027-03-31", format = Date)]
     to_day: Option<String>,
 }
 
@@ -106,10 +106,10 @@ impl ApplyTold {
 impl AskedDays {
     fn read(self, wrong: impl Fn(&str) -> ApiError) -> Result<Days, ApiError> {
         if [&self.from_day, &self.to_day].into_iter().flatten().any(|day| !is_day(day)) {
-            return Err(wrong("from_day and to_day are days as in 2027-03-14"));
+            return Err(wrong("the days from_day and to_day are written as in 2027-03-14"));
         }
         if self.from_day.is_some() && self.to_day.is_some() && self.from_day > self.to_day {
-            return Err(wrong("from_day is later than to_day, so that no booking fits"));
+            return Err(wrong("the day from_day is later than to_day, so that no booking fits"));
         }
         Ok(Days { from: self.from_day, to: self.to_day })
     }

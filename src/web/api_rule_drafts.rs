@@ -8,7 +8,7 @@ use super::line_diff::unified;
 use super::rule_file::{RuleFile, check};
 use super::rule_words::fate_words;
 use super::viewer::Viewer;
-use crate::app::{App, BookingOutlook, Checked, Draft, Fate, PublishError, StepOutlook, Touched};
+use crate::app::{App, AskError, BookingOutlook, Checked, Draft, Fate, PublishError, StepOutlook, Touched};
 use crate::domain::BookingId;
 use crate::rules::with_enabled;
 use crate::told::{Field, Mistake, Why};
@@ -63,6 +63,7 @@ pub(super) struct Switch {
     /// Whether it is to be on.
     enabled: bool,
     /// Why; left out: "Switched on" or "Switched off".
+    #[schema(min_length = 1, max_length = 2000)]
     reason: Option<String>,
 }
 
@@ -199,7 +200,7 @@ pub(super) struct PublishedTold {
 ///
 /// Together with the rest of the folder, as `waypost check` does. Changes nothing.
 #[utoipa::path(post, path = "/api/v1/rules/{name}/check", tag = "rules", params(("name" = String, Path, description = "Its name.")),
-    request_body = CheckText, responses((status = 200, description = "What is wrong with it.", body = CheckTold)))]
+    request_body(content = CheckText, description = "May be left out: the file as it stands."), responses((status = 200, description = "What is wrong with it.", body = CheckTold)))]
 pub(super) async fn check_rule(
     app: web::Data<App>,
     name: web::Path<String>,
@@ -335,18 +336,26 @@ impl From<PublishError> for ApiError {
             PublishError::Name(_) => Self::not_found("rule"),
             PublishError::Store(error) => error.into(),
             PublishError::Wrong(why) => Self::wrong_value(why),
-            PublishError::NoFolder(why) => Self::not_now(&why).called("no_folder"),
+            PublishError::NoFolder(why) => {
+                Self::not_now(&why).called("no_folder").hinted("Start it with --rules.")
+            }
             PublishError::File(_) => Self::not_now(&why).called("file_refused"),
             PublishError::Broken(checked) => {
-                let told = Self::wrong_value(&why).called("rules_have_mistakes");
+                let told = Self::wrong_value(&why).called("rules_have_mistakes").hinted(
+                    "Nothing was changed. The details have each mistake with its line and a way out.",
+                );
                 told.details(json!({ "mistakes": mistakes(&checked) }))
             }
             PublishError::Changed(changed) => {
                 let theirs = changed.theirs.unwrap_or_default();
                 let diff = unified(&theirs, &changed.yours, &changed.file);
-                let told = Self::not_now(&why).called("file_changed");
+                let told = Self::not_now(&why).called("file_changed").hinted(
+                    "Nothing was changed. Get the rule again, bring your change into its text, and publish that with its \
+                     text_hash.",
+                );
                 told.details(json!({ "file": changed.file, "theirs": theirs, "diff": diff }))
             }
+            PublishError::Busy => AskError::Busy.into(),
             PublishError::Mistake => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not_working",

@@ -123,7 +123,7 @@ pub(super) async fn mark_run_done(
 ) -> Answer {
     let id = known(&app, id).await?;
     if asked.note.trim().is_empty() {
-        return Err(ApiError::wrong_value("say in a few words what was done: note"));
+        return Err(ApiError::wrong_value("say in a few words what was done, as the note"));
     }
     let done = DoneByHand { who: viewer.name().to_owned(), note: asked.note, remote_id: asked.remote_id };
     let marked = app.mark_done(&id, done).await?;

@@ -23,7 +23,7 @@ pub(super) struct RunsAsked {
     #[param(inline, value_type = Option<RunState>)]
     state: Option<String>,
     /// That need somebody for this reason: the key of a cause.
-    #[param(example = "1f3a86c0d2e94b5577aa")]
+    #[param(example = "1f3a86c0d2e94b5577aa", pattern = "^[0-9a-f]{20}$")]
     cause: Option<String>,
     /// Of this rule.
     rule: Option<String>,
@@ -39,6 +39,7 @@ pub(super) struct RunsAsked {
     #[param(format = DateTime)]
     since: Option<String>,
     /// Behind the last one of the page before: what that gave as `next`.
+    #[param(min_length = 1, max_length = 200)]
     after: Option<String>,
     /// At most so many: 1 to 200, else 50.
     #[param(minimum = 1, maximum = 200)]

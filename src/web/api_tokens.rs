@@ -108,13 +108,13 @@ pub(super) async fn make_token(app: web::Data<App>, viewer: Viewer, Body(asked):
     for word in &asked.scopes {
         let scope = Scope::parse(word);
         let scope =
-            scope.ok_or_else(|| ApiError::wrong_value("scopes are of read, write, admin and metrics"))?;
+            scope.ok_or_else(|| ApiError::wrong_value("the scopes are of read, write, admin and metrics"))?;
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }
     }
     if asked.days.is_some_and(|days| !(1..=DAYS_MAX).contains(&days)) {
-        return Err(ApiError::wrong_value("days are from 1 to 3650"));
+        return Err(ApiError::wrong_value("the days are from 1 to 3650"));
     }
     let owner = viewer.token().map_or_else(|| viewer.who(), Who::owner_of);
     let made = app.make_api_token_of((&viewer.who(), &owner), &asked.name, scopes, asked.days).await?;

@@ -57,6 +57,8 @@ pub(super) struct Entry {
 
 /// Forms are small.
 const FORM_BYTES_MAX: usize = 4 << 10;
+/// What programs send is, too.
+const BODY_BYTES_MAX: usize = 32 << 10;
 /// But for those with a rule's text: it is up to 1 MiB, and a form writes three bytes for one.
 const TEXT_FORM_BYTES_MAX: usize = 4 << 20;
 
@@ -211,7 +213,8 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::POST, path, needs, route: web::post().to(handler), form_bytes: FORM_BYTES_MAX }
+    let form_bytes = if super::security::is_api(path) { BODY_BYTES_MAX } else { FORM_BYTES_MAX };
+    Entry { method: Method::POST, path, needs, route: web::post().to(handler), form_bytes }
 }
 
 /// A form with the text of a file.

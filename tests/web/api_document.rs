@@ -69,6 +69,9 @@ async fn every_operation_says_what_it_does_takes_gives_and_needs() {
             told("other parameters than its path has");
         }
         for parameter in &parameters {
+            if parameter["schema"].to_string().contains("null") {
+                told(&format!("the parameter {} may be null, which no address can say", parameter["name"]));
+            }
             if parameter["description"].as_str().is_none_or(|text| text.len() < 5) {
                 told(&format!("the parameter {} has no description", parameter["name"]));
             }
@@ -79,8 +82,23 @@ async fn every_operation_says_what_it_does_takes_gives_and_needs() {
         {
             told("no answer with a shape");
         }
-        if method == "post" && operation["requestBody"]["content"]["application/json"]["schema"].is_null() {
-            told("no body");
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if method == "post" {
+            let shape = document.pointer(body["$ref"].as_str().unwrap_or("#")[1..].as_ref()).unwrap_or(body);
+            let needed = shape["required"].as_array().is_some_and(|all| !all.is_empty());
+            if shape["properties"].is_null() && shape["type"] != "object" || shape == &document {
+                told("no body");
+            }
+            if operation["requestBody"]["required"] != Value::Bool(needed) {
+                told("it does not say rightly whether its body may be left out");
+            }
+            if shape["additionalProperties"] != Value::Bool(false) {
+                told("its body takes anything");
+            }
+        }
+        let tags = document["tags"].as_array().expect("tags");
+        if !tags.iter().any(|tag| tag["name"] == operation["tags"][0]) {
+            told("a tag that is not described");
         }
         if path != "/api/v1/openapi.json" {
             if operation["security"][0]["token"].is_null() {
