@@ -64,6 +64,9 @@
 //! | terms that a booking is found by | 24 of 32 characters | further words are not looked for | `domain::search` |
 //! | bookings looked through for one page of a search | 4,000, or 2,000 that have its rarest word | the page says so and leads on | `store::finding` |
 //! | pages that hear of news | 64, for 10 min each | they look by themselves every few seconds | `app::live`, `web::live` |
+//! | looks ahead at the same time (previews, tests, what applying comes to) | 4; 2 s of waiting for room | 429 with `Retry-After` | `app::look` |
+//! | a page of a list of the API | 200 items | `next` leads on | `web::api_paging` |
+//! | a body sent to the API | 32 KiB; 4 MiB where it has a rule's text | 413 | `web::routes` |
 //! | changes, runs and texts of a booking's page | 15, 24 and 6,000 characters of requests and answers | the next page, the run's page | `web` |
 //! | calls and requests in hand at a stop | 10 s | calls are taken up at the next start, requests are not answered | `runner`, `app::serve` |
 //!

@@ -52,4 +52,5 @@ pub mod app;
 pub mod cli;
 pub mod rehearsal;
 pub mod runner;
+pub mod told;
 pub mod web;

@@ -46,7 +46,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("docs", &["ingest", "bookings", "delivery"]),
-    ("web", &["domain", "ports", "document", "rules", "connectors", "expr", "ingest", "metrics", "app"]),
+    ("told", &["domain", "ports", "document", "rules", "rehearsal", "app"]),
+    (
+        "web",
+        &["domain", "ports", "document", "rules", "connectors", "expr", "ingest", "metrics", "app", "told"],
+    ),
 ];
 
 /// Stages meet in the tables and never name each other.

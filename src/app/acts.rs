@@ -144,7 +144,8 @@ fn capped(text: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NOTE_CHARS_MAX).collect()
 }
 
-fn is_act_id(id: &str) -> bool {
+/// Whether this may be the id of such an act.
+pub fn is_act_id(id: &str) -> bool {
     id.len() == 30
         && id.starts_with("blk_")
         && id.bytes().skip(4).all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())

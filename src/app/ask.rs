@@ -27,6 +27,9 @@ pub enum AskError {
     /// It can't be done now.
     #[error("{0}")]
     NotNow(String),
+    /// Too much is being looked ahead at the same time.
+    #[error("too much is being looked ahead just now; try again in a few seconds")]
+    Busy,
 }
 
 /// What a replay planned.

@@ -56,7 +56,7 @@ impl App {
             let rule = rule.clone();
             async move { Ok(rehearse_payload(&ruleset, &rule, (&source, body)).await?) }
         };
-        let sent = self.think_apart(work).await.map_err(|_| PublishError::Mistake)?;
+        let sent = self.think_apart(work).await?;
         let Ok((calls, steps)) = sent else {
             return Err(PublishError::Wrong("This webhook alone tells too little for a test."));
         };

@@ -14,7 +14,12 @@ use crate::workspace::{FileName, read_file};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// Whoever waits to look ahead does not wait longer.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Looks ahead at the same time: each computes.
+pub(super) const LOOKS_AT_ONCE: usize = 4;
 /// Bookings that a changed rule touches are told for so many.
 const EXAMPLES_MAX: usize = 5;
 
@@ -150,11 +155,7 @@ impl App {
         let broken = tests.diagnostics.iter().any(|told| told.severity == Severity::Error);
         let Some((ruleset, rule)) = found.filter(|_| !broken) else { return Ok(tests) };
         let work = async move { rehearse(&ruleset, &rule, (file.as_str(), &cases), &folder).await };
-        tests.reports =
-            self.think_apart(async move { Ok(work.await?) }).await.map_err(|error| match error {
-                AskError::Store(error) => PublishError::Store(error),
-                _ => PublishError::Mistake,
-            })?;
+        tests.reports = self.think_apart(async move { Ok(work.await?) }).await?;
         Ok(tests)
     }
 
@@ -163,6 +164,9 @@ impl App {
         &self,
         work: impl Future<Output = Result<T, AskError>> + Send + 'static,
     ) -> Result<T, AskError> {
+        // Each takes a core: the others wait a moment, and then are told to come again.
+        let room = tokio::time::timeout(ROOM_WAIT_MAX, self.looking_ahead.acquire()).await;
+        let Ok(Ok(_room)) = room else { return Err(AskError::Busy) };
         let runtime = tokio::runtime::Handle::current();
         let done = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
         done.unwrap_or_else(|_| {
@@ -233,4 +237,26 @@ fn mapped(outlook: &BookingOutlook) -> BTreeMap<(String, String, String), Value>
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LOOKS_AT_ONCE;
+    use crate::app::{App, AskError, Places};
+    use crate::clock::{OsEntropy, SystemClock};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn more_looks_ahead_than_there_is_room_for_are_told_to_come_again() {
+        let store = crate::store::open_in_memory().await.expect("a store");
+        let home = tempfile::tempdir().expect("a folder");
+        let places = Places { data: home.path().to_owned(), database: None, exclusive: false };
+        let clock = Arc::new(SystemClock::new());
+        let app = App::over(store, places, clock, Arc::new(OsEntropy)).await.expect("an app");
+        let others = app.looking_ahead.acquire_many(LOOKS_AT_ONCE as u32).await.expect("there is room");
+        let told = app.think_apart(async { Ok(1) }).await;
+        assert!(matches!(told, Err(AskError::Busy)), "{told:?}");
+        drop(others);
+        assert_eq!(app.think_apart(async { Ok(1) }).await.expect("there is room again"), 1);
+    }
 }

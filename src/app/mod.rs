@@ -34,7 +34,7 @@ pub use crate::delivery::{
 };
 pub use crate::rehearsal::Report;
 pub use activate::FolderState;
-pub use acts::NewAct;
+pub use acts::{NewAct, is_act_id};
 pub use acts_plan::{ActPlan, WhyNot, why_not};
 pub use alert_channels::{ChannelDraft, ChannelError};
 pub use apply::{Example, Foresight};
@@ -111,6 +111,8 @@ pub struct App {
     folder: tokio::sync::Mutex<FolderState>,
     /// One publishes at a time, its commit included.
     publishing: tokio::sync::Mutex<()>,
+    /// Room for looks ahead.
+    looking_ahead: tokio::sync::Semaphore,
     lately: tokio::sync::Mutex<Option<lately::Lately>>,
     live: live::Live,
 }
@@ -165,6 +167,7 @@ impl App {
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),
             publishing: tokio::sync::Mutex::new(()),
+            looking_ahead: tokio::sync::Semaphore::new(look::LOOKS_AT_ONCE),
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
         });

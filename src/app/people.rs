@@ -50,6 +50,11 @@ impl Who {
     pub fn token(token: &TokenRow) -> Self {
         Self { id: token.id.clone(), name: token.name.clone() }
     }
+
+    /// Whose a token is: who made it.
+    pub fn owner_of(token: &TokenRow) -> Self {
+        Self { id: token.made_by.clone(), name: token.made_by_name.clone() }
+    }
 }
 
 /// Why something about an account was not done.

@@ -20,6 +20,18 @@ impl App {
         scopes: Vec<Scope>,
         days: Option<i64>,
     ) -> Result<(TokenRow, String), PeopleError> {
+        self.make_api_token_of((who, who), name, scopes, days).await
+    }
+
+    /// The same where who makes it and whose it is are not the same: a token that a token makes is its owner's, so that it
+    /// goes with them.
+    pub async fn make_api_token_of(
+        &self,
+        (who, owner): (&Who, &Who),
+        name: &str,
+        scopes: Vec<Scope>,
+        days: Option<i64>,
+    ) -> Result<(TokenRow, String), PeopleError> {
         let name = read_name(name)?;
         if scopes.is_empty() {
             return Err(PeopleError::Wrong("choose what the token may be used for"));
@@ -33,8 +45,8 @@ impl App {
             id: self.entropy.id_of("tok_", now),
             name,
             scopes,
-            made_by: who.id.clone(),
-            made_by_name: who.name.clone(),
+            made_by: owner.id.clone(),
+            made_by_name: owner.name.clone(),
             created_at: now,
             used_at: None,
             expires_at: days.map(|days| now + days * 24 * 3_600_000),

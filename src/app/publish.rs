@@ -5,8 +5,8 @@
 //! was opened is refused with both texts; where anything fails before the activation, the folder is as it was. Called by
 //! the pages, which hand in who does it.
 
-use super::App;
 use super::activate::FolderState;
+use super::{App, AskError};
 use crate::document::{Diagnostic, Severity, parse};
 use crate::domain::Millis;
 use crate::ports::{RulesetNote, StoreError};
@@ -94,9 +94,23 @@ pub enum PublishError {
     /// The database did not take it; the folder is as it was.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Too much is being looked ahead at the same time.
+    #[error("too much is being looked ahead just now; try again in a few seconds")]
+    Busy,
     /// A mistake of Waypost.
     #[error("a mistake of Waypost came up; nothing was changed")]
     Mistake,
+}
+
+/// Of what was looked ahead on the way.
+impl From<AskError> for PublishError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Store(error) => Self::Store(error),
+            AskError::Busy => Self::Busy,
+            AskError::Unknown { .. } | AskError::NotNow(_) => Self::Mistake,
+        }
+    }
 }
 
 /// A file that changed since it was opened.

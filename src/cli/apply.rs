@@ -4,10 +4,11 @@
 
 use super::Ended;
 use super::options::{FormOptions, StoreOptions};
-use super::output::{Wrong, counted, line_of, near, note, say};
+use super::output::{Wrong, counted, line_of, near, note, say, say_json};
 use crate::app::{App, AskError, Days, Foresight, is_day};
 use crate::ports::{ApplyCounts, ApplyRow, ApplyState, NewApply};
-use serde_json::{Value, json};
+use crate::told::{ApplyAhead, ApplyFigures};
+use serde_json::json;
 
 /// Bring a new or changed rule to existing bookings
 ///
@@ -74,32 +75,11 @@ async fn ahead(app: &App, args: &Args) -> Result<Ended, AskError> {
         })
         .await?;
     if args.form.json {
-        say(as_json(&args.rule, &foresight).to_string());
+        say_json(&ApplyAhead::of(&args.rule, &foresight));
     } else {
         tell(&foresight);
     }
     Ok(Ended::Fine)
-}
-
-fn as_json(rule: &str, foresight: &Foresight) -> Value {
-    let reasons: Vec<Value> =
-        foresight.reasons.iter().map(|(why, bookings)| json!({ "why": why, "bookings": bookings })).collect();
-    let examples: Vec<Value> = foresight
-        .examples
-        .iter()
-        .map(|one| json!({ "booking": one.booking, "told": one.told, "steps": one.steps }))
-        .collect();
-    json!({
-        "rule": rule, "dry_run": true, "bookings": figures(&foresight.counts), "runs": foresight.counts.runs,
-        "reasons": reasons, "examples": examples,
-    })
-}
-
-fn figures(counts: &ApplyCounts) -> Value {
-    json!({
-        "looked": counts.looked, "sends": counts.sends, "fails": counts.fails, "unchanged": counts.unchanged,
-        "excluded": counts.excluded, "made_before": counts.made, "on_their_way": counts.open,
-    })
 }
 
 fn tell(foresight: &Foresight) {
@@ -172,7 +152,7 @@ fn done(row: &ApplyRow, json: bool) -> Ended {
     if json {
         say(json!({
             "rule": row.asked.rule, "dry_run": false, "state": row.state.as_str(), "why": row.note,
-            "bookings": figures(counts), "runs": counts.runs,
+            "bookings": ApplyFigures::of(counts), "runs": counts.runs,
         })
         .to_string());
     } else {

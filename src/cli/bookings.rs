@@ -3,10 +3,11 @@
 use super::Ended;
 use super::filters::{page, since};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, exact, line_of, note, rfc3339, say};
+use super::output::{ago, exact, line_of, note, say, say_json};
 use crate::domain::{Millis, parse_datetime};
 use crate::ports::{BookingView, ListFilter};
-use serde_json::{Value, json};
+use crate::told;
+use serde_json::Value;
 
 /// Characters of a name or title.
 const TEXT_CHARS_MAX: usize = 80;
@@ -65,7 +66,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         filter.before = found.last().map(|booking| booking.position);
         for booking in &found {
             if args.form.json {
-                say(as_json(booking).to_string());
+                say_json(&told::Booking::of(booking));
             } else {
                 tell(booking, now);
             }
@@ -84,23 +85,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         say("No bookings are like that.");
     }
     Ok(Ended::Fine)
-}
-
-fn as_json(booking: &BookingView) -> Value {
-    json!({
-        "id": booking.id.as_str(),
-        "connector": booking.key.connector,
-        "account": booking.key.account,
-        "kind": booking.key.kind,
-        "key": booking.key.key,
-        "source": booking.source,
-        "status": booking.status,
-        "position": booking.position,
-        "person": booking.view.person,
-        "trip": booking.view.trip,
-        "created_at": rfc3339(booking.created_at),
-        "updated_at": rfc3339(booking.updated_at),
-    })
 }
 
 fn tell(booking: &BookingView, now: Millis) {

@@ -7,6 +7,7 @@ use crate::connectors::SecretRef;
 use crate::document::{Diagnostic, Severity, render};
 use crate::ports::Secrets;
 use crate::rules::{Ruleset, compile};
+use crate::told::Mistake;
 use crate::workspace::{FolderRead, read_folder};
 use serde_json::json;
 use std::io::Write;
@@ -113,7 +114,7 @@ pub fn report(folder: FolderRead, json: bool, has_secret: &dyn Fn(&SecretRef) ->
     let mut text = String::new();
     for told in &diagnostics {
         if json {
-            text.push_str(&as_json(told));
+            text.push_str(&json!(Mistake::of(told)).to_string());
             text.push('\n');
         } else {
             text.push_str(&render(told, folder.files.texts.get(&told.file).map(String::as_str)));
@@ -125,23 +126,6 @@ pub fn report(folder: FolderRead, json: bool, has_secret: &dyn Fn(&SecretRef) ->
         text.push('\n');
     }
     Report { text, code: i32::from(errors > 0) }
-}
-
-fn as_json(told: &Diagnostic) -> String {
-    let severity = match told.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    json!({
-        "severity": severity,
-        "file": told.file,
-        "line": told.place.map(|place| place.line),
-        "column": told.place.map(|place| place.column),
-        "length": told.place.map(|place| place.length),
-        "message": told.message,
-        "hint": told.hint,
-    })
-    .to_string()
 }
 
 fn summary(errors: usize, warnings: usize, ruleset: Option<&Ruleset>) -> String {

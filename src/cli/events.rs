@@ -1,14 +1,14 @@
 //! `waypost events`: what came in, and what each webhook did.
 
 use super::Ended;
-use super::explained::{change_in_a_line, json_of_change};
+use super::explained::change_in_a_line;
 use super::filters::{page, since};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, exact, note, rfc3339, say};
+use super::output::{ago, exact, note, say, say_json};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE};
 use crate::ports::{EventView, ListFilter};
+use crate::told;
 use clap::builder::PossibleValuesParser;
-use serde_json::{Value, json};
 
 /// What came in, newest first, and what each webhook did
 #[derive(clap::Args)]
@@ -65,7 +65,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         // What `/readyz` stored to try itself is nothing that came in.
         for event in found.iter().filter(|event| event.origin != ORIGIN_PROBE) {
             if args.form.json {
-                say(as_json(event).to_string());
+                say_json(&told::Event::of(event));
             } else {
                 tell(event, now);
             }
@@ -85,19 +85,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         say("No events are like that.");
     }
     Ok(Ended::Fine)
-}
-
-/// An event for programs.
-pub(super) fn as_json(event: &EventView) -> Value {
-    json!({
-        "id": event.id.as_str(),
-        "position": event.position,
-        "source": event.source,
-        "received_at": rfc3339(event.received_at),
-        "origin": event.origin,
-        "body_bytes": event.body_bytes,
-        "change": event.changes.iter().map(json_of_change).collect::<Vec<_>>(),
-    })
 }
 
 fn tell(event: &EventView, now: Millis) {

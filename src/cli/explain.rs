@@ -1,14 +1,14 @@
 //! `waypost explain EVENT|RUN`: why each field has its value, or why nothing was sent.
 
 use super::Ended;
-use super::events::as_json;
-use super::explained::{Told, change_as_sentence, json_of_explained, text_of_explained, why_no_run};
+use super::explained::{Told, text_of_explained};
 use super::options::{FormOptions, StoreOptions};
 use super::output::{ago, exact, say};
 use crate::app::App;
 use crate::delivery::Explained;
 use crate::domain::{EventId, RunId};
 use crate::ports::{EventView, ListFilter};
+use crate::told::{self, change_as_sentence, why_no_run};
 use serde_json::json;
 
 /// Runs among which one is looked for by the beginning of its id.
@@ -45,7 +45,7 @@ async fn tell(app: &App, args: &Args) -> anyhow::Result<()> {
         let run = run_by_prefix(app, &args.id).await?;
         let explained = app.explain_run(&run).await?;
         say(if args.form.json {
-            json_of_explained(&explained).to_string()
+            json!(told::RunExplained::of(&explained)).to_string()
         } else {
             text_of_explained(&explained, app.clock.now(), "", None).trim_end().to_owned()
         });
@@ -111,8 +111,8 @@ impl EventExplained {
     }
 
     fn json(&self, app: &App) -> String {
-        let mut object = as_json(&self.event);
-        object["runs"] = self.runs.iter().map(json_of_explained).collect();
+        let mut object = json!(told::Event::of(&self.event));
+        object["runs"] = self.runs.iter().map(|run| json!(told::RunExplained::of(run))).collect();
         let why: Vec<_> = self
             .event
             .changes

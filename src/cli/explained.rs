@@ -1,151 +1,19 @@
-//! Why each field has its value, or why nothing was sent: as text for people and as JSON for programs. Used by `explain`,
-//! by the lists, and by the demo, which shows the same text.
+//! Why each field has its value, or why nothing was sent, as text for people (`told` has it for programs). Used by
+//! `explain`, by the lists, and by the demo, which shows the same text.
 
-use super::output::{ago, capital, counted, exact, line_of, rfc3339, time_of_day};
-use crate::app::App;
+use super::output::{ago, counted, exact, line_of, time_of_day};
 use crate::delivery::Explained;
-use crate::domain::{BookingId, ChangeKind, Millis, Position, RunState, StepProgress, StepState};
-use crate::ports::{AttemptView, ChangeView, ListFilter, RunRow};
-use crate::rules::{FieldTrace, Ruleset};
-use serde_json::{Value, json};
+use crate::domain::{Millis, RunState, StepProgress, StepState};
+use crate::ports::{AttemptView, ChangeView};
+use crate::rules::FieldTrace;
+use crate::told::paths_in_words;
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Characters of a value that are shown to people; programs get all of it.
 const VALUE_CHARS_MAX: usize = 120;
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 400;
-
-/// Bookings and events by the names that people know.
-pub(super) struct Names<'a> {
-    app: &'a App,
-    bookings: HashMap<BookingId, String>,
-    events: HashMap<Position, Option<String>>,
-}
-
-impl<'a> Names<'a> {
-    /// None looked up yet.
-    pub fn new(app: &'a App) -> Self {
-        Self { app, bookings: HashMap::new(), events: HashMap::new() }
-    }
-
-    /// A booking's key at the source.
-    pub async fn booking(&mut self, id: &BookingId) -> anyhow::Result<String> {
-        if let Some(known) = self.bookings.get(id) {
-            return Ok(known.clone());
-        }
-        let filter = ListFilter { booking: Some(id.to_string()), limit: 2, ..ListFilter::default() };
-        let found = self.app.store.list_bookings(&filter).await?;
-        let key =
-            found.into_iter().find(|view| view.id == *id).map_or_else(|| id.to_string(), |view| view.key.key);
-        self.bookings.insert(id.clone(), key.clone());
-        Ok(key)
-    }
-
-    /// The id of the event at a position.
-    pub async fn event(&mut self, position: Position) -> anyhow::Result<Option<String>> {
-        if let Some(known) = self.events.get(&position) {
-            return Ok(known.clone());
-        }
-        let filter = ListFilter { before: Some(position + 1), limit: 1, ..ListFilter::default() };
-        let found = self.app.store.list_events(&filter).await?;
-        let id = found.into_iter().find(|event| event.position == position).map(|event| event.id.to_string());
-        self.events.insert(position, id.clone());
-        Ok(id)
-    }
-}
-
-/// A change for programs.
-pub(super) fn json_of_change(change: &ChangeView) -> Value {
-    json!({
-        "booking": change.booking_key,
-        "booking_id": change.booking.as_ref().map(BookingId::as_str),
-        "kind": change.kind.as_str(),
-        "paths": change.paths,
-        "note": change.note,
-    })
-}
-
-/// A run for programs.
-pub(super) fn json_of_run(run: &RunRow, booking: &str, event: Option<&str>) -> Value {
-    json!({
-        "id": run.id.as_str(),
-        "seq": run.seq,
-        "rule": run.rule,
-        "booking": booking,
-        "booking_id": run.booking.as_str(),
-        "item": (!run.item.is_empty()).then_some(&run.item),
-        "event": event,
-        "state": run.state.as_str(),
-        "verdict": run.verdict,
-        "next_at": run.next_at.map(rfc3339),
-        "ruleset": run.ruleset,
-        "trigger": run.trigger,
-        "created_at": rfc3339(run.created_at),
-        "updated_at": rfc3339(run.updated_at),
-        "steps": run.steps.iter().map(json_of_step).collect::<Vec<_>>(),
-    })
-}
-
-fn json_of_step(step: &StepProgress) -> Value {
-    json!({
-        "id": step.id,
-        "use": step.uses,
-        "state": step.state,
-        "attempts": step.attempts,
-        "outputs": step.outputs,
-        "verdict": step.verdict,
-    })
-}
-
-/// A run, explained, for programs.
-pub(super) fn json_of_explained(explained: &Explained) -> Value {
-    let due = &explained.due;
-    let mut object = json_of_run(&due.run, &due.key.key, Some(due.event.as_str()));
-    let mut fields = Vec::new();
-    let mut left_out = Vec::new();
-    for (step, traces) in &explained.steps {
-        match traces {
-            Ok(traces) => fields.extend(traces.iter().map(|trace| json_of_field(step, trace))),
-            Err(why) => left_out.push(json!({ "step": step, "why": why })),
-        }
-    }
-    object["rule_title"] = json!(explained.rule_title);
-    object["change"] = json!({ "kind": due.kind.as_str(), "paths": due.paths });
-    object["fields"] = Value::Array(fields);
-    object["without_fields"] = Value::Array(left_out);
-    object["attempts"] = explained.attempts.iter().map(json_of_attempt).collect();
-    object
-}
-
-fn json_of_field(step: &str, trace: &FieldTrace) -> Value {
-    let reads: Vec<Value> =
-        trace.reads.iter().map(|read| json!({ "path": read.path, "value": read.value })).collect();
-    json!({
-        "step": step,
-        "field": trace.field,
-        "value": trace.value,
-        "rule": { "file": trace.file, "line": trace.line },
-        "text": trace.text,
-        "reads": reads,
-    })
-}
-
-fn json_of_attempt(attempt: &AttemptView) -> Value {
-    let parsed = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
-    json!({
-        "id": attempt.id.as_str(),
-        "step": attempt.step,
-        "kind": attempt.kind,
-        "number": attempt.number,
-        "started_at": rfc3339(attempt.started_at),
-        "outcome": attempt.outcome,
-        "status": attempt.status,
-        "message": attempt.message,
-        "duration_ms": attempt.duration_ms,
-        "request": parsed(&attempt.request),
-        "answer": attempt.answer.as_deref().map(parsed),
-    })
-}
 
 /// A change for people, for lists: `updated 5b1f6a52: contact.phone`.
 pub(super) fn change_in_a_line(change: &ChangeView) -> String {
@@ -162,70 +30,6 @@ pub(super) fn change_in_a_line(change: &ChangeView) -> String {
         line.push_str(&format!("  ({})", line_of(note, REASON_CHARS_MAX)));
     }
     line
-}
-
-fn paths_in_words(paths: &[String]) -> String {
-    /// Paths that are named; a booking with more has changed all over.
-    const NAMED: usize = 6;
-    let mut words = paths.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if paths.len() > NAMED {
-        words.push_str(&format!(" and {} more", paths.len() - NAMED));
-    }
-    line_of(&words, REASON_CHARS_MAX)
-}
-
-/// What a change was, as a sentence, and for one without effect why nothing is sent.
-pub(super) fn change_as_sentence(change: &ChangeView) -> String {
-    let key = line_of(change.booking_key.as_deref().unwrap_or("?"), 80);
-    let sentence = match change.kind {
-        ChangeKind::Created => format!("Created: booking {key} was seen for the first time."),
-        ChangeKind::Updated if change.paths.is_empty() => format!("Updated: booking {key} changed."),
-        ChangeKind::Updated => {
-            format!("Updated: booking {key} changed in {}.", paths_in_words(&change.paths))
-        }
-        ChangeKind::Cancelled => format!("Cancelled: booking {key} was cancelled."),
-        ChangeKind::Rebooked => format!("Rebooked: booking {key} was replaced by another one."),
-        ChangeKind::Deleted => format!("Deleted: booking {key} was deleted at the source."),
-        ChangeKind::Unchanged => {
-            format!("Unchanged, nothing to send: the same content as the present state of booking {key}.")
-        }
-        ChangeKind::Stale => {
-            format!("Stale, nothing to send: older than the present state of booking {key}.")
-        }
-        ChangeKind::Coalesced => {
-            "Coalesced, nothing to send by itself: it shared a fetch with another event.".into()
-        }
-        ChangeKind::Refused => "Refused, nothing to send: it is of another account than the source's.".into(),
-        ChangeKind::Ignored => "Ignored, nothing to send: it is about nothing that is kept.".into(),
-        ChangeKind::Unreadable => "Unreadable, nothing to send. The body is stored as it came.".into(),
-    };
-    match &change.note {
-        Some(note) => format!("{sentence} {}", capital(&line_of(note, REASON_CHARS_MAX))),
-        None => sentence,
-    }
-}
-
-/// Why no rule made a run of a change with effect.
-pub(super) fn why_no_run(ruleset: Option<&Ruleset>, source: &str, change: &ChangeView) -> String {
-    let kind = change.kind;
-    let Some(ruleset) = ruleset else {
-        return "Nothing to send: no rules are at work.".into();
-    };
-    let doors: Vec<_> =
-        ruleset.rules.values().filter(|rule| rule.from.iter().any(|from| from == source)).collect();
-    if doors.is_empty() {
-        return format!("Nothing to send: no rule is `from: {source}`.");
-    }
-    let on: Vec<_> = doors.iter().filter(|rule| rule.enabled).collect();
-    if on.is_empty() {
-        return format!("Nothing to send: the rules from {source} are switched off (`enabled: false`).");
-    }
-    if on.iter().any(|rule| rule.asks_for(kind).is_some()) {
-        return "Nothing was sent: no rule asked for it when it came. `waypost replay EVENT` plans it by the present \
-                rules."
-            .into();
-    }
-    format!("Nothing to send: no rule from {source} is `on:` {kind}.")
 }
 
 /// Values by step and field: what was told before, so that only the differences need to be told.

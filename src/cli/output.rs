@@ -2,6 +2,7 @@
 //! them, near names. All commands say through here.
 
 use crate::domain::Millis;
+pub(super) use crate::told::{capital, line_of, rfc3339};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::io::Write;
@@ -23,6 +24,11 @@ impl Wrong {
 pub(super) fn say(line: impl AsRef<str>) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", line.as_ref()).and_then(|()| out.flush());
+}
+
+/// Says something for programs: one object, one line.
+pub(super) fn say_json(told: &impl serde::Serialize) {
+    say(serde_json::json!(told).to_string());
 }
 
 /// Says something beside the data, so that it does not get into a file or a pipe.
@@ -48,23 +54,6 @@ pub(super) fn sentence(error: &anyhow::Error) -> String {
         text.push('.');
     }
     capital(&text)
-}
-
-/// The same text with a capital letter at its start, unless it starts with a name.
-pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) if first.is_lowercase() => first.to_uppercase().chain(letters).collect(),
-        _ => text.to_owned(),
-    }
-}
-
-/// A time for programs: RFC 3339, UTC, milliseconds.
-pub(super) fn rfc3339(at: Millis) -> String {
-    match Timestamp::from_millisecond(at) {
-        Ok(time) => format!("{time:.3}"),
-        Err(_) => at.to_string(),
-    }
 }
 
 /// A time for people, exact, in this machine's zone, which is named.
@@ -125,19 +114,9 @@ pub(super) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone)
     if known.is_empty() { String::new() } else { format!(". There is: {}", known.join(", ")) }
 }
 
-/// One line of any text: control characters become blanks, and long ones are cut.
-pub(super) fn line_of(text: &str, chars_max: usize) -> String {
-    let mut line: String =
-        text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(chars_max).is_some() {
-        line.push('…');
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ago, capital, exact, line_of, rfc3339, sentence};
+    use super::{ago, capital, exact, sentence};
     use anyhow::Context;
 
     #[test]
@@ -163,9 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn times_for_programs_have_milliseconds_and_utc() {
-        assert_eq!(rfc3339(1_800_000_000_000), "2027-01-15T08:00:00.000Z");
-        assert_eq!(rfc3339(1_800_000_000_123), "2027-01-15T08:00:00.123Z");
+    fn exact_times_name_the_day() {
         assert!(exact(1_800_000_000_123).starts_with("2027-01-1"));
     }
 
@@ -176,11 +153,5 @@ mod tests {
         let told = Err::<(), _>(anyhow::anyhow!("b")).context("a: b").unwrap_err();
         assert_eq!(sentence(&told), "A: b.");
         assert_eq!(capital("émile"), "Émile");
-    }
-
-    #[test]
-    fn no_control_character_reaches_a_terminal() {
-        assert_eq!(line_of("a\u{1b}[31mb\nc", 99), "a [31mb c");
-        assert_eq!(line_of("abcdef", 3), "abc…");
     }
 }

@@ -2,12 +2,12 @@
 
 use super::Ended;
 use super::explain::event_by_prefix;
-use super::explained::{Names, json_of_run};
 use super::filters::{page, since};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, counted, exact, line_of, note, say};
+use super::output::{ago, counted, exact, line_of, note, say, say_json};
 use crate::domain::{Millis, RunState, StepState};
 use crate::ports::{ListFilter, RunRow};
+use crate::told::Names;
 use clap::builder::PossibleValuesParser;
 
 /// Characters of a reason.
@@ -82,12 +82,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         let full = found.len() as i64 >= filter.limit;
         filter.before = found.last().map(|run| run.seq);
         for run in &found {
-            let booking = names.booking(&run.booking).await?;
             if args.form.json {
-                say(json_of_run(run, &booking, names.event(run.change.position).await?.as_deref())
-                    .to_string());
+                say_json(&names.run(run).await?);
             } else {
-                tell(run, &booking, now);
+                tell(run, &names.booking(&run.booking).await?, now);
             }
         }
         told += found.len();

@@ -3,10 +3,10 @@
 
 use super::Ended;
 use super::options::{FormOptions, RulesOptions};
-use super::output::say;
+use super::output::{say, say_json};
 use crate::document::render;
-use crate::rehearsal::{FolderReport, RehearseError, Report, rehearse_folder};
-use serde_json::json;
+use crate::rehearsal::{FolderReport, RehearseError, rehearse_folder};
+use crate::told::TestReport;
 
 /// Run the rules' tests
 ///
@@ -33,7 +33,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         Err(error) => return Err(error.into()),
     };
     if args.form.json {
-        report.reports.iter().for_each(|one| say(as_json(one)));
+        report.reports.iter().for_each(|one| say_json(&TestReport::of(one)));
     } else {
         tell(&report);
     }
@@ -64,12 +64,4 @@ fn tell(report: &FolderReport) {
         (0, false) => "No test was run: put the mistakes right first.".to_owned(),
         _ => format!("{passed} passed, {failed} failed"),
     });
-}
-
-fn as_json(report: &Report) -> String {
-    json!({
-        "file": report.file, "line": report.line, "name": report.name,
-        "passed": report.differences.is_empty(), "differences": report.differences,
-    })
-    .to_string()
 }

@@ -4,14 +4,14 @@
 use super::Ended;
 use super::asked::asked;
 use super::options::{FormOptions, StoreOptions};
-use super::output::{Wrong, note, rfc3339, say};
+use super::output::{Wrong, note, say, say_json};
 use crate::app::{App, LinkMade, NewPerson, PeopleError, Who};
 use crate::domain::Role;
 use crate::ports::PersonRow;
+use crate::told::Person;
 use crate::web::UiUrl;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use serde_json::json;
 use std::sync::Arc;
 
 /// A password is no file.
@@ -205,12 +205,7 @@ async fn list(args: ListArgs) -> anyhow::Result<Ended> {
             (None, Some(_)) => "may sign in",
         };
         if args.form.json {
-            say(json!({
-                "id": person.id, "email": person.email, "name": person.name, "role": person.role.as_str(),
-                "disabled": person.disabled_at.is_some(), "has_password": person.password.is_some(),
-                "second_factor": person.totp.is_some(), "signed_in_at": person.signed_in_at.map(rfc3339),
-            })
-            .to_string());
+            say_json(&Person::of(person));
             continue;
         }
         let factor = if person.totp.is_some() { ", with a second factor" } else { "" };

@@ -1,6 +1,8 @@
 //! Who may do what: the roles of people, the scopes of API tokens, and the rights that a page, a button or a route of the
 //! API asks for. Pure and whole: every pair is decided here, and nowhere else. Asked by the faces' guard.
 
+use utoipa::ToSchema;
+
 /// What somebody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
@@ -37,7 +39,8 @@ impl Right {
 }
 
 /// What a person is here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Role {
     /// Sees everything, changes nothing.
     #[default]
@@ -77,7 +80,8 @@ impl Role {
 }
 
 /// What an API token may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Scope {
     /// Whatever a viewer sees.
     Read,

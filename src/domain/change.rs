@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use utoipa::ToSchema;
 
 /// The account within the source system (FareHarbor: `company.shortname`).
 pub type Account = String;
@@ -21,7 +22,7 @@ pub struct BookingKey {
 }
 
 /// What an event did to one booking. The second row is without effect: no run comes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// First sight of the booking.

@@ -1,8 +1,11 @@
 //! How a booking stands as a whole, by all of its runs: what lists are narrowed to and what the sums of a page are made of.
 //! The database keeps it beside the booking, by triggers on the runs.
 
+use utoipa::ToSchema;
+
 /// How a booking stands. The order is that of urgency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(rename_all = "kebab-case")]
 pub enum Standing {
     /// A run of it failed or is held.
     NeedsYou,

@@ -1,9 +1,10 @@
 //! Why something was not sent, as a stored, readable reason.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The machine-readable half of a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictCode {
     /// `when:` was not true.

@@ -61,7 +61,12 @@ pub(super) async fn admit(
     let Rules { api, needs, .. } = &*rules;
     let needs = needs.iter().find(|(method, _)| method == request.method()).map(|(_, needs)| *needs);
     let Some(needs) = needs else {
-        let answer = refused(&request, &PageError::unknown("page"));
+        let answer = if *api {
+            let methods: Vec<&str> = rules.needs.iter().map(|(method, _)| method.as_str()).collect();
+            ApiError::wrong_method(methods.join(", ")).error_response()
+        } else {
+            refused(&request, &PageError::unknown("page"))
+        };
         return Ok(request.into_response(answer));
     };
     let asked = match asked(&rules, needs, request.request()).await {

@@ -1,21 +1,53 @@
-//! What the API says when it does not do something: `{"error":{"code","message","hint"}}`. The code is for programs and
-//! stays as it is; message and hint are for people. Every handler of `/api/v1` gives it as its error.
+//! What the API says when it does not do something: `{"error":{"code","message","hint","details"}}`. The code is for
+//! programs and stays as it is; message and hint are for people; details are there where a program can go on with them (the
+//! mistakes of a rule, the difference to a file that somebody changed). Every handler of `/api/v1` gives it as its error.
 
-use super::errors::PageError;
-use crate::app::AskError;
+use super::errors::{PageError, capital};
+use crate::app::{AskError, PeopleError};
 use crate::ports::StoreError;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
 use std::fmt;
+use utoipa::ToSchema;
+
+/// Whoever found the database away tries again after so long.
+const RETRY_SECONDS: i64 = 5;
 
 /// Why a call was not done.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
+    told: ErrorTold,
+    retry_after_seconds: Option<i64>,
+    allow: Option<String>,
+}
+
+/// An answer that is an error.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody<'a> {
+    /// What is wrong.
+    error: &'a ErrorTold,
+}
+
+/// What is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ErrorTold)]
+pub(super) struct ErrorTold {
+    /// For programs; it stays as it is.
+    #[schema(example = "not_found")]
     code: &'static str,
+    /// A sentence for people: what is wrong.
+    #[schema(example = "There is no such run.")]
     message: String,
+    /// A sentence for people: a way out.
+    #[schema(example = "Look at the address and the method.")]
     hint: String,
+    /// What a program can go on with, where there is such; else it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
 }
 
 impl ApiError {
@@ -26,7 +58,36 @@ impl ApiError {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { status, code, message: message.into(), hint: hint.into() }
+        let told = ErrorTold { code, message: message.into(), hint: hint.into(), details: None };
+        Self { status, told, retry_after_seconds: None, allow: None }
+    }
+
+    /// The same with what a program can go on with.
+    #[must_use]
+    pub(super) fn details(mut self, details: Value) -> Self {
+        self.told.details = Some(details);
+        self
+    }
+
+    /// The same with another code.
+    #[must_use]
+    pub(super) fn called(mut self, code: &'static str) -> Self {
+        self.told.code = code;
+        self
+    }
+
+    /// The same with another way out.
+    #[must_use]
+    pub(super) fn hinted(mut self, hint: &str) -> Self {
+        hint.clone_into(&mut self.told.hint);
+        self
+    }
+
+    /// The same with another status, to be tried again after so many seconds.
+    #[must_use]
+    fn later(mut self, status: StatusCode, seconds: i64) -> Self {
+        (self.status, self.retry_after_seconds) = (status, Some(seconds));
+        self
     }
 
     /// No token, or none that is good.
@@ -58,11 +119,50 @@ impl ApiError {
             "Look at the address and the method.",
         )
     }
+
+    /// The address is there, but not with this method.
+    pub(super) fn wrong_method(allow: String) -> Self {
+        let hint = format!("This address takes {allow}. GET /api/v1/openapi.json tells all of them.");
+        let message = "This address does not take this method.";
+        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message, hint);
+        error.allow = Some(allow);
+        error
+    }
+
+    /// A parameter of the address that can't be taken.
+    pub(super) fn wrong_parameter(why: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "wrong_parameter",
+            format!("A parameter of the address can't be taken: {why}."),
+            "GET /api/v1/openapi.json tells which there are.",
+        )
+    }
+
+    /// Something in the body that can't be taken.
+    pub(super) fn wrong_value(why: &str) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "wrong_value",
+            format!("{}.", capital(why.trim_end_matches('.'))),
+            "Nothing was changed. GET /api/v1/openapi.json tells what is wanted.",
+        )
+    }
+
+    /// It can't be done as things stand.
+    pub(super) fn not_now(why: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "not_now",
+            format!("{}.", capital(why.trim_end_matches('.'))),
+            "Nothing was changed. Look at how it stands now.",
+        )
+    }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.told.code, self.told.message)
     }
 }
 
@@ -72,15 +172,22 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let error = json!({ "code": self.code, "message": self.message, "hint": self.hint });
         let mut answer = HttpResponse::build(self.status);
         if self.status == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        answer.content_type("application/json").body(json!({ "error": error }).to_string())
+        if let Some(seconds) = self.retry_after_seconds {
+            answer.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(allow) = &self.allow {
+            answer.insert_header((header::ALLOW, allow.as_str()));
+        }
+        let body = serde_json::to_string(&ErrorBody { error: &self.told }).unwrap_or_default();
+        answer.content_type("application/json").body(body)
     }
 }
 
+/// What the guard says, in the form that is read here.
 impl From<&PageError> for ApiError {
     fn from(error: &PageError) -> Self {
         let code = match error.status_code() {
@@ -93,18 +200,57 @@ impl From<&PageError> for ApiError {
             _ => "wrong_request",
         };
         let (message, hint) = error.words();
-        Self::new(error.status_code(), code, message, hint)
+        Self::new(error.status_code(), code, format!("{}.", message.trim_end_matches('.')), hint)
+    }
+}
+
+impl From<PageError> for ApiError {
+    fn from(error: PageError) -> Self {
+        Self::from(&error)
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::from(&PageError::from(error))
+        let lasting = error.is_lasting();
+        let told = Self::from(&PageError::from(error));
+        if lasting { told } else { told.later(StatusCode::SERVICE_UNAVAILABLE, RETRY_SECONDS) }
     }
 }
 
 impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
-        Self::from(&PageError::from(error))
+        match error {
+            AskError::Store(error) => error.into(),
+            AskError::Unknown { what, .. } => Self::not_found(what),
+            AskError::NotNow(why) => Self::not_now(&why),
+            AskError::Busy => Self::not_now("too much is being looked ahead just now")
+                .called("too_many")
+                .later(StatusCode::TOO_MANY_REQUESTS, RETRY_SECONDS),
+        }
+    }
+}
+
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let why = error.to_string();
+        match error {
+            PeopleError::Store(error) => error.into(),
+            PeopleError::Unknown => Self::not_found("account"),
+            PeopleError::Taken => Self::not_now(&why).called("taken"),
+            PeopleError::LastAdmin => Self::not_now(&why).called("last_admin"),
+            PeopleError::Wait(ms) => Self::not_now(&why)
+                .called("too_many")
+                .later(StatusCode::TOO_MANY_REQUESTS, (ms + 999) / 1_000),
+            PeopleError::Busy => {
+                Self::not_now(&why).called("busy").later(StatusCode::SERVICE_UNAVAILABLE, RETRY_SECONDS)
+            }
+            PeopleError::LinkGone | PeopleError::NoVault(_) => Self::not_now(&why),
+            PeopleError::NoEmail
+            | PeopleError::NoName
+            | PeopleError::Weak(_)
+            | PeopleError::Wrong(_)
+            | PeopleError::WrongCode => Self::wrong_value(&why),
+        }
     }
 }

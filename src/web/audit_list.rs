@@ -40,7 +40,7 @@ struct Row {
 }
 
 /// An act in words.
-fn words_of(act: &str) -> &str {
+pub(super) fn words_of(act: &str) -> &str {
     match act {
         "signed-in" => "signed in",
         "person.first-admin" => "made the first account",
@@ -69,6 +69,7 @@ fn words_of(act: &str) -> &str {
         "run.cancelled" => "cancelled a run",
         "run.held" => "held a run",
         "run.done-by-hand" => "marked a step as done by hand",
+        "event.replayed" => "planned a webhook once more",
         "rule.published" => "published a rule",
         "rule.applied" => "applied a rule to existing bookings",
         "rule.test-made" => "made a booking a test",

@@ -1,11 +1,12 @@
 //! Which records in which CRM hold a booking: their ids, a link where the manifest knows the address, and whether they are up
-//! to date. Used by a booking's page.
+//! to date. Used by a booking's page and the API.
 
 use super::scene::Scene;
 use super::words::{Mark, Tone};
 use crate::app::App;
 use crate::domain::{RecordKey, RunState};
 use crate::ports::{LinkRow, RunRow};
+use crate::rules::Ruleset;
 
 /// Records shown; a booking with guests of its own may have many.
 const RECORDS_MAX: usize = 24;
@@ -40,13 +41,7 @@ pub fn records(app: &App, scene: &Scene, links: &[LinkRow], runs: &[RunRow]) -> 
         known.push(record);
         let of_record = || links.iter().filter(|link| link.key.record == *record);
         let id = of_record().find_map(|link| link.remote_id.clone());
-        let connection = active.as_ref().and_then(|active| active.connections.get(&record.connection));
-        // One that now reaches another account has other records: the old ids lead nowhere.
-        let here = connection.filter(|connection| connection.account == record.account);
-        let url = id.as_ref().zip(here).and_then(|(id, connection)| {
-            let mut of_object = connection.actions.values().filter(|action| action.object == record.object);
-            of_object.find_map(|action| action.record_url.as_ref()?.of(id, &connection.spec.settings))
-        });
+        let url = id.as_ref().and_then(|id| record_url(active.as_deref(), record, id));
         let sent = of_record().any(|link| link.hash.is_some());
         told.push(RecordTold {
             connection: scene.connection(&record.connection),
@@ -57,6 +52,17 @@ pub fn records(app: &App, scene: &Scene, links: &[LinkRow], runs: &[RunRow]) -> 
         });
     }
     told
+}
+
+/// Where a person sees a record, where the manifest knows the address. A connection that now reaches another account has
+/// other records: the old ids lead nowhere.
+pub(super) fn record_url(active: Option<&Ruleset>, record: &RecordKey, id: &str) -> Option<String> {
+    let connection = active?.connections.get(&record.connection)?;
+    if connection.account != record.account {
+        return None;
+    }
+    let mut of_object = connection.actions.values().filter(|action| action.object == record.object);
+    of_object.find_map(|action| action.record_url.as_ref()?.of(id, &connection.spec.settings))
 }
 
 fn mark(connection: &str, sent: bool, runs: &[RunRow]) -> Mark {

@@ -33,7 +33,7 @@ pub fn changed(paths: &[String], before: &Value, after: &Value) -> (Vec<Changed>
 }
 
 /// The value at a dotted path; `list[key]` is the item with that key.
-fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+pub(super) fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = value;
     for part in path.split('.') {
         let (name, key) = match part.split_once('[') {

@@ -143,6 +143,11 @@ impl From<AskError> for PageError {
         match error {
             AskError::Store(error) => error.into(),
             AskError::Unknown { what, .. } => Self::unknown(what),
+            AskError::Busy => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too much is being looked ahead just now",
+                "Nothing was changed. Try again in a few seconds.",
+            ),
             AskError::NotNow(why) => {
                 Self::new(StatusCode::CONFLICT, "Not now", format!("{}. Nothing was changed.", capital(&why)))
             }

@@ -89,6 +89,12 @@ impl LineDiff {
     }
 }
 
+/// The difference as `diff -u` writes it, for programs.
+pub fn unified(before: &str, after: &str, file: &str) -> String {
+    let diff = TextDiff::configure().timeout(TIME_MAX).diff_lines(before, after);
+    diff.unified_diff().context_radius(AROUND).header(file, file).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::LineDiff;

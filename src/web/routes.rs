@@ -16,11 +16,14 @@
 //! stands first. `tests/web/roles.rs` walks the table as everybody.
 
 use super::{
-    account_change, account_show, alert_channel, alerts_show, api_me, audit_list, booking_show, booking_test,
-    bookings_list, colours, connection_pause, connections_list, event_show, events_list, live, metrics_show,
-    needs_you_list, needs_you_plan, needs_you_show, people_change, people_list, rule_apply, rule_edit,
-    rule_history, rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor,
-    sign_in, sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
+    account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings, api_causes,
+    api_connections, api_document, api_events, api_health, api_me, api_people, api_rule_applies,
+    api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs, api_sources, api_tokens, audit_list,
+    booking_show, booking_test, bookings_list, colours, connection_pause, connections_list, event_show,
+    events_list, live, metrics_show, needs_you_list, needs_you_plan, needs_you_show, people_change,
+    people_list, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list, run_acts,
+    run_retry, run_show, second_factor, sign_in, sign_in_code, sign_out, static_files, today, tokens_list,
+    welcome_show,
 };
 use crate::domain::Right;
 use actix_web::http::Method;
@@ -55,6 +58,8 @@ pub(super) struct Entry {
 
 /// Forms are small.
 const FORM_BYTES_MAX: usize = 4 << 10;
+/// What programs send is, too.
+const BODY_BYTES_MAX: usize = 32 << 10;
 /// But for those with a rule's text: it is up to 1 MiB, and a form writes three bytes for one.
 const TEXT_FORM_BYTES_MAX: usize = 4 << 20;
 
@@ -136,8 +141,62 @@ pub(super) fn table() -> Vec<Entry> {
         post("/settings/alerts/{id}/test", May(Right::Settings), alert_channel::test),
         post("/settings/alerts/{id}/remove", May(Right::Settings), alert_channel::remove),
         get("/settings/audit", May(Right::People), audit_list::audit_list),
-        // The API.
-        get("/api/v1/me", AnyToken, api_me::api_me),
+        // The API. Its document tells each of them: add them to `api_document` too.
+        get("/api/v1/openapi.json", Nothing, api_document::get_openapi),
+        get("/api/v1/me", AnyToken, api_me::get_me),
+        get("/api/v1/health", May(Right::See), api_health::get_health),
+        get("/api/v1/bookings", May(Right::See), api_bookings::list_bookings),
+        get("/api/v1/bookings/{id}", May(Right::See), api_bookings::get_booking),
+        get("/api/v1/bookings/{id}/changes", May(Right::See), api_bookings::list_changes),
+        get("/api/v1/events", May(Right::See), api_events::list_events),
+        get("/api/v1/events/{id}", May(Right::See), api_events::get_event),
+        get("/api/v1/events/{id}/body", May(Right::See), api_events::get_event_body),
+        post("/api/v1/events/{id}/replay", May(Right::Operate), api_events::replay_event),
+        get("/api/v1/runs", May(Right::See), api_runs::list_runs),
+        get("/api/v1/runs/{id}", May(Right::See), api_runs::get_run),
+        post("/api/v1/runs/{id}/retry", May(Right::Operate), api_run_acts::retry_run),
+        post("/api/v1/runs/{id}/cancel", May(Right::Operate), api_run_acts::cancel_run),
+        post("/api/v1/runs/{id}/hold", May(Right::Operate), api_run_acts::hold_run),
+        post("/api/v1/runs/{id}/done", May(Right::Operate), api_run_acts::mark_run_done),
+        get("/api/v1/causes", May(Right::See), api_causes::list_causes),
+        get("/api/v1/causes/{key}", May(Right::See), api_causes::get_cause),
+        get("/api/v1/connections", May(Right::See), api_connections::list_connections),
+        get("/api/v1/connections/{name}", May(Right::See), api_connections::get_connection),
+        post("/api/v1/connections/{name}/pause", May(Right::Operate), api_connections::pause_connection),
+        post("/api/v1/connections/{name}/resume", May(Right::Operate), api_connections::resume_connection),
+        get("/api/v1/sources", May(Right::See), api_sources::list_sources),
+        get("/api/v1/sources/{name}", May(Right::See), api_sources::get_source),
+        post("/api/v1/acts/plan", May(Right::Operate), api_acts::plan_act),
+        post("/api/v1/acts", May(Right::Operate), api_acts::begin_act),
+        get("/api/v1/acts/{id}", May(Right::See), api_acts::get_act),
+        get("/api/v1/ruleset", May(Right::See), api_rules::get_ruleset),
+        get("/api/v1/recipes", May(Right::See), api_rules::list_recipes),
+        get("/api/v1/rules", May(Right::See), api_rules::list_rules),
+        get("/api/v1/rules/{name}", May(Right::See), api_rules::get_rule),
+        get("/api/v1/rules/{name}/history", May(Right::See), api_rules::get_rule_history),
+        get("/api/v1/rules/{name}/versions/{id}", May(Right::See), api_rules::get_rule_version),
+        post_text("/api/v1/rules/{name}/check", May(Right::ChangeRules), api_rule_drafts::check_rule),
+        post_text("/api/v1/rules/{name}/preview", May(Right::ChangeRules), api_rule_drafts::preview_rule),
+        post_text("/api/v1/rules/{name}/publish", May(Right::ChangeRules), api_rule_drafts::publish_rule),
+        post("/api/v1/rules/{name}/switch", May(Right::ChangeRules), api_rule_drafts::switch_rule),
+        post("/api/v1/rules/{name}/revert", May(Right::ChangeRules), api_rule_drafts::revert_rule),
+        post("/api/v1/rules/{name}/tests", May(Right::ChangeRules), api_rule_tests::run_rule_tests),
+        post("/api/v1/bookings/{id}/test", May(Right::ChangeRules), api_rule_tests::make_booking_test),
+        get("/api/v1/rules/{name}/apply", May(Right::ChangeRules), api_rule_applies::foresee_apply),
+        post("/api/v1/rules/{name}/apply", May(Right::ChangeRules), api_rule_applies::begin_apply),
+        get("/api/v1/rules/{name}/applies", May(Right::See), api_rule_applies::list_applies),
+        get("/api/v1/people", May(Right::People), api_people::list_people),
+        post("/api/v1/people", May(Right::People), api_people::invite_person),
+        get("/api/v1/people/{id}", May(Right::People), api_people::get_person),
+        post("/api/v1/people/{id}/role", May(Right::People), api_people::set_person_role),
+        post("/api/v1/people/{id}/disable", May(Right::People), api_people::disable_person),
+        post("/api/v1/people/{id}/enable", May(Right::People), api_people::enable_person),
+        post("/api/v1/people/{id}/link", May(Right::People), api_people::make_person_link),
+        post("/api/v1/people/{id}/second-factor/off", May(Right::People), api_people::drop_second_factor),
+        get("/api/v1/tokens", May(Right::People), api_tokens::list_tokens),
+        post("/api/v1/tokens", May(Right::People), api_tokens::make_token),
+        post("/api/v1/tokens/{id}/revoke", May(Right::People), api_tokens::revoke_token),
+        get("/api/v1/audit", May(Right::People), api_audit::list_audit),
         // For programs of this machine.
         get("/metrics", Monitoring, metrics_show::metrics_show),
         get("/static/{name}", Nothing, static_files::static_file),
@@ -164,7 +223,8 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::POST, path, needs, route: web::post().to(handler), form_bytes: FORM_BYTES_MAX }
+    let form_bytes = if super::security::is_api(path) { BODY_BYTES_MAX } else { FORM_BYTES_MAX };
+    Entry { method: Method::POST, path, needs, route: web::post().to(handler), form_bytes }
 }
 
 /// A form with the text of a file.

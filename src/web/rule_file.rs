@@ -104,6 +104,7 @@ impl From<PublishError> for PageError {
                 "The file can't be touched",
                 format!("{error} The rules at work go on as they are."),
             ),
+            PublishError::Busy => crate::app::AskError::Busy.into(),
             other @ (PublishError::Broken(_) | PublishError::Changed(_) | PublishError::Mistake) => {
                 Self::new(StatusCode::CONFLICT, "It was not published", format!("{other}."))
             }

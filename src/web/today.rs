@@ -14,7 +14,7 @@ use super::times::{Moment, date_short, hour_of_day, since_words, start_of_day};
 use super::words::{Mark, Tone, connection_mark};
 use crate::app::App;
 use crate::domain::{Millis, Standing};
-use crate::ports::{BookingQuery, BookingView, HourCount};
+use crate::ports::{BookingQuery, BookingView, HourCount, StoreError};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -92,9 +92,12 @@ struct ConnectionRow {
 struct Read {
     hours: Vec<HourCount>,
     newest: Vec<(BookingView, Standing)>,
-    rates: Vec<(String, Option<Millis>, Rate)>,
+    rates: Vec<SourceRate>,
     limits: Vec<(String, String)>,
 }
+
+/// Name of a source, when it sent its last webhook, how it does.
+pub(super) type SourceRate = (String, Option<Millis>, Rate);
 
 /// `GET /`.
 pub async fn today(app: web::Data<App>, query: web::Query<Query>) -> Result<HttpResponse, PageError> {
@@ -106,7 +109,7 @@ pub async fn today(app: web::Data<App>, query: web::Query<Query>) -> Result<Http
 }
 
 /// When the first bar begins, at a full hour.
-fn begin(month: bool, now: Millis) -> Millis {
+pub(super) fn begin(month: bool, now: Millis) -> Millis {
     let from = if month { start_of_day(now, DAYS - 1) } else { now - (HOURS - 1) * HOUR };
     from - from.rem_euclid(HOUR)
 }
@@ -115,17 +118,7 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
     let hours = app.store.booking_hours(from / HOUR).await?;
     let newest = BookingQuery { limit: NEWEST, ..BookingQuery::default() };
     let newest = app.store.find_bookings(&newest).await?.bookings;
-    let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
-    let of_sources = app.store.source_hours(scene.now / HOUR - WEEKS * 7 * 24 - 72).await?;
-    let lasts = app.store.last_webhooks(&names).await?;
-    let rates = names
-        .into_iter()
-        .zip(lasts)
-        .map(|(name, last)| {
-            let rate = rate(&name, &scene.source(&name), &of_sources, last, scene.now);
-            (name, last, rate)
-        })
-        .collect();
+    let rates = rates(app, scene).await?;
     let limits = app.active().map(|active| {
         let limit = |(name, connection): (&String, &std::sync::Arc<crate::connectors::Connection>)| {
             (name.clone(), limit_words(&connection.limits))
@@ -133,6 +126,34 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
         active.connections.iter().map(limit).collect()
     });
     Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default() })
+}
+
+/// How each source does.
+pub(super) async fn rates(app: &App, scene: &Scene) -> Result<Vec<SourceRate>, StoreError> {
+    let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
+    let of_sources = app.store.source_hours(scene.now / HOUR - WEEKS * 7 * 24 - 72).await?;
+    let lasts = app.store.last_webhooks(&names).await?;
+    let rate_of = |(name, last): (String, Option<Millis>)| {
+        let rate = rate(&name, &scene.source(&name), &of_sources, last, scene.now);
+        (name, last, rate)
+    };
+    Ok(names.into_iter().zip(lasts).map(rate_of).collect())
+}
+
+/// Is all well, and how do the bookings stand that changed since?
+pub(super) fn outlook(
+    scene: &Scene,
+    from: Millis,
+    hours: &[HourCount],
+    rates: &[SourceRate],
+) -> (Outlook, Lately) {
+    let lately = Lately { since: since_words(from, scene.now), standings: Standings::of(hours) };
+    let mut outlook = Outlook::of(scene, Some(&lately));
+    let silences = rates.iter().filter_map(|(_, _, rate)| rate.silence.clone());
+    let told = silences.map(|text| Sentence { tone: Tone::Waiting, text, way: None });
+    outlook.sentences.extend(told);
+    outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
+    (outlook, lately)
 }
 
 fn limit_words(limits: &crate::connectors::RateLimits) -> String {
@@ -145,14 +166,7 @@ fn limit_words(limits: &crate::connectors::RateLimits) -> String {
 impl Today {
     fn of(scene: &Scene, month: bool, read: Read) -> Self {
         let from = begin(month, scene.now);
-        let standings = Standings::of(&read.hours);
-        let since = since_words(from, scene.now);
-        let lately = Lately { since: since.clone(), standings };
-        let mut outlook = Outlook::of(scene, Some(&lately));
-        let silences = read.rates.iter().filter_map(|(_, _, rate)| rate.silence.clone());
-        let told = silences.map(|text| Sentence { tone: Tone::Waiting, text, way: None });
-        outlook.sentences.extend(told);
-        outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
+        let (outlook, Lately { since, standings }) = outlook(scene, from, &read.hours, &read.rates);
         let address = |standing: Standing| format!("/bookings?since={from}&state={}", standing.as_str());
         let part = |standing| Part {
             mark: standings::mark(standing),

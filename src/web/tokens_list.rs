@@ -1,5 +1,6 @@
 //! `/settings/tokens`: API tokens; one is made (and shown once), one is revoked.
 
+use super::access::Access;
 use super::errors::PageError;
 use super::form_errors::FormErrors;
 use super::page::{Frame, Place, go_to, in_address};
@@ -10,7 +11,7 @@ use super::words::{Mark, Tone};
 use crate::app::{App, PeopleError};
 use crate::domain::Scope;
 use crate::ports::TokenRow;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
@@ -44,6 +45,8 @@ pub struct TokensPage {
     made: Option<String>,
     rows: Vec<Row>,
     name: String,
+    /// Where a program finds the API: the beginning of its address.
+    base: String,
 }
 
 struct Row {
@@ -60,17 +63,23 @@ struct Row {
 /// `GET /settings/tokens`.
 pub(super) async fn tokens_list(
     app: web::Data<App>,
+    access: web::Data<Access>,
     query: web::Query<Query>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    page(&app, query.said.as_deref(), None, "", FormErrors::none()).await
+    let base = access.base(&request);
+    page(&app, base, query.said.as_deref(), None, "", FormErrors::none()).await
 }
 
 /// `POST /settings/tokens`.
 pub(super) async fn make(
     app: web::Data<App>,
+    access: web::Data<Access>,
     viewer: Viewer,
     form: web::Form<Form>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
+    let base = access.base(&request);
     let days = match form.days.as_str() {
         "" => None,
         days => Some(
@@ -81,10 +90,10 @@ pub(super) async fn make(
         ),
     };
     match app.make_api_token(&viewer.who(), &form.name, form.scopes(), days).await {
-        Ok((_, text)) => page(&app, None, Some(text), "", FormErrors::none()).await,
+        Ok((_, text)) => page(&app, base, None, Some(text), "", FormErrors::none()).await,
         Err(error) => {
             let field = if matches!(error, PeopleError::NoName) { "name" } else { "scopes" };
-            page(&app, None, None, &form.name, FormErrors::of_people(error, field)?).await
+            page(&app, base, None, None, &form.name, FormErrors::of_people(error, field)?).await
         }
     }
 }
@@ -104,6 +113,7 @@ pub(super) async fn revoke(
 
 async fn page(
     app: &App,
+    base: String,
     said: Option<&str>,
     made: Option<String>,
     name: &str,
@@ -111,7 +121,7 @@ async fn page(
 ) -> Result<HttpResponse, PageError> {
     let scene = Scene::read(app).await?;
     let tokens = app.store.people().tokens().await?;
-    let page = TokensPage::of(&scene, &tokens, said, made, name, errors);
+    let page = TokensPage { base, ..TokensPage::of(&scene, &tokens, said, made, name, errors) };
     page.errors.answer(&page)
 }
 
@@ -145,6 +155,7 @@ impl TokensPage {
             made,
             rows: tokens.iter().map(|token| Row::of(token, scene)).collect(),
             name: name.to_owned(),
+            base: "http://localhost".into(),
         }
     }
 }

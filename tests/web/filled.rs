@@ -239,6 +239,22 @@ impl Site {
         }
     }
 
+    /// One more booking, with a run.
+    pub async fn one_more(&self, name: &str) {
+        let body = json!({ "uuid": name, "status": "booked", "contact": { "phone": null } });
+        let position = self.event(name, &body, 0).await.expect("a store");
+        let guest = ("Late Comer", "late@example.org", "Sunset kayak");
+        let mut one = Self::applied(1, position, guest, (&body, None), self.now);
+        let id = BookingId::new(format!("bkg_{name}"));
+        one.changes[0].booking = Some(id.clone());
+        one.bookings[0].id = id.clone();
+        one.bookings[0].key.key = name.to_owned();
+        one.runs[0].id = RunId::new(format!("run_{name}"));
+        one.runs[0].lane = name.to_owned();
+        one.runs[0].booking = id;
+        self.app.store.apply_events(&[one]).await.expect("a store");
+    }
+
     async fn event(&self, name: &str, body: &Value, minutes_ago: i64) -> Result<Position, StoreError> {
         let event = NewEvent {
             id: EventId::new(format!("evt_{name}")),
