@@ -32,6 +32,9 @@ pub mod delivery;
 pub mod ingest;
 pub mod rules;
 
+// Beside it: whoever should know is told.
+pub mod alerts;
+
 // Adapters.
 pub mod clock;
 pub mod metrics;

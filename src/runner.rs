@@ -2,6 +2,7 @@
 //!
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
+use crate::alerts::{Watcher, World};
 use crate::app::App;
 use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall, Settled};
@@ -30,6 +31,8 @@ const APPLY_REST: Duration = Duration::from_millis(5);
 const APPLY_POLL: Duration = Duration::from_secs(2);
 /// Connections and secrets are looked after this often.
 const REFRESH: Duration = Duration::from_secs(1);
+/// What is wrong is looked for this often.
+const ALERTS: Duration = Duration::from_secs(30);
 /// So long one answer waits for others.
 const GATHER: Duration = Duration::from_millis(4);
 /// Pages that are looked at hear of news this often.
@@ -102,6 +105,8 @@ pub struct Runner {
     pub applier: Applier,
     /// Stage 4.
     pub delivery: Arc<Delivery>,
+    /// Stage 5.
+    pub watcher: Watcher,
     /// The way out.
     pub outbound: Arc<dyn Outbound>,
     /// Turns true when Waypost is to stop.
@@ -124,7 +129,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 10] = [
+        let parts: [(&str, Thread, Part); 11] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
@@ -132,6 +137,7 @@ impl Runner {
             ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
             ("look after the database", Thread::Shared, |runner| Box::pin(runner.look_after_the_database())),
+            ("tell of outages", Thread::Shared, |runner| Box::pin(runner.tell_of_outages())),
             ("file bookings", Thread::Own, |runner| Box::pin(runner.file_bookings())),
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
@@ -399,6 +405,27 @@ impl Runner {
                 Ok(false) => self.wait(&self.app.hints.acts, POLL).await,
                 Err(error) => self.complain("do what people asked", &error).await,
             }
+        }
+    }
+
+    async fn tell_of_outages(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
+            let now = self.app.clock.now();
+            let active = self.app.active();
+            let world = World { ruleset: active.as_deref(), disk_free: self.app.disk_free() };
+            if let Err(error) = self.watcher.look(&world, now).await {
+                tracing::warn!(error = %error, cause = error.cause(), "outages could not be looked for");
+            }
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                sent = self.watcher.send(now) => if let Err(error) = sent {
+                    tracing::warn!(error = %error, cause = error.cause(), "alerts could not be sent");
+                },
+                // A letter that is on its way is sent again after the next start.
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+            self.wait(&never, ALERTS).await;
         }
     }
 

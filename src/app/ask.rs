@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::bookings::{RunPlace, planned_runs};
+use crate::connectors::SecretRef;
 use crate::delivery::{Explained, explain};
 use crate::domain::{EventId, RunId};
 use crate::ports::{ListFilter, StoreError};
@@ -131,10 +132,10 @@ impl App {
     /// Secrets that the ruleset needs, and those that the vault has.
     pub async fn secret_states(&self) -> Result<Vec<SecretState>, AskError> {
         let mut states: Vec<SecretState> = Vec::new();
-        let mut need = |secret: &crate::connectors::SecretRef, by: String| {
+        let mut need = |secret: &SecretRef, by: String| {
             let name = match secret {
-                crate::connectors::SecretRef::Vault(name) => name.clone(),
-                crate::connectors::SecretRef::Env(name) => format!("env:{name}"),
+                SecretRef::Vault(name) => name.clone(),
+                SecretRef::Env(name) => format!("env:{name}"),
             };
             match states.iter_mut().find(|state| state.name == name) {
                 Some(state) if state.needed_by.contains(&by) => {}
@@ -158,6 +159,11 @@ impl App {
                 for (secret, _) in &connection.secrets {
                     need(secret, format!("connection {}", connection.name));
                 }
+            }
+        }
+        for channel in self.store.alerts().alert_channels().await? {
+            for secret in channel.to.secrets() {
+                need(&SecretRef::Vault(secret.to_owned()), format!("alert channel {}", channel.name));
             }
         }
         let known: BTreeSet<String> = states.iter().map(|state| state.name.clone()).collect();

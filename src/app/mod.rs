@@ -3,6 +3,8 @@
 mod activate;
 mod acts;
 mod acts_plan;
+mod alert_channels;
+mod alerts;
 mod apply;
 mod ask;
 mod booking_test;
@@ -34,6 +36,7 @@ pub use crate::rehearsal::Report;
 pub use activate::FolderState;
 pub use acts::{NewAct, is_act_id};
 pub use acts_plan::{ActPlan, WhyNot, why_not};
+pub use alert_channels::{ChannelDraft, ChannelError};
 pub use apply::{Example, Foresight};
 pub use ask::{AskError, Replayed, SecretState};
 pub use booking_test::TestDraft;
@@ -101,6 +104,8 @@ pub struct App {
     /// Where things are.
     pub places: Places,
     doorkeeper: people::Doorkeeper,
+    /// Who hands out letters; set once, where the ways out are known.
+    postman: std::sync::OnceLock<Arc<crate::alerts::Postman>>,
     vault: Result<Vault, String>,
     active: RwLock<Option<Arc<Ruleset>>>,
     folder: tokio::sync::Mutex<FolderState>,
@@ -157,6 +162,7 @@ impl App {
             node,
             places,
             doorkeeper: people::Doorkeeper::default(),
+            postman: std::sync::OnceLock::new(),
             vault,
             active: RwLock::new(None),
             folder: tokio::sync::Mutex::new(FolderState::default()),

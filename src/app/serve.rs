@@ -2,11 +2,12 @@
 
 use super::listener::{connections_max, listen};
 use super::{App, Places};
+use crate::alerts::{Postman, Watcher};
 use crate::bookings::Applier;
 use crate::clock::{OsEntropy, SystemClock};
 use crate::delivery::Delivery;
 use crate::ingest::{HookLimits, Hooks, Intake, hooks, intake};
-use crate::outbound::HttpOutbound;
+use crate::outbound::{HttpOutbound, SmtpMailer};
 use crate::ports::{Clock, Entropy, Outbound, StoreError};
 use crate::runner::Runner;
 use crate::web;
@@ -115,7 +116,15 @@ pub async fn start(
         app.rulesets.clone(),
         app.node.clone(),
     ));
+    let postman = Arc::new(Postman::new(outbound.clone(), Arc::new(SmtpMailer::new()), app.secrets.clone()));
+    app.send_letters_by(postman.clone());
+    let ui_at = ui_listener.as_ref().map_or_else(
+        || address_of(&hooks_listener, options.listen),
+        |listener| address_of(listener, options.ui_listen),
+    );
+    let base = options.access.url.as_ref().map_or_else(|| format!("http://{ui_at}"), web::UiUrl::base);
     let runner = Runner {
+        watcher: Watcher::new(app.store.clone(), entropy.clone(), postman, base),
         app: app.clone(),
         applier: Applier::new(app.store.clone(), entropy.clone()),
         delivery,
@@ -126,7 +135,7 @@ pub async fn start(
     let mut running = vec![tokio::spawn(runner.run(batches))];
     let mut servers = Vec::new();
     let listen = address_of(&hooks_listener, options.listen);
-    let ui_listen = ui_listener.as_ref().map_or(listen, |listener| address_of(listener, options.ui_listen));
+    let ui_listen = ui_at;
     let access = Arc::new(options.access.clone());
     let pages = same.then(|| access.clone());
     let server = http_server(&app, intake.clone(), options.limits, hooks_listener, pages)?;

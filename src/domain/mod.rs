@@ -1,6 +1,7 @@
 //! PURE: the words of the design. Ids, time, changes, runs, verdicts. Uses nobody; everybody uses it.
 
 mod access;
+mod alert;
 mod cause;
 mod change;
 mod event;
@@ -9,11 +10,13 @@ mod link;
 mod person;
 mod run;
 mod search;
+mod silence;
 mod standing;
 mod time;
 mod verdict;
 
 pub use access::{Right, Role, Scope};
+pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, OutageKind, SmtpTls};
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
@@ -22,6 +25,7 @@ pub use link::{LinkKey, RecordKey};
 pub use person::{NameParts, language, phone_e164, split_name};
 pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
+pub use silence::{RATE_WEEKS, Rhythm, Silence};
 pub use standing::Standing;
 pub use time::{Millis, parse_datetime};
 pub use verdict::{Verdict, VerdictCode};

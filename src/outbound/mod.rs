@@ -10,9 +10,12 @@
 
 mod addresses;
 mod failure;
+mod mail;
 mod resolver;
 #[cfg(test)]
 mod tests;
+
+pub use mail::{SmtpMailer, is_mail_address};
 
 use crate::ports::{Answer, Outbound, OutboundFailure, OutboundRequest};
 use async_trait::async_trait;

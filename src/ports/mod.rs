@@ -1,7 +1,9 @@
 //! What the engine may ask of the world: time, chance, HTTP, the store, secrets. Nothing else. Adapters implement these
 //! and the simulator replaces them.
 
+mod alerts;
 mod clock;
+mod mail;
 mod outbound;
 mod people;
 mod secrets;
@@ -13,7 +15,9 @@ mod store_search;
 mod store_views;
 mod think;
 
+pub use alerts::*;
 pub use clock::{Clock, Entropy};
+pub use mail::{Mail, MailFailure, Mailer};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};
 pub use people::*;
 pub use secrets::Secrets;

@@ -2,10 +2,10 @@
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
 use super::{
-    AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery, BookingView,
-    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueConnection,
-    DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply,
-    NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
+    AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
+    BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
+    DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
+    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
     SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
     TroublePage, TroubledRun, UnfiledBooking, Written,
 };
@@ -274,6 +274,8 @@ pub trait Store: Send + Sync {
 
     /// The part about people: accounts, sessions, API tokens, the audit log.
     fn people(&self) -> &dyn PeopleStore;
+    /// The part about alerts: channels, outages, letters.
+    fn alerts(&self) -> &dyn AlertStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
     async fn glance(&self) -> Result<Glance, StoreError>;
     /// A word that differs whenever something happened that pages show; cheap to ask every second.

@@ -39,6 +39,7 @@ const STEPS: &[Step] = steps![
     5 "0005_search_and_counts",
     6 "0006_causes",
     7 "0007_ruleset_history",
+    8 "0008_alerts",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

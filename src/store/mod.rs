@@ -9,6 +9,7 @@
 //! may look first and write afterwards. Appends of events wait for other appends only: on SQLite the journal is a file
 //! of its own, on Postgres they have a lock of their own.
 
+mod alerts;
 mod applies;
 mod apply;
 mod bulks;

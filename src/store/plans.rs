@@ -4,8 +4,8 @@
 use super::open::connect;
 use super::session::{Value, values};
 use super::{
-    Database, OpenOptions, SqlStore, applies, apply, bulks, cards, causes, delivery, events, finding, hours,
-    lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
+    Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, delivery, events, finding,
+    hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
 };
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
@@ -61,6 +61,12 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
             values!["lane", "rule", "booking", "item", 1_i64, "hash"],
         ),
         ("history of the rules", ruleset_history::HISTORY.to_owned(), values![i64::MAX, 50_i64]),
+        ("open outages", alerts::open_sql(), Vec::new()),
+        ("outages that were told", alerts::told_sql(), values![20_i64]),
+        ("letters that are due", alerts::DUE.to_owned(), values![1_i64, 20_i64]),
+        ("letters of an outage", alerts::OVERTAKE.to_owned(), values!["out_1"]),
+        ("who was told", alerts::TOLD_CHANNELS.to_owned(), values!["out_1"]),
+        ("outages to forget", alerts::FORGET.to_owned(), values![1_i64, 20_i64]),
         ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),
         ("cards of bookings", cards::known_sql(1), values!["booking"]),
         ("forgetting terms", cards::forget_sql(2), values!["a", "booking", "b", "booking"]),

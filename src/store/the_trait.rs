@@ -6,10 +6,10 @@ use crate::domain::{
     Verdict,
 };
 use crate::ports::{
-    AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery, BookingView,
-    Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite, DueConnection,
-    DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt, NewApply,
-    NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
+    AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
+    BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
+    DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
+    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
     SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset,
     TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
@@ -337,6 +337,10 @@ impl Store for SqlStore {
     }
 
     fn people(&self) -> &dyn PeopleStore {
+        self
+    }
+
+    fn alerts(&self) -> &dyn AlertStore {
         self
     }
 

@@ -30,6 +30,15 @@ impl FormErrors {
         errors
     }
 
+    /// A sentence for each of these fields.
+    pub fn all_of(found: Vec<(&'static str, String)>) -> Self {
+        let mut errors = Self::none();
+        for (field, sentence) in &found {
+            errors.add(field, sentence);
+        }
+        errors
+    }
+
     /// Another sentence.
     pub fn add(&mut self, field: &'static str, sentence: &str) {
         self.found.push((field, format!("{}.", capital(sentence.trim_end_matches('.')))));

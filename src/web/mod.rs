@@ -8,6 +8,8 @@ mod access;
 mod account_change;
 mod account_show;
 mod admission;
+mod alert_channel;
+mod alerts_show;
 mod api_acts;
 mod api_audit;
 mod api_body;
@@ -167,7 +169,10 @@ fn by_path(table: Vec<Entry>) -> Vec<(&'static str, Vec<Entry>)> {
 #[cfg(test)]
 mod tests {
     use super::samples::HOSTILE;
-    use super::{account_show, audit_list, link_made, people_list, second_factor, sign_in, sign_in_code};
+    use super::{
+        account_show, alert_channel, alerts_show, audit_list, link_made, people_list, second_factor, sign_in,
+        sign_in_code,
+    };
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
     use super::{
         booking_test, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list,
@@ -196,6 +201,8 @@ mod tests {
         pages.extend(all("people_list", people_list::PeoplePage::samples()));
         pages.extend(all("link_made", link_made::LinkPage::samples()));
         pages.extend(all("tokens_list", tokens_list::TokensPage::samples()));
+        pages.extend(all("alerts_show", alerts_show::AlertsPage::samples()));
+        pages.extend(all("alert_channel", alert_channel::ChannelPage::samples()));
         pages.extend(all("audit_list", audit_list::AuditPage::samples()));
         pages.extend(all("needs_you_list", needs_you_list::NeedsYouList::samples()));
         pages.extend(all("needs_you_show", needs_you_show::NeedsYouShow::samples()));

@@ -148,6 +148,11 @@ fn said_words(word: &str) -> Option<&'static str> {
         "factor-removed" => {
             "Their second factor is removed. They sign in with the password alone, and can set it up again."
         }
+        "alerts" => "It is kept. Alerts go out like that from now on.",
+        "channel" => "The channel is kept. Send a test to see whether it works.",
+        "channel-removed" => "The channel is removed. Nothing is sent there any more.",
+        "test-sent" => "The test was sent. Look whether it has arrived.",
+        "test-failed" => "The test could not be sent. The channel's line says why.",
         "revoked" => "The token is revoked. It is no longer taken.",
         "cancelled" => "It is cancelled: it is not sent.",
         "not-cancelled" => "It can't be cancelled as it stands: it is done, over, or being sent right now.",

@@ -2,17 +2,12 @@
 //! what was counted by the hour.
 
 use super::times::{counted, weekday};
-use crate::domain::Millis;
+use crate::domain::{Millis, Rhythm};
 use crate::ports::SourceHour;
 
+pub use crate::domain::RATE_WEEKS as WEEKS;
+
 const HOUR: Millis = 3_600_000;
-const WEEK_HOURS: i64 = 7 * 24;
-/// Weeks that are looked back.
-pub const WEEKS: i64 = 4;
-/// Of so many weeks at least, a rate is a usual one.
-const WEEKS_MIN: i64 = 2;
-/// So many webhooks that usually come in the meantime make a silence: by chance it happens once in three thousand times.
-const MISSED_MIN: f64 = 8.0;
 
 /// How a source does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,34 +22,17 @@ pub struct Rate {
 
 /// The rate of one source. `hours` has the last [`WEEKS`] weeks and more, of any source.
 pub fn rate(source: &str, title: &str, hours: &[SourceHour], last: Option<Millis>, now: Millis) -> Rate {
-    let this_hour = now / HOUR;
-    let own: Vec<&SourceHour> = hours.iter().filter(|hour| hour.source == source).collect();
-    let lately = own.iter().filter(|hour| hour.hour > this_hour - 24).map(|hour| hour.events).sum();
-    let first = own.iter().map(|hour| hour.hour).min();
-    let in_hour = |hour: i64| own.iter().find(|one| one.hour == hour).map_or(0, |one| one.events);
-    let usual_of = |hour: i64| {
-        let first = first?;
-        let weeks: Vec<i64> =
-            (1..=WEEKS).map(|week| hour - week * WEEK_HOURS).filter(|then| *then >= first).collect();
-        let sum: i64 = weeks.iter().map(|then| in_hour(*then)).sum();
-        (weeks.len() as i64 >= WEEKS_MIN).then(|| sum as f64 / weeks.len() as f64)
-    };
-    let usual = usual_of(this_hour);
-    let silence = last.and_then(|last| {
-        let (from, silent) = (last / HOUR + 1, now - last);
-        // A day of silence is told by its own: more hours need not be added up.
-        let missed: f64 = (from.max(this_hour - 72)..this_hour).filter_map(usual_of).sum();
-        let usually = missed / (this_hour - from.max(this_hour - 72)).max(1) as f64;
-        (missed >= MISSED_MIN).then(|| {
-            format!(
-                "{title} has been silent for {}; on a {} it usually sends {} an hour.",
-                lasting(silent),
-                weekday(now),
-                per_hour(usually)
-            )
-        })
+    let own = hours.iter().filter(|hour| hour.source == source).map(|hour| (hour.hour, hour.events));
+    let rhythm = Rhythm::of(own);
+    let silence = last.and_then(|last| rhythm.silence(last, now)).map(|silence| {
+        format!(
+            "{title} has been silent for {}; on a {} it usually sends {} an hour.",
+            lasting(now - silence.since),
+            weekday(now),
+            per_hour(silence.usually)
+        )
     });
-    Rate { usual, lately, silence }
+    Rate { usual: rhythm.usual(now / HOUR), lately: rhythm.lately(now), silence }
 }
 
 /// `3 hours`, `2 days`.

@@ -16,13 +16,13 @@
 //! stands first. `tests/web/roles.rs` walks the table as everybody.
 
 use super::{
-    account_change, account_show, api_acts, api_audit, api_bookings, api_causes, api_connections,
-    api_document, api_events, api_health, api_me, api_people, api_rule_applies, api_rule_drafts,
-    api_rule_tests, api_rules, api_run_acts, api_runs, api_sources, api_tokens, audit_list, booking_show,
-    booking_test, bookings_list, connection_pause, connections_list, event_show, events_list, live,
-    metrics_show, needs_you_list, needs_you_plan, needs_you_show, people_change, people_list, rule_apply,
-    rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show,
-    second_factor, sign_in, sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
+    account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings, api_causes,
+    api_connections, api_document, api_events, api_health, api_me, api_people, api_rule_applies,
+    api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs, api_sources, api_tokens, audit_list,
+    booking_show, booking_test, bookings_list, connection_pause, connections_list, event_show, events_list,
+    live, metrics_show, needs_you_list, needs_you_plan, needs_you_show, people_change, people_list,
+    rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list, run_acts, run_retry,
+    run_show, second_factor, sign_in, sign_in_code, sign_out, static_files, today, tokens_list, welcome_show,
 };
 use crate::domain::Right;
 use actix_web::http::Method;
@@ -130,6 +130,14 @@ pub(super) fn table() -> Vec<Entry> {
         get("/settings/tokens", May(Right::People), tokens_list::tokens_list),
         post("/settings/tokens", May(Right::People), tokens_list::make),
         post("/settings/tokens/{id}/revoke", May(Right::People), tokens_list::revoke),
+        get("/settings/alerts", May(Right::Settings), alerts_show::alerts_show),
+        post("/settings/alerts", May(Right::Settings), alerts_show::options),
+        get("/settings/alerts/new/{kind}", May(Right::Settings), alert_channel::new_show),
+        post("/settings/alerts/new/{kind}", May(Right::Settings), alert_channel::new),
+        get("/settings/alerts/{id}", May(Right::Settings), alert_channel::channel_show),
+        post("/settings/alerts/{id}", May(Right::Settings), alert_channel::change),
+        post("/settings/alerts/{id}/test", May(Right::Settings), alert_channel::test),
+        post("/settings/alerts/{id}/remove", May(Right::Settings), alert_channel::remove),
         get("/settings/audit", May(Right::People), audit_list::audit_list),
         // The API. Its document tells each of them: add them to `api_document` too.
         get("/api/v1/openapi.json", Nothing, api_document::get_openapi),

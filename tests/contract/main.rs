@@ -1,5 +1,6 @@
 //! The store's contract, each sentence tried on SQLite and on Postgres with the same text.
 
+mod alerts;
 mod applies;
 mod causes;
 mod delivering;

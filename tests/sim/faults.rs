@@ -266,6 +266,10 @@ macro_rules! forward {
                 self.inner.people()
             }
 
+            fn alerts(&self) -> &dyn waypost::ports::AlertStore {
+                self.inner.alerts()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

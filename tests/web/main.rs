@@ -1,6 +1,9 @@
 //! The pages over a store in memory: what they tell, what they refuse, what their buttons do.
 
 mod accounts;
+mod alerts;
+mod alerts_page;
+mod alerts_world;
 mod api_acts;
 mod api_bulk;
 mod api_document;

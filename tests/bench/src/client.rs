@@ -13,6 +13,14 @@ use tokio::net::TcpStream;
 /// Why a request has no answer.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    /// Values of `set-cookie`.
+    pub cookies: Vec<String>,
+    pub body: Bytes,
+}
+
 /// One connection to one server.
 pub struct Connection {
     authority: Authority,
@@ -43,20 +51,33 @@ impl Connection {
         Ok(self.sender.as_mut().expect("set just now"))
     }
 
-    /// Sends one request and reads the whole answer: its status and body.
+    /// Sends JSON and reads the whole answer: its status and body.
     pub async fn request(&mut self, method: Method, path: &str, body: Bytes) -> Result<(u16, Bytes), Error> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", self.authority.as_str())
-            .header("content-type", "application/json")
-            .body(Full::new(body))?;
+        let answer = self.ask(method, path, &[("content-type", "application/json")], body).await?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, Error> {
+        let mut request = Request::builder().method(method).uri(path).header("host", self.authority.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body))?;
         let sender = self.ready().await?;
         let outcome = async {
             let answer = sender.send_request(request).await?;
             let status = answer.status().as_u16();
+            let cookies = answer.headers().get_all("set-cookie").iter();
+            let cookies = cookies.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
             let body = answer.into_body().collect().await?.to_bytes();
-            Ok::<_, hyper::Error>((status, body))
+            Ok::<_, hyper::Error>(Answer { status, cookies, body })
         }
         .await;
         if outcome.is_err() {

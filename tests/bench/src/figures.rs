@@ -46,6 +46,9 @@ pub const DELIVERED_P99: &str = "delivered_p99_ms_at_100";
 pub const RSS_LOADED: &str = "rss_loaded_mib";
 pub const BYTES: &str = "bytes_per_webhook";
 pub const START_AT_MILLION: &str = "start_to_200_ms_at_million";
+pub const PAGE_SLOWEST: &str = "slowest_page_ms_at_million";
+pub const PAGE_RATIO: &str = "page_ratio_at_million";
+pub const PAGE_HEAVIEST: &str = "heaviest_page_kib";
 
 pub const FLOOR_ACKS: &str = "floor_acks_per_s";
 pub const FLOOR_DELIVERED: &str = "floor_delivered_per_s";
@@ -69,6 +72,9 @@ pub const OURS: &[(&str, Aim)] = &[
     (RSS_LOADED, Aim::None),
     (BYTES, Aim::None),
     (START_AT_MILLION, Aim::None),
+    (PAGE_SLOWEST, Aim::AtMost(50.0)),
+    (PAGE_RATIO, Aim::None),
+    (PAGE_HEAVIEST, Aim::AtMost(60.0)),
 ];
 
 /// Of the yardsticks and the machine.

@@ -6,6 +6,7 @@
 //! * [`trace`], [`payload`]: what is sent, and by what it is known again
 //! * [`load`], [`mock_crm`], [`floor`]: the processes
 //! * [`child`], [`postgres`], [`peer`]: what is started, and how
+//! * [`pages`]: how long pages take and what they weigh
 //! * [`run`], [`round`], [`figures`], [`report`]: what is measured, and what is told of it
 //! * [`promises`]: what the tests and these figures say of the design's promises, for `make promises`
 
@@ -16,6 +17,7 @@ mod floor;
 mod latency;
 mod load;
 mod mock_crm;
+mod pages;
 mod payload;
 mod peer;
 mod postgres;
@@ -74,6 +76,8 @@ enum Scenario {
     Open,
     /// A start with data of a delivery run
     Start,
+    /// The pages, with data of a delivery run
+    Pages,
 }
 
 /// Nanoseconds since 1970. All processes are on one machine, so that differences between two of them mean something.
@@ -111,6 +115,11 @@ fn one(mut args: OneArgs) -> anyhow::Result<()> {
             let home = stage.home(args.peer)?;
             stage.delivery(&home, events)?;
             serde_json::to_string_pretty(&stage.start_again(&home)?)
+        }
+        Scenario::Pages => {
+            let home = stage.home(args.peer)?;
+            stage.delivery(&home, events)?;
+            serde_json::to_string_pretty(&stage.pages(&home)?)
         }
     };
     println!("{}", outcome?);

@@ -8,8 +8,9 @@ use crate::trace::{self, Token};
 use crate::{free_port, now_ns, once};
 use anyhow::{Context, Result, bail};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -77,18 +78,22 @@ impl Home {
 
     /// Starts it, and waits for its first 200.
     pub fn start(&self, bin: &Path, crm: &str) -> Result<Running> {
-        let port = free_port()?;
+        let (port, ui_port) = (free_port()?, free_port()?);
         let (mut command, path) = match self.peer {
             Peer::Group => (self.floor("group", port, crm)?, "/hook".to_owned()),
             Peer::Forward => (self.floor("forward", port, crm)?, "/hook".to_owned()),
             Peer::Waypost | Peer::WaypostPostgres => {
-                (self.waypost(bin, port, crm)?, format!("/hooks/harbour-tours/{TOKEN}"))
+                (self.waypost(bin, port, ui_port, crm)?, format!("/hooks/harbour-tours/{TOKEN}"))
             }
         };
         let began = Instant::now();
         let child = Child::start(self.peer.name(), &mut command, &self.folder.join("log"))?;
-        let mut running =
-            Running { url: format!("http://127.0.0.1:{port}{path}"), child, first_200: Duration::ZERO };
+        let mut running = Running {
+            url: format!("http://127.0.0.1:{port}{path}"),
+            pages: format!("http://127.0.0.1:{ui_port}"),
+            child,
+            first_200: Duration::ZERO,
+        };
         running.wait_for_200(began)?;
         running.first_200 = began.elapsed();
         Ok(running)
@@ -101,24 +106,36 @@ impl Home {
         Ok(command)
     }
 
-    fn waypost(&self, bin: &Path, port: u16, crm: &str) -> Result<Command> {
+    /// Makes an account of the pages, an admin's.
+    pub fn add_account(&self, bin: &Path, email: &str, password: &str) -> Result<()> {
+        let mut command = clean(bin);
+        command.args(["user", "add", email, "--role", "admin", "--name", "Bench"]);
+        command.arg("--data").arg(self.data()).stdin(Stdio::piped());
+        if let Some(database) = &self.database {
+            command.args(["--database", &database.url]);
+        }
+        let mut process =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("it can't be started")?;
+        process.stdin.take().context("its input")?.write_all(format!("{password}\n").as_bytes())?;
+        let done = process.wait_with_output()?;
+        if done.status.success() {
+            return Ok(());
+        }
+        bail!("no account could be made: {}", String::from_utf8_lossy(&done.stderr).trim())
+    }
+
+    fn waypost(&self, bin: &Path, port: u16, ui_port: u16, crm: &str) -> Result<Command> {
         let rules = self.folder.join("rules");
         for (path, text) in rules_folder(crm) {
             let path = rules.join(path);
             fs::create_dir_all(path.parent().context("a file in a folder")?)?;
             fs::write(path, text)?;
         }
-        let mut command = Command::new(bin);
-        for (name, _) in std::env::vars_os() {
-            // What the caller set for a Waypost of his own.
-            if name.to_string_lossy().starts_with("WAYPOST_") || name == "RUST_LOG" {
-                command.env_remove(name);
-            }
-        }
+        let mut command = clean(bin);
         command.env("BENCH_TOKEN", TOKEN).arg("serve");
         command.arg("--rules").arg(rules).arg("--data").arg(self.data());
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
-        command.args(["--ui-listen", &format!("127.0.0.1:{}", free_port()?)]);
+        command.args(["--ui-listen", &format!("127.0.0.1:{ui_port}")]);
         if let Some(database) = &self.database {
             command.args(["--database", &database.url]);
         }
@@ -142,6 +159,17 @@ impl Home {
             None => folder_bytes(&self.data()),
         }
     }
+}
+
+/// The program without what the caller set for a Waypost of his own.
+fn clean(bin: &Path) -> Command {
+    let mut command = Command::new(bin);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WAYPOST_") || name == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 impl Drop for Home {
@@ -175,6 +203,8 @@ fn folder_bytes(folder: &Path) -> Result<u64> {
 pub struct Running {
     /// Where webhooks go.
     pub url: String,
+    /// Where Waypost's pages are.
+    pub pages: String,
     pub child: Child,
     /// From its start to its first 200 for a webhook.
     pub first_200: Duration,

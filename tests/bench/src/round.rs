@@ -4,11 +4,13 @@
 
 use crate::figures::{self, Samples};
 use crate::load::{Arrived, Sent};
+use crate::pages::Page;
 use crate::peer::{Home, Peer};
 use crate::report::{self, About};
 use crate::run::{Outcome, Settings, Stage};
 use anyhow::{Context, Result};
 use clap::builder::BoolishValueParser;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -199,6 +201,7 @@ fn million(stage: &mut Stage, gathered: &mut Gathered, rounds: u32, stored: u32)
     let full = stage.home(Peer::Waypost)?;
     eprintln!("storing and delivering {stored} events, some {:.0} minutes", (storing_s / 60.0).ceil());
     deliver(stage, gathered, &full, stored)?;
+    pages(stage, gathered, &full, stored)?;
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}, into an empty store and into one with {stored} events");
         let empty = stage.home(Peer::Waypost)?;
@@ -218,6 +221,40 @@ fn million(stage: &mut Stage, gathered: &mut Gathered, rounds: u32, stored: u32)
         }
     }
     Ok(())
+}
+
+/// The pages with so many events stored, beside those with the events of a delivery run.
+fn pages(stage: &mut Stage, gathered: &mut Gathered, full: &Home, stored: u32) -> Result<()> {
+    let few = stage.home(Peer::Waypost)?;
+    let events = stage.settings.events;
+    deliver(stage, gathered, &few, events)?;
+    let (few, many) = (stage.pages(&few)?, stage.pages(full)?);
+    gathered.notes.push(pages_told(&few, &many, events, stored));
+    let most = |of: fn(&Page) -> f64| many.iter().map(of).fold(0.0, f64::max);
+    gathered.sqlite.push(figures::PAGE_HEAVIEST, most(|page| page.kib));
+    if stored == A_MILLION {
+        gathered.sqlite.push(figures::PAGE_SLOWEST, most(|page| page.median_ms));
+        let mut ratios: Vec<f64> =
+            few.iter().zip(&many).map(|(few, many)| many.median_ms / few.median_ms).collect();
+        ratios.sort_by(f64::total_cmp);
+        gathered.sqlite.push(figures::PAGE_RATIO, ratios[ratios.len() / 2]);
+    }
+    Ok(())
+}
+
+/// Each page in a line.
+fn pages_told(few: &[Page], many: &[Page], events: u32, stored: u32) -> String {
+    let mut told = format!("pages: median in ms (longest) with {events} events, with {stored}; KiB\n");
+    for page in many {
+        let beside = few.iter().find(|few| few.name == page.name);
+        let beside = beside.map_or(String::new(), |few| format!("{:.1} ({:.1})", few.median_ms, few.most_ms));
+        let _ = writeln!(
+            told,
+            "  {:<34} {beside:>14} {:>9.1} ({:.1})  {:.1}",
+            page.name, page.median_ms, page.most_ms, page.kib
+        );
+    }
+    told
 }
 
 fn deliver(stage: &mut Stage, gathered: &mut Gathered, home: &Home, events: u32) -> Result<Outcome> {

@@ -5,6 +5,7 @@
 use crate::child::Child;
 use crate::load::Sent;
 use crate::mock_crm::Stats;
+use crate::pages::{self, Page};
 use crate::peer::{Home, Peer, Running};
 use crate::procfs::{self, Noise};
 use crate::{free_port, once, postgres};
@@ -204,6 +205,14 @@ impl Stage {
         let to_200_ms = running.first_200.as_secs_f64() * 1_000.0;
         running.child.stop()?;
         Ok(Start { to_200_ms, rss_idle_mib })
+    }
+
+    /// Its pages, with what is in its store.
+    pub fn pages(&mut self, home: &Home) -> Result<Vec<Page>> {
+        let mut running = home.start(&self.settings.bin, &self.crm_url)?;
+        let pages = pages::measure(&self.settings.bin, home, &mut running)?;
+        running.child.stop()?;
+        Ok(pages)
     }
 
     /// Starts it and warms it up.

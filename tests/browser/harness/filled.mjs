@@ -35,6 +35,7 @@ export class House {
     await waypost.post({ "ping": "this is no booking" });
     await waypost.quiet();
     await house.tryAgain(chromium);
+    await house.channel(chromium);
     await house.read();
     return house;
   }
@@ -59,6 +60,20 @@ export class House {
     await this.waypost.quiet();
   }
 
+  /** Where alerts go: nobody listens there, so a test of it fails and says why. */
+  async channel(chromium) {
+    const admin = await this.visitor(chromium, "admin");
+    await admin.page.goto("/settings/alerts/new/webhook");
+    await admin.page.getByLabel("What is it called").fill("Front desk");
+    await admin.page.getByLabel("Address").fill("https://127.0.0.1:9/alerts");
+    await admin.page.getByLabel("It is in our own network").check();
+    await admin.page.getByRole("button", { name: "Keep this channel" }).click();
+    await admin.page.getByRole("button", { name: "Send a test to Front desk" }).click();
+    await admin.page.getByRole("link", { name: "Front desk" }).waitFor();
+    this.channelId = (await admin.page.getByRole("link", { name: "Front desk" }).getAttribute("href")).split("/").pop();
+    await admin.leave();
+  }
+
   /** What the addresses in `pages.json` name. */
   async read() {
     const [events, runs] = [await this.waypost.json("events", "--limit", "500"), await this.waypost.json("runs", "--limit", "500")];
@@ -75,6 +90,7 @@ export class House {
       failed_run: runs.find((run) => run.booking === about(90)).id,
       cause: (await this.waypost.json("causes"))[0].key,
       act: this.act,
+      channel: this.channelId,
       version: this.waypost.git("log", "-1", "--format=%H").trim(),
       first_version: this.waypost.git("log", "--reverse", "--format=%H").trim().split("\n")[0],
       invited: this.welcome.split("/").pop(),
