@@ -160,18 +160,21 @@ impl App {
     }
 
     /// Does what computes for long on a thread where that is nobody's delay.
-    pub(super) async fn think_apart<T: Send + 'static>(
+    pub(super) fn think_apart<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, AskError>> + Send + 'static,
-    ) -> Result<T, AskError> {
-        // Each takes a core: the others wait a moment, and then are told to come again.
-        let room = tokio::time::timeout(ROOM_WAIT_MAX, self.looking_ahead.acquire()).await;
-        let Ok(Ok(_room)) = room else { return Err(AskError::Busy) };
-        let runtime = tokio::runtime::Handle::current();
-        let done = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
-        done.unwrap_or_else(|_| {
-            Err(AskError::NotNow("a mistake of Waypost came up while it looked ahead".into()))
-        })
+    ) -> impl Future<Output = Result<T, AskError>> + Send {
+        let work = Box::pin(work);
+        async move {
+            // Each takes a core: the others wait a moment, and then are told to come again.
+            let room = tokio::time::timeout(ROOM_WAIT_MAX, self.looking_ahead.acquire()).await;
+            let Ok(Ok(_room)) = room else { return Err(AskError::Busy) };
+            let runtime = tokio::runtime::Handle::current();
+            let done = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
+            done.unwrap_or_else(|_| {
+                Err(AskError::NotNow("a mistake of Waypost came up while it looked ahead".into()))
+            })
+        }
     }
 }
 

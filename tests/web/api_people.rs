@@ -39,7 +39,7 @@ async fn somebody_is_asked_in_gets_a_role_and_is_let_in_no_more() {
     let (status, link) = program.post(&format!("/api/v1/people/{id}/link"), &json!({})).await;
     assert_eq!(status, 201);
     assert_ne!(link["url"], made["link"]["url"]);
-    assert_eq!(site.get_as("", path).await.status.as_u16(), 404, "the one before is void");
+    assert_eq!(site.get_as("", path).await.status.as_u16(), 410, "the one before is void");
     let (status, _) = program.post(&format!("/api/v1/people/{id}/second-factor/off"), &json!({})).await;
     assert_eq!(status, 200);
     assert_eq!(program.get(&format!("/api/v1/people/{id}")).await["email"], json!("mary@example.org"));

@@ -248,9 +248,9 @@ impl Site {
         let id = BookingId::new(format!("bkg_{name}"));
         one.changes[0].booking = Some(id.clone());
         one.bookings[0].id = id.clone();
-        one.bookings[0].key.key = name.to_owned();
+        name.clone_into(&mut one.bookings[0].key.key);
         one.runs[0].id = RunId::new(format!("run_{name}"));
-        one.runs[0].lane = name.to_owned();
+        name.clone_into(&mut one.runs[0].lane);
         one.runs[0].booking = id;
         self.app.store.apply_events(&[one]).await.expect("a store");
     }
