@@ -229,6 +229,8 @@ impl App {
     pub async fn open_doors(&self, ruleset: &Arc<Ruleset>) -> Result<(), StoreError> {
         let now = self.clock.now();
         let remembered = self.store.sources().await?;
+        // While an address is changed, the old one is taken too.
+        let old_tokens = self.old_tokens().await?;
         let mut doors = HashMap::new();
         let mut memories = Vec::new();
         for source in ruleset.sources.values() {
@@ -249,7 +251,10 @@ impl App {
             let headers =
                 source.connector.source.as_ref().map(|spec| spec.headers.clone()).unwrap_or_default();
             let ready = !hashes.is_empty();
-            doors.insert(source.name.clone(), Door { tokens: hashes, ready, headers });
+            doors.insert(
+                source.name.clone(),
+                Door { tokens: hashes, old: old_tokens.of(source, now), ready, headers },
+            );
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -257,7 +262,8 @@ impl App {
                 memories.push(SourceMemory { removed_at: Some(now), ..memory.clone() });
             }
             if now - removed_at < REMOVED_KEPT_MS {
-                let door = Door { tokens: hashes_of(&memory.tokens), ready: true, headers: Vec::new() };
+                let tokens = hashes_of(&memory.tokens);
+                let door = Door { tokens, old: None, ready: true, headers: Vec::new() };
                 doors.insert(memory.name.clone(), door);
             }
         }
@@ -338,7 +344,7 @@ pub fn token_name(source: &str) -> String {
     format!("source.{source}.token")
 }
 
-fn hex(hash: &[u8; 32]) -> String {
+pub(super) fn hex(hash: &[u8; 32]) -> String {
     use std::fmt::Write as _;
     hash.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -347,17 +353,17 @@ fn hex(hash: &[u8; 32]) -> String {
 }
 
 fn hashes_of(tokens: &str) -> Vec<[u8; 32]> {
-    tokens
-        .split(',')
-        .filter_map(|text| {
-            let mut hash = [0; 32];
-            if text.len() != 64 || !text.is_ascii() {
-                return None;
-            }
-            for (index, byte) in hash.iter_mut().enumerate() {
-                *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-            }
-            Some(hash)
-        })
-        .collect()
+    tokens.split(',').filter_map(hash_of).collect()
+}
+
+/// What `hex` made.
+pub(super) fn hash_of(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(hash)
 }

@@ -39,11 +39,23 @@ pub struct Finding {
     pub way_out: Option<String>,
     /// A time that the sentence ends with, where there is one.
     pub at: Option<Millis>,
+    /// The way out where there are buttons instead of commands.
+    pub on_page: Option<String>,
+    /// It is not there, and can be made from here.
+    pub can_be_made: bool,
 }
 
 impl Finding {
     pub(super) fn new(about: impl Into<String>, health: Health, text: impl Into<String>) -> Self {
-        Self { about: about.into(), health, text: text.into(), way_out: None, at: None }
+        Self {
+            about: about.into(),
+            health,
+            text: text.into(),
+            way_out: None,
+            at: None,
+            on_page: None,
+            can_be_made: false,
+        }
     }
 
     pub(super) fn well(about: impl Into<String>, text: impl Into<String>) -> Self {
@@ -56,6 +68,11 @@ impl Finding {
         way_out: impl Into<String>,
     ) -> Self {
         Self { way_out: Some(way_out.into()), ..Self::new(about, Health::Amiss, text) }
+    }
+
+    /// The same with what pages say instead of the way out of commands.
+    pub(super) fn on_page(self, way_out: impl Into<String>) -> Self {
+        Self { on_page: Some(way_out.into()), ..self }
     }
 }
 
@@ -184,7 +201,7 @@ impl App {
         }
     }
 
-    fn missing(about: String, secret: &crate::connectors::SecretRef, then: &str) -> Finding {
+    pub(super) fn missing(about: String, secret: &crate::connectors::SecretRef, then: &str) -> Finding {
         let way_out = match secret {
             crate::connectors::SecretRef::Vault(name) => format!("waypost secret set {name}"),
             crate::connectors::SecretRef::Env(name) => {
@@ -193,12 +210,15 @@ impl App {
                 )
             }
         };
+        let on_page = match secret {
+            crate::connectors::SecretRef::Vault(_) => "Paste the key further down on this page.".to_owned(),
+            crate::connectors::SecretRef::Env(name) => {
+                format!("Whoever runs Waypost sets {name} in its environment.")
+            }
+        };
         let secret = secret.to_string();
-        Finding::amiss(
-            about,
-            format!("{}{} has no value. {then}", secret[..1].to_uppercase(), &secret[1..]),
-            way_out,
-        )
+        let text = format!("{}{} has no value. {then}", secret[..1].to_uppercase(), &secret[1..]);
+        Finding::amiss(about, text, way_out).on_page(on_page)
     }
 
     async fn look_at_sources(

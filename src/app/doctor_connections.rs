@@ -3,10 +3,14 @@
 
 use super::doctor::{Finding, Health};
 use super::{App, AskError};
-use crate::connectors::{Call, CallContext, Choice, Connection, Setup};
-use crate::ports::{Answer, ConnectionState, Counts, Outbound};
+use crate::connectors::{Call, CallContext, Choice, Connection, SecretRef, Setup};
+use crate::ports::{Answer, ConnectionState, Counts, Outbound, Secrets};
 use crate::rules::Ruleset;
+use secrecy::ExposeSecret;
 
+/// What to do where nothing answers.
+const UNREACHED: &str =
+    "Look at the address in the settings below, and whether this machine reaches it. Try again in a moment.";
 /// Characters of what an answer says.
 const SAID_CHARS_MAX: usize = 200;
 
@@ -91,20 +95,35 @@ impl App {
         fix: bool,
         findings: &mut Vec<Finding>,
     ) {
+        let mut found = Vec::new();
+        self.call_connection(outbound, ruleset, connection, fix, &mut found).await;
+        hide_secrets(self, connection, &mut found);
+        findings.append(&mut found);
+    }
+
+    async fn call_connection(
+        &self,
+        outbound: &dyn Outbound,
+        ruleset: &Ruleset,
+        connection: &Connection,
+        fix: bool,
+        findings: &mut Vec<Finding>,
+    ) {
         let about = format!("connection {}", connection.name);
         let Some(setup) = setup_of(connection) else { return };
+        let test = connection.test.as_ref().or(setup.test.as_ref());
         if connection.secrets.iter().any(|(secret, _)| !self.has_secret(secret)) {
             return;
         }
         let calling = Calling { app: self, outbound, ruleset, connection };
-        if let Some(test) = &setup.test {
+        if let Some(test) = test {
             match calling.call(&test.call).await {
                 Ok(answer) if is_done(&answer) => {
                     let reached = test.reached(&answer);
                     let text = if reached.is_empty() {
                         "Its credential is accepted.".to_owned()
                     } else {
-                        format!("Its credential is accepted: {reached}.")
+                        format!("Reached {reached}: its credential is accepted.")
                     };
                     let way_out = (!setup.choices.is_empty()).then(|| {
                         let inputs = setup.choices.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -113,7 +132,7 @@ impl App {
                             connection.name
                         )
                     });
-                    findings.push(Finding { way_out, ..Finding::well(&about, text) });
+                    findings.push(Finding { way_out, ..Finding::well(&about, text).on_page("") });
                 }
                 Ok(answer) => {
                     findings.push(refused(&about, "Its credential was tried", &answer));
@@ -121,7 +140,8 @@ impl App {
                 }
                 Err(why) => {
                     let way_out = "look at base_url in its file, and whether this machine reaches it";
-                    findings.push(Finding::amiss(&about, format!("It can't be reached: {why}"), way_out));
+                    let told = Finding::amiss(&about, format!("It can't be reached: {why}"), way_out);
+                    findings.push(told.on_page(UNREACHED));
                     return;
                 }
             }
@@ -144,7 +164,8 @@ impl App {
                 let text = format!("Its credential lacks {}.", missing.join(" and "));
                 let way_out =
                     format!("grant it in {}, then waypost resume {}", connection.title, connection.name);
-                findings.push(Finding::amiss(&about, text, way_out));
+                let on_page = format!("Grant it in {}, then test it again.", connection.title);
+                findings.push(Finding::amiss(&about, text, way_out).on_page(on_page));
             }
         }
         for ensure in &setup.ensure {
@@ -168,11 +189,15 @@ impl App {
                         "try again in a moment",
                     ),
                 },
-                Ok(answer) if answer.status == 404 => Finding::amiss(
-                    &about,
-                    format!("{} is not there.", ensure.title),
-                    "waypost doctor --fix makes it",
-                ),
+                Ok(answer) if answer.status == 404 => Finding {
+                    can_be_made: true,
+                    ..Finding::amiss(
+                        &about,
+                        format!("{} is not there.", ensure.title),
+                        "waypost doctor --fix makes it",
+                    )
+                    .on_page("")
+                },
                 Ok(answer) => refused(&about, &format!("{} was looked for", ensure.title), &answer),
                 Err(why) => Finding::amiss(
                     &about,
@@ -182,6 +207,21 @@ impl App {
             };
             findings.push(finding);
         }
+    }
+
+    /// Tries a connection at a person's wish: whether its credential is taken, and whom it reached. Empty where there is no
+    /// call that could tell. With `fix`, makes what must be there and is not.
+    pub async fn try_out(&self, connection: &str, fix: bool) -> Result<Vec<Finding>, AskError> {
+        let unknown = || AskError::Unknown { what: "connection", id: connection.to_owned() };
+        let ruleset = self.active().ok_or_else(unknown)?;
+        let connection = ruleset.connections.get(connection).ok_or_else(unknown)?;
+        let about = format!("connection {}", connection.name);
+        let mut findings = Vec::new();
+        for (secret, _) in connection.secrets.iter().filter(|(secret, _)| !self.has_secret(secret)) {
+            findings.push(Self::missing(about.clone(), secret, "Nothing was called."));
+        }
+        self.try_connection(&*self.outbound(), &ruleset, connection, fix, &mut findings).await;
+        Ok(findings)
     }
 
     /// The choices of a connection's inputs, as the other side tells them now (pipelines and their stages).
@@ -246,7 +286,31 @@ fn refused(about: &str, tried: &str, answer: &Answer) -> Finding {
         500.. => "it has a trouble of its own: try again later",
         _ => "look at base_url in its file",
     };
-    Finding::amiss(about, format!("{tried}, and it answered {}{}.", answer.status, said(answer)), way_out)
+    let on_page = match answer.status {
+        401 => "The key is not accepted. Make another one there, and paste it further down on this page.",
+        403 => "The key may not do this. Grant it there, then test it again.",
+        429 => "It asked to be called less. Try again in a minute.",
+        500.. => "It has a trouble of its own. Try again later.",
+        _ => "Look at the address in the settings below.",
+    };
+    let text = format!("{tried}, and it answered {}{}.", answer.status, said(answer));
+    Finding::amiss(about, text, way_out).on_page(on_page)
+}
+
+/// Takes the values of a connection's secrets out of what the other side said: it may say them back.
+fn hide_secrets(app: &App, connection: &Connection, findings: &mut [Finding]) {
+    for (secret, _) in &connection.secrets {
+        let value = match secret {
+            SecretRef::Vault(name) => app.secrets.vault(name),
+            SecretRef::Env(name) => app.secrets.environment(name),
+        };
+        let Some(value) = value else { continue };
+        // As it was given, and as it may travel.
+        let value = value.expose_secret().trim();
+        for finding in findings.iter_mut().filter(|_| !value.is_empty()) {
+            finding.text = finding.text.replace(value, "•••");
+        }
+    }
 }
 
 /// What an answer says of itself, in brackets.

@@ -124,6 +124,18 @@ async fn a_refused_credential_is_told_and_nothing_more_is_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_is_said_back_is_not_told() {
+    let place = Place::new().await;
+    place.app.set_secret("hubspot-token", "pat-test").await.unwrap();
+    let echo = r#"{"message":"Bearer pat-test is not known, pat-test"}"#;
+    let outbound =
+        Listed { answers: vec![("GET", "/account-info/v3/details", 401, echo)], ..Listed::default() };
+    let findings = place.about_hubspot(&outbound, false).await;
+    assert!(told(&findings).contains("Bearer ••• is not known, •••"), "{}", told(&findings));
+    assert!(!told(&findings).contains("pat-test"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn choices_are_listed_with_those_within_them() {
     let place = Place::new().await;
     place.app.set_secret("hubspot-token", "pat-test").await.unwrap();

@@ -8,6 +8,7 @@ mod alerts;
 mod apply;
 mod ask;
 mod booking_test;
+mod connect;
 mod doctor;
 mod doctor_connections;
 mod existing;
@@ -24,6 +25,7 @@ mod people_sign_in;
 mod people_throttle;
 mod people_tokens;
 mod publish;
+mod rotate;
 mod rule_history;
 mod rulesets;
 mod secrets;
@@ -40,6 +42,7 @@ pub use alert_channels::{ChannelDraft, ChannelError};
 pub use apply::{Example, Foresight};
 pub use ask::{AskError, Replayed, SecretState};
 pub use booking_test::TestDraft;
+pub use connect::{ConnectError, PartKind, PartNew, SecretHeld, first_mistakes, values_of};
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
@@ -53,13 +56,15 @@ pub use people_password::WeakPassword;
 pub use people_sign_in::{Begun, Origin, SESSION_MS};
 pub use people_tokens::TOKEN_PREFIX;
 pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
+pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;
-use crate::ports::{Clock, Entropy, Store, StoreError};
+use crate::outbound::HttpOutbound;
+use crate::ports::{Clock, Entropy, Outbound, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
 use crate::store::{OpenOptions, open};
@@ -115,6 +120,8 @@ pub struct App {
     looking_ahead: tokio::sync::Semaphore,
     lately: tokio::sync::Mutex<Option<lately::Lately>>,
     live: live::Live,
+    /// The way out, where faces make calls themselves (tests of a credential).
+    outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
 }
 
 impl App {
@@ -170,6 +177,7 @@ impl App {
             looking_ahead: tokio::sync::Semaphore::new(look::LOOKS_AT_ONCE),
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
+            outbound: std::sync::OnceLock::new(),
         });
         app.take_last_ruleset().await?;
         Ok(app)
@@ -181,6 +189,11 @@ impl App {
             Ok(active) => active.clone(),
             Err(poisoned) => poisoned.into_inner().clone(),
         }
+    }
+
+    /// The way out: the one that the router goes, else this machine's.
+    pub fn outbound(&self) -> Arc<dyn Outbound> {
+        self.outbound.get_or_init(|| Arc::new(HttpOutbound::new())).clone()
     }
 
     /// Why the vault's secrets can't be read, where they can't.

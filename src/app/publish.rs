@@ -1,4 +1,4 @@
-//! Publishes files of the rules folder: the whole ruleset is checked with them first, then they are written, activated at
+//! Publishes files of the rules folder, or takes one away: the whole ruleset is checked with them first, then they are written, activated at
 //! once, and committed where the folder has a git repository.
 //!
 //! Promises: what has a mistake is refused with the diagnostics that `waypost check` gives; a file that changed since it
@@ -12,7 +12,8 @@ use crate::domain::Millis;
 use crate::ports::{RulesetNote, StoreError};
 use crate::rules::{Compiled, Files, Ruleset, compile};
 use crate::workspace::{
-    Author, FileError, FileName, FolderRead, GitState, find_repository, read_file, text_hash, write_files,
+    Author, FileError, FileName, FolderRead, GitState, find_repository, read_file, remove_file, text_hash,
+    write_files,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,6 +44,14 @@ pub struct Draft {
     pub text: String,
     /// What `text_hash` gave when it was opened; `None`: it was not there.
     pub opened: Option<String>,
+}
+
+/// What is to be published.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    drafts: Vec<Draft>,
+    /// A file that is to go, with the hash that it had when it was opened.
+    gone: Option<(String, String)>,
 }
 
 /// What came of checking drafts together with the rest of the folder.
@@ -183,13 +192,34 @@ impl App {
             let mut folder = self.folder.lock().await;
             self.folder_as_it_stands(&mut folder)?
         };
-        self.check(read, drafts).await
+        self.check(read, drafts, None).await
     }
 
     /// Publishes drafts: all of them, or none.
     pub async fn publish(
         self: &Arc<Self>,
         drafts: Vec<Draft>,
+        actor: Actor,
+        reason: String,
+    ) -> Result<Published, PublishError> {
+        self.publish_wanted(Wanted { drafts, gone: None }, actor, reason).await
+    }
+
+    /// Takes a file away, by the same rules: the rest must be well without it.
+    pub async fn unpublish(
+        self: &Arc<Self>,
+        file: &str,
+        opened: &str,
+        actor: Actor,
+        reason: String,
+    ) -> Result<Published, PublishError> {
+        let gone = Some((file.to_owned(), opened.to_owned()));
+        self.publish_wanted(Wanted { gone, ..Wanted::default() }, actor, reason).await
+    }
+
+    async fn publish_wanted(
+        self: &Arc<Self>,
+        wanted: Wanted,
         actor: Actor,
         reason: String,
     ) -> Result<Published, PublishError> {
@@ -203,33 +233,47 @@ impl App {
         }
         let app = self.clone();
         // On its own: a browser that goes away meanwhile does not leave it half done.
-        tokio::spawn(async move { app.publish_now(drafts, actor, reason).await })
+        tokio::spawn(async move { app.publish_now(wanted, actor, reason).await })
             .await
             .unwrap_or(Err(PublishError::Mistake))
     }
 
     async fn publish_now(
         self: Arc<Self>,
-        drafts: Vec<Draft>,
+        Wanted { drafts, gone }: Wanted,
         actor: Actor,
         reason: String,
     ) -> Result<Published, PublishError> {
-        let names = names_of(&drafts)?;
+        let mut names = if gone.is_some() { Vec::new() } else { names_of(&drafts)? };
+        let gone = match gone {
+            Some((file, opened)) => Some((FileName::parse(&file).map_err(PublishError::Name)?, opened)),
+            None => None,
+        };
         let _one_at_a_time = self.publishing.lock().await;
         let folder = self.rules_folder().await?;
         let before = self.active().map(|active| active.hash.clone());
         let (ruleset, nothing_new) = {
             let mut state = self.folder.lock().await;
-            let nothing_new = unchanged_since_opened(&folder, &names, &drafts).await?;
+            let mut nothing_new = unchanged_since_opened(&folder, &names, &drafts).await?;
+            if let Some((file, opened)) = &gone {
+                nothing_new = false;
+                still_as_opened(&folder, file, opened).await?;
+            }
             let read = self.folder_as_it_stands(&mut state)?;
-            let checked = self.check(read, &drafts).await?;
+            let removed = gone.as_ref().map(|(file, _)| file.clone());
+            let checked = self.check(read, &drafts, removed.as_ref()).await?;
             let Some(ruleset) = checked.ruleset.clone() else {
                 return Err(PublishError::Broken(Box::new(checked)));
             };
             let texts =
                 names.iter().cloned().zip(drafts.iter().map(|draft| draft.text.clone())).collect::<Vec<_>>();
             let at = folder.clone();
-            let written = apart(move || write_files(&at, &texts)).await??;
+            names.extend(removed.clone());
+            let written = apart(move || match removed {
+                Some(file) => remove_file(&at, &file),
+                None => write_files(&at, &texts),
+            })
+            .await??;
             if let Err(error) = self.activate(ruleset.clone(), &checked.files).await {
                 if let Ok(Err(worse)) = apart(move || written.undo()).await {
                     tracing::error!(error = %worse, "a file of the rules folder could not be put back");
@@ -287,10 +331,19 @@ impl App {
     }
 
     /// Compiles the folder with the drafts in it, on a thread where that is nobody's delay.
-    async fn check(self: &Arc<Self>, read: FolderRead, drafts: &[Draft]) -> Result<Checked, PublishError> {
+    async fn check(
+        self: &Arc<Self>,
+        read: FolderRead,
+        drafts: &[Draft],
+        gone: Option<&FileName>,
+    ) -> Result<Checked, PublishError> {
         let mut files = read.files;
         let mut texts = BTreeMap::new();
         let mut diagnostics: Vec<Diagnostic> = read.diagnostics;
+        if let Some(gone) = gone {
+            files.texts.remove(gone.as_str());
+            diagnostics.retain(|told| told.file != gone.as_str());
+        }
         for draft in drafts {
             diagnostics.retain(|told| told.file != draft.file);
             texts.insert(draft.file.clone(), draft.text.clone());
@@ -368,6 +421,21 @@ async fn unchanged_since_opened(
         same &= theirs.as_ref() == Some(&draft.text);
     }
     Ok(same)
+}
+
+/// Refuses where a file that is to go is not as it was when it was opened.
+async fn still_as_opened(
+    folder: &std::path::Path,
+    file: &FileName,
+    opened: &str,
+) -> Result<(), PublishError> {
+    let (at, name) = (folder.to_owned(), file.clone());
+    let theirs = apart(move || read_file(&at, &name)).await??;
+    if theirs.as_deref().map(text_hash).as_deref() == Some(opened) {
+        return Ok(());
+    }
+    let changed = ChangedFile { file: file.as_str().to_owned(), theirs, yours: String::new() };
+    Err(PublishError::Changed(Box::new(changed)))
 }
 
 /// Does something that computes or waits for the disk on a thread where that is nobody's delay.

@@ -106,6 +106,7 @@ pub async fn start(
     let ui_listener = if same { None } else { Some(listen(options.ui_listen)?) };
     let app = App::open(options.places.clone(), clock.clone(), entropy.clone()).await?;
     let (intake, batches) = intake(app.store.clone());
+    let _ = app.outbound.set(outbound.clone());
     app.watch(&options.rules).await;
 
     let (stop, stopped) = watch::channel(false);
@@ -136,7 +137,7 @@ pub async fn start(
     let mut servers = Vec::new();
     let listen = address_of(&hooks_listener, options.listen);
     let ui_listen = ui_at;
-    let access = Arc::new(options.access.clone());
+    let access = Arc::new(web::Access { hooks_listen: Some(listen), ..options.access.clone() });
     let pages = same.then(|| access.clone());
     let server = http_server(&app, intake.clone(), options.limits, hooks_listener, pages)?;
     servers.push(server.handle());

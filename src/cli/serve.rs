@@ -6,7 +6,7 @@ use super::{Ended, logging};
 use crate::app::{App, ServeOptions, Served, serve};
 use crate::document::Severity;
 use crate::ingest::HookLimits;
-use crate::web::{Access, UiUrl};
+use crate::web::{Access, HooksUrl, UiUrl};
 use anyhow::Context;
 use clap::builder::FalseyValueParser;
 use std::io::IsTerminal as _;
@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// Where a TLS proxy shows the pages to others, as in https://waypost.example.com
     #[arg(long, env = "WAYPOST_UI_URL", value_name = "URL")]
     ui_url: Option<UiUrl>,
+    /// Where webhooks come in from outside, as in https://hooks.example.com; sources show their addresses with it
+    #[arg(long, env = "WAYPOST_HOOKS_URL", value_name = "URL")]
+    hooks_url: Option<HooksUrl>,
     /// Largest webhook that is taken
     #[arg(long, env = "WAYPOST_BODY_BYTES_MAX", value_name = "BYTES", default_value_t = HookLimits::default().body_bytes_max)]
     body_bytes_max: usize,
@@ -58,7 +61,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         listen: args.listen,
         ui_listen: args.ui_listen,
         limits: HookLimits { body_bytes_max: args.body_bytes_max, ..HookLimits::default() },
-        access: Access { url: args.ui_url.clone(), ..Access::default() },
+        access: Access { url: args.ui_url.clone(), hooks_url: args.hooks_url.clone(), ..Access::default() },
     };
     let served = tokio::select! {
         served = serve(options) => served?,
@@ -129,7 +132,8 @@ async fn tell(served: &Served, args: &Args) {
         say(format!("  secrets   can't be read, everything else goes on. {problem}"));
     }
     tell_rules(app, &args.rules.rules).await;
-    tell_sources(app, &base, args.show_tokens);
+    let outside = args.hooks_url.as_ref().map_or(base.as_str(), HooksUrl::base);
+    tell_sources(app, outside, args.show_tokens);
     tell_first_link(served, args).await;
 }
 

@@ -54,6 +54,8 @@ pub enum Auth {
 pub struct AuthMethod {
     /// For people.
     pub label: String,
+    /// One line of help.
+    pub help: Option<String>,
     pub(super) travels: Travels,
 }
 
@@ -83,6 +85,7 @@ pub(super) fn read_methods(
     for entry in entries {
         let mut fields = Fields::new(file, "a way to sign in", &entry.value, diagnostics);
         let label = fields.text("label").unwrap_or_else(|| entry.key.clone());
+        let help = fields.text("help");
         let header = fields.text("header");
         let value = fields.text("value").unwrap_or_else(|| SECRET_PART.to_owned());
         let basic = fields.node("basic");
@@ -104,7 +107,7 @@ pub(super) fn read_methods(
                 continue;
             }
         };
-        methods.insert(entry.key.clone(), AuthMethod { label, travels });
+        methods.insert(entry.key.clone(), AuthMethod { label, help, travels });
     }
     methods
 }

@@ -8,8 +8,9 @@ use super::destination::{Destination, read_texts};
 use super::limits::{RateLimits, RetrySchedule, read_limits, read_retry};
 use super::manifest::{Catalogue, Verified, unknown_connector};
 use super::secret::SecretRef;
+use super::setup::{SetupTest, read_test};
 use super::source::fields_place;
-use super::templates::Compiling;
+use super::templates::{ACTION_NAMES, Compiling};
 use crate::document::{Diagnostic, Fields, Node, Place, suggest};
 use crate::expr::{Engine, Scope, Template};
 use serde_json::Value;
@@ -60,6 +61,8 @@ pub struct Connection {
     pub timeout_ms: u64,
     /// Actions by name.
     pub actions: BTreeMap<String, Arc<Action>>,
+    /// The call that tests its credential, where it describes its own actions and one of these.
+    pub test: Option<SetupTest>,
     /// Secrets that it needs, with where the file says so.
     pub secrets: Vec<(SecretRef, Place)>,
 }
@@ -87,6 +90,7 @@ pub fn read_connection(
     let retry = fields.node("retry");
     let timeout = fields.duration("timeout");
     let actions = fields.node("actions");
+    let test = fields.node("test");
     fields.finish();
     let connector = find_connector(file, node, &connector?, catalogue, diagnostics)?;
     let destination = connector.destination.as_ref()?;
@@ -134,6 +138,7 @@ pub fn read_connection(
     );
     let timeout_ms =
         timeout.map(|timeout| timeout.as_millis() as u64).or(destination.timeout_ms).unwrap_or(TIMEOUT_MS);
+    let test = test.and_then(|test| read_own_test(file, test, destination, engine, diagnostics));
     let actions = own_actions(file, node, actions, destination, &connector, engine, diagnostics);
     let base_url = base_url?;
     Some(Connection {
@@ -150,6 +155,7 @@ pub fn read_connection(
         retry,
         timeout_ms: timeout_ms.clamp(1, TIMEOUT_MS_MAX),
         actions,
+        test,
         secrets: read_auth.secrets,
         connector: connector.clone(),
     })
@@ -180,6 +186,25 @@ fn find_connector(
         return None;
     }
     Some(connector.clone())
+}
+
+/// The call that tests the credential of a connection that describes its own actions.
+fn read_own_test(
+    file: &str,
+    node: &Node,
+    destination: &Destination,
+    engine: &Engine,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<SetupTest> {
+    if !destination.open_actions {
+        let message = "Only a connection that describes its own actions has a `test` of its own.";
+        diagnostics.push(
+            Diagnostic::error(file, Some(node.place), message)
+                .hint("take the line out: its connector says how it is tested"),
+        );
+        return None;
+    }
+    read_test(Compiling { file, engine, names: &ACTION_NAMES }, node, diagnostics)
 }
 
 fn own_actions(

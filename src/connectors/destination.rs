@@ -5,6 +5,8 @@ use super::action_read::{ActionReading, read_actions};
 use super::answer_read::read_answers;
 use super::answer_rule::AnswerRule;
 use super::auth::{AuthMethod, read_methods};
+use super::form_pattern::{FormPattern, read_form_pattern};
+use super::guide::{Guide, read_guide};
 use super::limits::{RateLimits, RetrySchedule, read_limits, read_retry};
 use super::manifest::Verified;
 use super::setup::{Setup, read_setup};
@@ -40,10 +42,12 @@ pub struct Destination {
     pub answers: Vec<AnswerRule>,
     /// The call that tests the credential, and things to be made once (HubSpot: the unique property).
     pub setup: Setup,
+    /// Where its key is found, step by step.
+    pub guide: Option<Guide>,
 }
 
 /// A setting of connections.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Setting {
     /// For people.
     pub label: Option<String>,
@@ -51,12 +55,15 @@ pub struct Setting {
     pub help: Option<String>,
     /// Its value where a connection says nothing; `None`: it must say.
     pub default: Option<String>,
+    /// What it must look like.
+    pub pattern: Option<FormPattern>,
 }
 
 /// Reads `destination:`.
 pub(super) fn read_destination(
     file: &str,
     node: &Node,
+    verified: Verified,
     engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Destination {
@@ -73,6 +80,7 @@ pub(super) fn read_destination(
     let answers = fields.node("answers");
     let actions = fields.node("actions");
     let setup = fields.node("setup");
+    let guide = fields.node("guide");
     let place = fields.place();
     if actions.is_none() && !open_actions {
         fields.report(
@@ -100,6 +108,7 @@ pub(super) fn read_destination(
         answers: read_answers(file, answers, diagnostics),
         actions: actions.map(|node| read_actions(reading, node, diagnostics)).unwrap_or_default(),
         setup: setup.map(|node| read_setup(compiling, node, diagnostics)).unwrap_or_default(),
+        guide: guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
     }
 }
 
@@ -113,8 +122,10 @@ fn read_settings(
     for entry in entries {
         let mut fields = Fields::new(file, "a setting", &entry.value, diagnostics);
         let (label, help, default) = (fields.text("label"), fields.text("help"), fields.text("default"));
+        let pattern = fields.node("pattern");
         fields.finish();
-        settings.insert(entry.key.clone(), Setting { label, help, default });
+        let pattern = pattern.and_then(|node| read_form_pattern(file, node, diagnostics));
+        settings.insert(entry.key.clone(), Setting { label, help, default, pattern });
     }
     settings
 }

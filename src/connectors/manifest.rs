@@ -36,6 +36,8 @@ pub struct Connector {
     pub name: String,
     /// For people.
     pub title: String,
+    /// What it is, in one line; empty where the manifest says nothing.
+    pub about: String,
     /// How its webhooks are read, where it sends any.
     pub source: Option<SourceSpec>,
     /// How it is called, where it can be.
@@ -82,6 +84,7 @@ pub fn read_connector(
 ) -> Option<Connector> {
     let mut fields = Fields::new(file, "a connector", node, diagnostics);
     let title = fields.text("title");
+    let about = fields.text("about").unwrap_or_default();
     let verified = fields.text("verified");
     let source = fields.node("source");
     let destination = fields.node("destination");
@@ -100,12 +103,12 @@ pub fn read_connector(
     let verified =
         read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
     let source = source.and_then(|node| read_source_spec(file, node, verified, diagnostics));
-    let destination = destination.map(|node| read_destination(file, node, engine, diagnostics));
+    let destination = destination.map(|node| read_destination(file, node, verified, engine, diagnostics));
     if source.is_none() && destination.is_none() {
         return None;
     }
     let title = title.unwrap_or_else(|| name.to_owned());
-    Some(Connector { name: name.to_owned(), title, source, destination, verified })
+    Some(Connector { name: name.to_owned(), title, about, source, destination, verified })
 }
 
 /// Reads `verified:`.

@@ -1,6 +1,7 @@
 //! Reads the `source:` part of a manifest: kinds of record, and headers that are stored.
 
 use super::content::Content;
+use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
 use super::pattern::{Dotted, Pattern};
@@ -23,6 +24,8 @@ pub(super) fn read_source_spec(
     let headers = fields.texts("headers");
     let records = fields.node("records");
     let types = fields.node("types");
+    let guide = fields.node("guide");
+    let account_help = fields.text("account_help").unwrap_or_default();
     let place = fields.place();
     fields.finish();
     let mut named = BTreeMap::new();
@@ -51,7 +54,8 @@ pub(super) fn read_source_spec(
     let records: Vec<RecordSpec> =
         items.iter().filter_map(|item| read_record(file, item, &named, verified, diagnostics)).collect();
     let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    (!records.is_empty()).then_some(SourceSpec { records, headers })
+    let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
+    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help })
 }
 
 fn read_record(

@@ -32,6 +32,8 @@ pub struct SetupTest {
     pub call: Call,
     /// JSON pointers whose values say whom it reached.
     pub reached: Vec<String>,
+    /// The same as a sentence's end, with `{/pointer}`s in it: `account {/portalId}`.
+    pub whom: Option<String>,
     /// Further probing calls, each with the scope that a 403 shows as missing.
     pub scopes: Vec<(String, Call)>,
 }
@@ -77,6 +79,9 @@ impl SetupTest {
     /// Whom the credential reached, from an answer of class done: `portalId 1234, uiDomain app.example.com`.
     pub fn reached(&self, answer: &Answer) -> String {
         let seen = Seen::new(answer);
+        if let Some(whom) = self.whom.as_deref().and_then(|whom| filled(whom, &seen)) {
+            return whom;
+        }
         let parts: Vec<String> = self
             .reached
             .iter()
@@ -88,6 +93,18 @@ impl SetupTest {
             .collect();
         parts.join(", ")
     }
+}
+
+/// A text with the values of its pointers; `None` where one is not in the answer.
+fn filled(text: &str, seen: &Seen<'_>) -> Option<String> {
+    let mut parts = text.split('{');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (at, rest) = part.split_once('}')?;
+        whole.push_str(&plain(&seen.output(at)?)?);
+        whole.push_str(rest);
+    }
+    Some(whole)
 }
 
 impl SetupEnsure {
@@ -150,11 +167,17 @@ fn entries(node: Option<&Node>) -> impl Iterator<Item = (String, &Node)> {
     entries.iter().map(|entry| (entry.key.clone(), &entry.value))
 }
 
-fn read_test(compiling: Compiling<'_>, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<SetupTest> {
+/// Reads a call that tests the credential.
+pub(super) fn read_test(
+    compiling: Compiling<'_>,
+    node: &Node,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<SetupTest> {
     let mut fields = Fields::new(compiling.file, "the test", node, diagnostics);
     let call = fields.node("call");
     let reached = fields.texts("reached");
     let scopes = fields.node("scopes");
+    let whom = fields.text("whom");
     let _ = fields.text("verified");
     fields.finish();
     let call = read_call(compiling, "a call", call?, diagnostics)?;
@@ -166,7 +189,7 @@ fn read_test(compiling: Compiling<'_>, node: &Node, diagnostics: &mut Vec<Diagno
     let scopes = entries(scopes)
         .filter_map(|(scope, node)| Some((scope, read_call(compiling, "a call", node, diagnostics)?)))
         .collect();
-    Some(SetupTest { call, reached, scopes })
+    Some(SetupTest { call, reached, whom, scopes })
 }
 
 fn read_ensure(

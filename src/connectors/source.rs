@@ -1,6 +1,7 @@
 //! A source: one door that webhooks come in by.
 
 use super::Connector;
+use super::guide::Guide;
 use super::manifest::{Catalogue, unknown_connector};
 use super::records::{RecordSpec, Told, Unreadable};
 use super::schema::Schema;
@@ -16,6 +17,10 @@ pub struct SourceSpec {
     pub records: Vec<RecordSpec>,
     /// Header names (lower case) that are stored with an event.
     pub headers: Vec<String>,
+    /// What to click in the booking system, step by step.
+    pub guide: Option<Guide>,
+    /// What `account:` of a source is there; empty where the manifest says nothing.
+    pub account_help: String,
 }
 
 impl SourceSpec {

@@ -2,6 +2,7 @@
 //! and the way out.
 
 mod diagnostic;
+mod entries;
 mod mistakes;
 mod node;
 mod parse;
@@ -9,6 +10,7 @@ mod reader;
 mod within;
 
 pub use diagnostic::{Diagnostic, Place, Severity, render};
+pub use entries::with_entries;
 pub use node::{Entry, Node, Yaml};
 pub use parse::parse;
 pub use reader::{Fields, suggest};

@@ -81,7 +81,7 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
         Ok(doors) => doors.clone(),
         Err(poisoned) => poisoned.into_inner().clone(),
     };
-    let kept = match doors.enter(&source, &token) {
+    let kept = match doors.enter(&source, &token, hooks.clock.now()) {
         Entrance::Open(kept) => kept_headers(&request, kept),
         Entrance::NotReady => return unavailable(&NotStored::Failed),
         Entrance::Unknown => return not_found(),

@@ -7,7 +7,7 @@
 mod doors;
 mod http;
 
-pub use doors::{Door, Doors, Entrance, hash_token};
+pub use doors::{Door, Doors, Entrance, OldToken, hash_token};
 pub use http::{HookLimits, Hooks, hooks};
 
 use crate::domain::{EventId, Millis, Position};

@@ -30,6 +30,7 @@ pub(super) fn listen(
             .app_data(web::Data::new(state.clone()))
             .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
             .route("/", web::get().to(overview))
+            .route("/_about", web::get().to(about))
             .route("/_stats", web::get().to(stats))
             .route("/_records", web::get().to(records))
             .route("/_calls", web::get().to(calls))
@@ -67,6 +68,10 @@ async fn overview(state: web::Data<SandboxState>) -> HttpResponse {
         Ok(page) => HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page),
         Err(error) => HttpResponse::InternalServerError().json(json!({ "error": error.to_string() })),
     }
+}
+
+async fn about() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "name": "the sandbox CRM of Waypost" }))
 }
 
 async fn stats(state: web::Data<SandboxState>) -> HttpResponse {

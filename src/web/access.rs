@@ -1,9 +1,13 @@
 //! How the pages are reached: whether somebody has to sign in, and under which name a TLS proxy shows them to the world.
 //! Decided once at the start (`app::serve`), asked by the guard and by whatever writes a whole address.
 
+use super::hooks_url::{HooksUrl, base_here};
 use actix_web::HttpRequest;
 use actix_web::http::Uri;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Where webhooks are listened for where nothing else is said.
+const HOOKS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// How the pages are reached.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +16,10 @@ pub struct Access {
     pub doors: Doors,
     /// `--ui-url`: where a TLS proxy shows them.
     pub url: Option<UiUrl>,
+    /// `--hooks-url`: where webhooks come in from outside.
+    pub hooks_url: Option<HooksUrl>,
+    /// Where webhooks are listened for; known once it is.
+    pub hooks_listen: Option<SocketAddr>,
 }
 
 /// Who comes in.
@@ -89,7 +97,7 @@ pub enum Reached {
 impl Access {
     /// For a home that is thrown away.
     pub fn open(key: String) -> Self {
-        Self { doors: Doors::Open { key }, url: None }
+        Self { doors: Doors::Open { key }, ..Self::default() }
     }
 
     /// How a `Host` is ours; `None`: it isn't.
@@ -104,6 +112,14 @@ impl Access {
     pub fn reached_by(&self, request: &HttpRequest) -> Reached {
         let host = request.headers().get("host").and_then(|host| host.to_str().ok());
         host.and_then(|host| self.reached(host)).unwrap_or(Reached::Here)
+    }
+
+    /// The beginning of the addresses that booking systems send to, and whether these can be reached from outside.
+    pub fn hooks_base(&self) -> (String, bool) {
+        match (&self.hooks_url, self.hooks_listen) {
+            (Some(url), _) => (url.base().to_owned(), url.is_tls()),
+            (None, listen) => (base_here(listen.unwrap_or(HOOKS_LISTEN)), false),
+        }
     }
 
     /// The beginning of a whole address that is shown to people: the URL where there is one, else what they used.

@@ -76,6 +76,16 @@ pub(super) fn words_of(act: &str) -> &str {
         "runs.asked" => "acted on many runs",
         "connection.paused" => "paused a connection",
         "connection.resumed" => "resumed a connection",
+        "connection.made" => "made a connection",
+        "connection.changed" => "changed a connection",
+        "connection.tested" => "tested a connection",
+        "connection.secret" => "gave a connection another key",
+        "connection.removed" => "took a connection away",
+        "source.made" => "made a source",
+        "source.changed" => "changed a source",
+        "source.address" => "changed the address of a source",
+        "source.old-address" => "ended the old address of a source",
+        "source.removed" => "took a source away",
         other => other,
     }
 }

@@ -28,13 +28,29 @@ struct Row {
     address: String,
     name: String,
     title: String,
-    mark: Mark,
-    note: Option<String>,
-    under_way: i64,
-    needs_you: i64,
-    done: i64,
-    stopped: bool,
-    button: &'static str,
+    /// It has a page: the rules know it.
+    known: bool,
+    standing: ConnectionStanding,
+}
+
+/// How a connection is, what waits for it, and the button that stops it or lets it go on.
+pub(super) struct ConnectionStanding {
+    /// How it is.
+    pub mark: Mark,
+    /// More about that.
+    pub note: Option<String>,
+    /// Runs that are on their way to it.
+    pub under_way: i64,
+    /// Since when the oldest of these waits.
+    pub oldest: Option<Moment>,
+    /// Runs that need a person.
+    pub needs_you: i64,
+    /// Runs that are through.
+    pub done: i64,
+    /// A person, or what it answered, stopped it.
+    pub stopped: bool,
+    /// Words of the button.
+    pub button: &'static str,
 }
 
 /// `GET /connections`.
@@ -57,6 +73,19 @@ impl ConnectionsList {
 
 impl Row {
     fn of(name: &str, scene: &Scene) -> Self {
+        Self {
+            address: in_address(name),
+            name: name.to_owned(),
+            title: scene.connection(name),
+            known: scene.connection_titles.contains_key(name),
+            standing: ConnectionStanding::of(name, scene),
+        }
+    }
+}
+
+impl ConnectionStanding {
+    /// How it is now.
+    pub fn of(name: &str, scene: &Scene) -> Self {
         let state = scene.connections.get(name).cloned().unwrap_or_default();
         let mut stopped = state.paused;
         let mut button = if state.paused { "Resume" } else { "Pause" };
@@ -87,12 +116,11 @@ impl Row {
         } else {
             (Mark::new(Tone::Good, "takes calls"), None)
         };
+        let oldest = scene.counts.oldest_waiting.iter().find(|(of, _)| of == name);
         Self {
-            address: in_address(name),
-            name: name.to_owned(),
-            title: scene.connection(name),
             mark,
             note,
+            oldest: oldest.map(|(_, at)| Moment::of(*at, scene.now)),
             under_way: scene.under_way(Some(name)),
             needs_you: scene.runs(&["failed", "held"], Some(name)),
             done: scene.runs(&["done"], Some(name)),

@@ -8,11 +8,12 @@ use crate::app::PeopleError;
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use askama::Template;
+use std::borrow::Cow;
 
 /// What is wrong, field by field.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FormErrors {
-    found: Vec<(&'static str, String)>,
+    found: Vec<(Cow<'static, str>, String)>,
     /// The try comes too soon: wait so many seconds.
     wait_seconds: Option<i64>,
 }
@@ -41,6 +42,11 @@ impl FormErrors {
 
     /// Another sentence.
     pub fn add(&mut self, field: &'static str, sentence: &str) {
+        self.put(Cow::Borrowed(field), sentence);
+    }
+
+    /// The same at a field whose name is made.
+    pub fn put(&mut self, field: Cow<'static, str>, sentence: &str) {
         self.found.push((field, format!("{}.", capital(sentence.trim_end_matches('.')))));
     }
 
@@ -74,13 +80,13 @@ impl FormErrors {
     }
 
     /// All, for the top of the page.
-    pub fn all(&self) -> &[(&'static str, String)] {
+    pub fn all(&self) -> &[(Cow<'static, str>, String)] {
         &self.found
     }
 
     /// That of a field.
     pub fn of(&self, field: &str) -> Option<&str> {
-        self.found.iter().find(|(of, _)| *of == field).map(|(_, sentence)| sentence.as_str())
+        self.found.iter().find(|(of, _)| of.as_ref() == field).map(|(_, sentence)| sentence.as_str())
     }
 
     /// Answers with the page that shows them.

@@ -32,6 +32,7 @@ mod api_runs;
 mod api_sources;
 mod api_tokens;
 mod audit_list;
+mod begin_show;
 mod booking_records;
 mod booking_show;
 mod booking_test;
@@ -42,7 +43,12 @@ mod cause_words;
 mod change_told;
 mod chart;
 mod colours;
+mod connect_catalogue;
+mod connect_form;
+mod connect_new;
+mod connection_change;
 mod connection_pause;
+mod connection_show;
 mod connections_list;
 mod cookies;
 mod diff;
@@ -51,6 +57,7 @@ mod event_show;
 mod events_list;
 mod form_errors;
 mod health;
+mod hooks_url;
 mod line_diff;
 mod link_made;
 mod live;
@@ -88,6 +95,9 @@ mod security;
 mod sign_in;
 mod sign_in_code;
 mod sign_out;
+mod source_change;
+mod source_show;
+mod sources_list;
 mod standings;
 mod static_files;
 mod times;
@@ -101,6 +111,7 @@ mod zone;
 pub use access::{Access, Doors, UiUrl};
 pub use api_error::ApiError;
 pub use health::{Readiness, health, nothing_here};
+pub use hooks_url::HooksUrl;
 pub use routes::{Needs, routes};
 pub use viewer::Viewer;
 
@@ -174,6 +185,7 @@ mod tests {
         account_show, alert_channel, alerts_show, audit_list, link_made, people_list, second_factor, sign_in,
         sign_in_code,
     };
+    use super::{begin_show, connect_catalogue, connect_new, connection_show, source_show, sources_list};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
     use super::{
         booking_test, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list,
@@ -193,6 +205,12 @@ mod tests {
         pages.extend(all("events_list", events_list::EventsList::samples()));
         pages.extend(all("run_show", run_show::RunShow::samples()));
         pages.extend(all("connections_list", connections_list::ConnectionsList::samples()));
+        pages.extend(all("connection_show", connection_show::ConnectionShow::samples()));
+        pages.extend(all("connect_catalogue", connect_catalogue::ConnectCatalogue::samples()));
+        pages.extend(all("connect_new", connect_new::ConnectNew::samples()));
+        pages.extend(all("sources_list", sources_list::SourcesList::samples()));
+        pages.extend(all("source_show", source_show::SourceShow::samples()));
+        pages.extend(all("begin_show", begin_show::BeginShow::samples()));
         pages.extend(all("sign_in", sign_in::SignInPage::samples()));
         pages.extend(all("sign_in_code", sign_in_code::CodePage::samples()));
         pages.extend(all("welcome_show", welcome_show::WelcomePage::samples()));

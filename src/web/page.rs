@@ -127,6 +127,11 @@ impl Frame {
         self.viewer.as_ref().is_none_or(|viewer| viewer.may(Right::ChangeRules))
     }
 
+    /// Whether they may connect: make and change connections and sources.
+    pub fn connects(&self) -> bool {
+        self.viewer.as_ref().is_none_or(|viewer| viewer.may(Right::Connect))
+    }
+
     /// Whether they may look after people, tokens and the log.
     pub fn looks_after_people(&self) -> bool {
         self.viewer.as_ref().is_some_and(|viewer| viewer.may(Right::People))
@@ -180,6 +185,13 @@ fn said_words(word: &str) -> Option<&'static str> {
         "applying" => "The rule is being applied to existing bookings. This page says how far it got.",
         "was-applying" => "It was being applied already, and goes on.",
         "test-made" => "The booking is a test of this rule now.",
+        "connected" => "It is connected, and at work.",
+        "changed" => "The change is at work.",
+        "key" => "The new key is kept, and used from now on.",
+        "rotated" => "There is a new address. The old one is taken for a while, too.",
+        "rotated-at-once" => "There is a new address. The old one is not taken any more.",
+        "old-ended" => "The old address is not taken any more.",
+        "taken-away" => "It is taken away.",
         "resumed" => "The connection takes calls again. What waited goes out now.",
         _ => return None,
     })

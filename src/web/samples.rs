@@ -83,6 +83,35 @@ pub fn hostile_booking() -> BookingView {
     booking
 }
 
+/// A connector that comes with Waypost.
+pub fn connector(name: &str) -> crate::connectors::Connector {
+    let (engine, _) =
+        crate::expr::Engine::build(&crate::expr::Scripts::default(), crate::expr::Limits::default());
+    let mut catalogue = crate::connectors::Catalogue::builtin(&engine, &mut Vec::new());
+    catalogue.connectors.remove(name).and_then(std::sync::Arc::into_inner).expect("a connector")
+}
+
+/// A connection of this file.
+pub fn connection(text: &str) -> crate::connectors::Connection {
+    use crate::connectors::{Catalogue, read_connection};
+    use crate::expr::{Engine, Limits, Scripts};
+    let (engine, _) = Engine::build(&Scripts::default(), Limits::default());
+    let catalogue = Catalogue::builtin(&engine, &mut Vec::new());
+    let node = crate::document::parse("connections/crm.yaml", text).expect("it is YAML");
+    let read = read_connection("connections/crm.yaml", "crm", &node, &catalogue, &engine, &mut Vec::new());
+    read.expect("a connection")
+}
+
+/// A source of this file.
+pub fn source(text: &str) -> crate::connectors::Source {
+    use crate::connectors::{Catalogue, read_source};
+    use crate::expr::{Engine, Limits, Scripts};
+    let (engine, _) = Engine::build(&Scripts::default(), Limits::default());
+    let catalogue = Catalogue::builtin(&engine, &mut Vec::new());
+    let node = crate::document::parse("sources/tours.yaml", text).expect("it is YAML");
+    read_source("sources/tours.yaml", "tours", &node, &catalogue, &mut Vec::new()).expect("a source")
+}
+
 /// A run in each state, the verdicts hostile.
 pub fn runs() -> Vec<RunRow> {
     let of_state = |(seq, state): (usize, RunState)| RunRow {

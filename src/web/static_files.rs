@@ -18,12 +18,22 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 4] = [
+const FILES: [File; 6] = [
     File { name: "pages.css", kind: "text/css; charset=utf-8", text: include_str!("../../static/pages.css") },
     File {
         name: "pages.js",
         kind: "text/javascript; charset=utf-8",
         text: include_str!("../../static/pages.js"),
+    },
+    File {
+        name: "connect.css",
+        kind: "text/css; charset=utf-8",
+        text: include_str!("../../static/connect.css"),
+    },
+    File {
+        name: "connect.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../static/connect.js"),
     },
     File { name: "icons.svg", kind: "image/svg+xml", text: include_str!("../../static/icons.svg") },
     File { name: "sign.svg", kind: "image/svg+xml", text: include_str!("../../static/sign.svg") },

@@ -2,6 +2,7 @@
 //! month stand, which adds up; the sources and the connections; and what came in last. `?part=live` gives the block that
 //! is refreshed in place. All counts come from tables kept by the hour.
 
+use super::begin_show::Steps;
 use super::booking_words::BookingWords;
 use super::chart::Chart;
 use super::errors::PageError;
@@ -41,6 +42,7 @@ pub struct Query {
 pub struct Today {
     frame: Frame,
     outlook: Outlook,
+    setting_up: bool,
     empty: bool,
     month: bool,
     total: i64,
@@ -81,6 +83,9 @@ struct SourceRow {
 /// A connection.
 struct ConnectionRow {
     title: String,
+    address: String,
+    /// It has a page: the rules know it.
+    known: bool,
     mark: Mark,
     waiting: i64,
     oldest: Option<Moment>,
@@ -94,6 +99,7 @@ struct Read {
     newest: Vec<(BookingView, Standing)>,
     rates: Vec<SourceRate>,
     limits: Vec<(String, String)>,
+    setting_up: bool,
 }
 
 /// Name of a source, when it sent its last webhook, how it does.
@@ -125,7 +131,8 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
         };
         active.connections.iter().map(limit).collect()
     });
-    Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default() })
+    let setting_up = Steps::of(app.active().as_deref(), scene).unfinished();
+    Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default(), setting_up })
 }
 
 /// How each source does.
@@ -156,7 +163,7 @@ pub(super) fn outlook(
     (outlook, lately)
 }
 
-fn limit_words(limits: &crate::connectors::RateLimits) -> String {
+pub(super) fn limit_words(limits: &crate::connectors::RateLimits) -> String {
     let mut words = Vec::new();
     words.extend(limits.per_second.map(|rate| format!("{rate} calls a second")));
     words.extend(limits.concurrency.map(|calls| format!("{calls} at a time")));
@@ -175,6 +182,7 @@ impl Today {
         };
         Self {
             frame: Frame::new(Place::Today, scene, None),
+            setting_up: read.setting_up,
             empty: !scene.counts.has_bookings,
             month,
             total: standings.total(),
@@ -248,6 +256,8 @@ impl ConnectionRow {
         let oldest = scene.counts.oldest_waiting.iter().find(|(of, _)| of == name);
         Self {
             title: scene.connection(name),
+            address: in_address(name),
+            known: scene.connection_titles.contains_key(name),
             mark: connection_mark(scene.connections.get(name), scene.now),
             waiting: scene.under_way(Some(name)),
             oldest: oldest.map(|(_, at)| Moment::of(*at, scene.now)),
@@ -294,6 +304,7 @@ impl Today {
             newest: vec![(booking(), Standing::Sent), (hostile_booking(), Standing::NeedsYou)],
             rates: rates(),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
+            setting_up: true,
         };
         vec![
             Self::of(&Scene::default(), false, Read::default()),

@@ -58,7 +58,11 @@ pub(super) async fn welcome(
     let opened = app.open_link(&token).await?.ok_or_else(gone)?;
     let origin = origin_of(&access, &request);
     match app.use_link(&token, &form.email, &form.name, form.password.clone(), &origin).await {
-        Ok(begun) => Ok(come_in(&access, &request, &begun, "/")),
+        Ok(begun) => {
+            // Whoever makes the first account finds nothing set up.
+            let next = if opened.kind == LinkKind::First { "/begin" } else { "/" };
+            Ok(come_in(&access, &request, &begun, next))
+        }
         Err(PeopleError::LinkGone) => Err(gone()),
         Err(error) => {
             let errors = FormErrors::of_people(error, "password")?;

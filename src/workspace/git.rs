@@ -115,6 +115,10 @@ impl Repository {
             first.iter().copied().chain(std::iter::once("--")).chain(paths.iter().copied()).collect()
         };
         let added = self.call(&with(&["add"]), None, &[]).await?;
+        // A file that git never knew has gone: there is nothing to tell it.
+        if !added.good && added.err.contains("did not match any files") {
+            return Ok(None);
+        }
         if !added.good {
             return Err(told(&added));
         }

@@ -160,6 +160,21 @@ impl WrittenFiles {
     }
 }
 
+/// Takes a file away. What stood there can be put back.
+pub fn remove_file(folder: &Path, file: &FileName) -> Result<WrittenFiles, FileError> {
+    let before = read_file(folder, file)?;
+    let root = folder.canonicalize().map_err(system(file, "removed"))?;
+    if before.is_some() {
+        let path = root.join(file.as_str());
+        fs::remove_file(&path).map_err(system(file, "removed"))?;
+        if let Some(inner) = path.parent() {
+            File::open(inner).and_then(|inner| inner.sync_all()).map_err(system(file, "removed"))?;
+        }
+    }
+    let before = before.map(|text| (file.clone(), Some(text)));
+    Ok(WrittenFiles { folder: folder.to_owned(), before: before.into_iter().collect() })
+}
+
 /// Writes files, all or none. Each is written beside its place, synced, and moved there.
 pub fn write_files(folder: &Path, files: &[(FileName, String)]) -> Result<WrittenFiles, FileError> {
     let mut beside: Vec<PathBuf> = Vec::new();

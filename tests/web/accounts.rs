@@ -269,7 +269,7 @@ async fn the_first_account_is_made_by_the_newest_link_of_the_start() {
     let wrong = visit.send(&site, &link.path, &[("name", ""), ("email", "x"), ("password", PASSWORD)]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let seen = visit.send(&site, &link.path, &form).await;
-    assert_eq!((seen.status, seen.header("location")), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!((seen.status, seen.header("location")), (StatusCode::SEE_OTHER, "/begin"));
     let session = seen.cookie("waypost").expect("a session");
     assert_eq!(site.get_as(&session, "/settings/people").await.status, StatusCode::OK);
     assert_eq!(visit.send(&site, &link.path, &form).await.status, StatusCode::GONE);

@@ -14,6 +14,7 @@ mod api_program;
 mod api_reads;
 mod api_rules;
 mod browser_pages;
+mod connecting;
 mod contrast;
 mod doors;
 mod filled;
@@ -23,6 +24,7 @@ mod needs_you;
 mod pages;
 mod publishing;
 mod roles;
+mod rotating;
 mod rules;
 mod security;
 #[path = "../support/signed_in.rs"]

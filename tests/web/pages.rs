@@ -12,7 +12,7 @@ async fn an_empty_house_says_what_to_do() {
     let site = Site::empty().await;
     let seen = site.get("/").await;
     assert_eq!(seen.status, StatusCode::OK);
-    assert!(seen.text.contains("waypost serve --show-tokens"));
+    assert!(seen.text.contains("href=\"/begin\"") && seen.text.contains("href=\"/sources\""));
     assert!(!seen.text.contains("/hooks/"));
     let addresses = [
         "/events",

@@ -39,6 +39,14 @@ async fn a_page_weighs_less_than_sixty_kilobytes_with_all_that_it_loads() {
             heavy.push(format!("{address}: {bytes} bytes"));
         }
     }
+    let more =
+        site.get("/static/connect.css").await.text.len() + site.get("/static/connect.js").await.text.len();
+    for address in ["/connections", "/connections/new/http", "/sources", "/begin"] {
+        let bytes = site.get(address).await.text.len() + files + more;
+        if bytes > BYTES_MAX {
+            heavy.push(format!("{address}: {bytes} bytes"));
+        }
+    }
     // The whole of a long timeline, page by page.
     let mut next = Some(String::from("/bookings/bkg_crowd_0"));
     let mut changes = 0;

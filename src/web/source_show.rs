@@ -1,0 +1,226 @@
+//! `/sources/{name}`: a door that webhooks come in by: its address to paste into the booking system, with what to click
+//! there; whether the first webhook has come; what came last; and its settings. Only who may connect sees the address.
+//! What its buttons do is in `source_change`. `?part=live` gives the block that is refreshed in place.
+
+use super::access::Access;
+use super::begin_show::Steps;
+use super::connect_form::{FieldTold, GuideTold, webhook_guide};
+use super::errors::PageError;
+use super::form_errors::FormErrors;
+use super::line_diff::LineDiff;
+use super::page::{Frame, Place, answer, in_address};
+use super::scene::Scene;
+use super::sources_list::SourceStanding;
+use super::times::Moment;
+use super::words::{Mark, Tone, change_headline};
+use crate::app::{App, PartKind, PublishError, values_of};
+use crate::connectors::{FormValues, Source, source_fields};
+use crate::domain::{ChangeKind, ORIGIN_PROBE};
+use crate::ports::{EventView, ListFilter};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+/// Webhooks that are told.
+const LAST: i64 = 8;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Query {
+    said: Option<String>,
+    part: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "source_show.html", blocks = ["live"])]
+pub struct SourceShow {
+    frame: Frame,
+    errors: FormErrors,
+    address: String,
+    title: String,
+    connector: String,
+    enabled: bool,
+    standing: SourceStanding,
+    last: Vec<Webhook>,
+    setting_up: bool,
+    urls: Vec<String>,
+    reachable: bool,
+    old_until: Option<Moment>,
+    rotates: bool,
+    guide: GuideTold,
+    rules: Vec<(String, String)>,
+    file: String,
+    trouble: Option<String>,
+    editable: bool,
+    opened: String,
+    diff: Option<LineDiff>,
+    fields: Vec<FieldTold>,
+}
+
+/// A webhook that came.
+struct Webhook {
+    address: String,
+    at: Moment,
+    mark: Mark,
+}
+
+/// What was asked for or went wrong just now.
+#[derive(Default)]
+pub struct Just {
+    /// What a redirect said.
+    pub said: Option<String>,
+    /// What was typed.
+    pub values: Option<FormValues>,
+    /// What is wrong with it.
+    pub errors: FormErrors,
+    /// Theirs and yours, where somebody changed the file meanwhile.
+    pub changed: Option<(String, String)>,
+}
+
+/// `GET /sources/{name}`.
+pub async fn source_show(
+    app: web::Data<App>,
+    access: web::Data<Access>,
+    name: web::Path<String>,
+    query: web::Query<Query>,
+) -> Result<HttpResponse, PageError> {
+    let just = Just { said: query.said.clone(), ..Just::default() };
+    let page = SourceShow::read(&app, &access, &name, just).await?;
+    if query.part.as_deref() == Some("live") { answer(&page.as_live()) } else { answer(&page) }
+}
+
+impl SourceShow {
+    /// The page, with what was done just now.
+    pub async fn read(app: &App, access: &Access, name: &str, just: Just) -> Result<Self, PageError> {
+        let scene = Scene::read(app).await?;
+        let active = app.active().ok_or_else(|| PageError::unknown("source"))?;
+        let source = active.sources.get(name).ok_or_else(|| PageError::unknown("source"))?;
+        let standing = SourceStanding::read(app, &scene, std::slice::from_ref(&source.name)).await?;
+        let standing = standing.into_iter().next().ok_or_else(|| PageError::unknown("source"))?;
+        let mut page = Self::of(&scene, source, standing, &just);
+        let filter = ListFilter { source: Some(name.to_owned()), limit: 2 * LAST, ..ListFilter::default() };
+        let events = app.store.list_events(&filter).await?;
+        let came = events.iter().filter(|event| event.origin != ORIGIN_PROBE).take(LAST as usize);
+        page.last = came.map(|event| Webhook::of(event, &scene)).collect();
+        page.setting_up = Steps::of(Some(&active), &scene).unfinished();
+        page.rules = app.users_of(PartKind::Source, name);
+        if page.frame.connects() {
+            let (base, reachable) = access.hooks_base();
+            page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
+            page.reachable = reachable;
+            page.rotates = app.rotates(source);
+            page.old_until = app.old_address(source).await?.map(|old| Moment::of(old.until, scene.now));
+        }
+        let Some(file) = PartKind::Source.file(name) else {
+            page.trouble =
+                Some("Its file has a name that can't be changed here. Change the file itself.".into());
+            return Ok(page);
+        };
+        match app.open_file(&file).await {
+            Ok(Some((text, opened))) => {
+                let values = values_of(PartKind::Source, &source.connector, &text);
+                page.fill(source, just.values.as_ref().unwrap_or(&values), opened);
+            }
+            Ok(None) => page.trouble = Some("Its file is gone from the rules folder.".into()),
+            Err(PublishError::NoFolder(why)) => page.trouble = Some(why),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(page)
+    }
+
+    fn of(scene: &Scene, source: &Source, standing: SourceStanding, just: &Just) -> Self {
+        Self {
+            frame: Frame::new(Place::Connections, scene, just.said.as_deref()),
+            errors: just.errors.clone(),
+            address: in_address(&source.name),
+            title: scene.source(&source.name),
+            connector: source.connector.title.clone(),
+            enabled: source.enabled,
+            standing,
+            last: Vec::new(),
+            setting_up: false,
+            urls: Vec::new(),
+            reachable: false,
+            old_until: None,
+            rotates: false,
+            guide: webhook_guide(&source.connector),
+            rules: Vec::new(),
+            file: source.file.clone(),
+            trouble: None,
+            editable: false,
+            opened: String::new(),
+            diff: just.changed.as_ref().map(|(theirs, yours)| LineDiff::of(theirs, yours)),
+            fields: Vec::new(),
+        }
+    }
+
+    fn fill(&mut self, source: &Source, values: &FormValues, opened: String) {
+        self.fields = vec![FieldTold::text("title", "What you call it", "", values, &self.errors)];
+        self.fields.extend(FieldTold::all(&source_fields(&source.connector), values, &self.errors));
+        let why = FieldTold::text("reason", "Why, in a few words", "May be empty.", values, &self.errors);
+        self.fields.push(FieldTold { required: false, ..why });
+        self.opened = opened;
+        self.editable = true;
+    }
+
+    /// The page with what was done, and the status that says whether it was.
+    pub fn answer(&self) -> Result<HttpResponse, PageError> {
+        self.errors.answer(self)
+    }
+}
+
+impl Webhook {
+    fn of(event: &EventView, scene: &Scene) -> Self {
+        let mark = match event.changes.first() {
+            None => Mark::new(Tone::Waiting, "being read"),
+            Some(change) => {
+                let tone = match change.kind {
+                    ChangeKind::Unreadable | ChangeKind::Refused => Tone::Bad,
+                    ChangeKind::Ignored
+                    | ChangeKind::Unchanged
+                    | ChangeKind::Stale
+                    | ChangeKind::Coalesced => Tone::Quiet,
+                    _ => Tone::Good,
+                };
+                Mark::new(tone, change_headline(change, true))
+            }
+        };
+        let at = Moment::of(event.received_at, scene.now);
+        Self { address: in_address(event.id.as_str()), at, mark }
+    }
+}
+
+#[cfg(test)]
+impl SourceShow {
+    pub(super) fn samples() -> Vec<Self> {
+        use super::samples::{HOSTILE, NOW, change, event, scene, source};
+        let scene = scene();
+        let source = source("connector: fareharbor\ntitle: Harbour Tours\n");
+        let mut standings = SourceStanding::samples(&scene, HOSTILE);
+        let silent = standings.pop().expect("a standing");
+        let waiting = standings.swap_remove(0);
+        let mut waits = Self::of(&scene, &source, waiting, &Just::default());
+        waits.urls = vec!["https://hooks.example.com/hooks/tours/abc".into()];
+        waits.trouble = Some(HOSTILE.into());
+        let just = Just {
+            errors: FormErrors::at("title", HOSTILE),
+            changed: Some((format!("{HOSTILE}\n"), format!("x{HOSTILE}\n"))),
+            ..Just::default()
+        };
+        let mut full = Self::of(&scene, &source, silent, &just);
+        full.fill(&source, &FormValues::from([("title".into(), HOSTILE.into())]), "c0ffee".into());
+        full.title = HOSTILE.into();
+        full.connector = HOSTILE.into();
+        full.enabled = false;
+        full.reachable = true;
+        full.rotates = true;
+        full.setting_up = true;
+        full.urls = vec![HOSTILE.into(), HOSTILE.into()];
+        full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
+        full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
+        full.last =
+            [event(vec![change()]), event(Vec::new())].iter().map(|one| Webhook::of(one, &scene)).collect();
+        vec![waits, full]
+    }
+}
