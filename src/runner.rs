@@ -47,6 +47,10 @@ const OLDER_RUNS: i64 = 200;
 const NAMING_REST: Duration = Duration::from_millis(20);
 /// Groups that closed long ago are forgotten this often.
 const FORGET_MS: Millis = 3_600_000;
+/// Between two pieces of what retention removes, and between two looks whether there is something: what is removed a little
+/// later does no harm, a webhook that waits for it would.
+const REMOVE: Duration = Duration::from_millis(50);
+const LOOK_FOR_OLD: Duration = Duration::from_secs(20);
 /// After a failure of the database.
 const REST: Duration = Duration::from_millis(300);
 /// Calls in flight get so long at an orderly stop.
@@ -129,7 +133,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 11] = [
+        let parts: [(&str, Thread, Part); 12] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
@@ -140,6 +144,7 @@ impl Runner {
             ("tell of outages", Thread::Shared, |runner| Box::pin(runner.tell_of_outages())),
             ("file bookings", Thread::Own, |runner| Box::pin(runner.file_bookings())),
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
+            ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
         ];
         for (name, thread, part) in parts {
@@ -474,6 +479,23 @@ impl Runner {
                     REFRESH
                 }
             };
+            self.wait(&never, pause).await;
+        }
+    }
+
+    async fn remove_what_is_old(self: Arc<Self>) {
+        let never = Notify::new();
+        while !self.stopping() {
+            let began_us = self.app.clock.monotonic_us();
+            let pause = match self.app.retention_step().await {
+                Ok(0) => LOOK_FOR_OLD,
+                Ok(_) => REMOVE,
+                Err(error) => {
+                    tracing::warn!(error = %error, cause = error.cause(), "what is old could not be removed; trying again");
+                    LOOK_FOR_OLD
+                }
+            };
+            self.stand_back(began_us).await;
             self.wait(&never, pause).await;
         }
     }

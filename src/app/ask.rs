@@ -1,6 +1,7 @@
 //! What people ask for: replay, try again, pause, explain. Written down for the stages to obey.
 
 use super::App;
+use super::masking::{HIDDEN, is_masked};
 use crate::bookings::{RunPlace, planned_runs};
 use crate::connectors::SecretRef;
 use crate::delivery::{Explained, explain};
@@ -69,6 +70,11 @@ impl App {
                 continue;
             };
             let Some((booking, body)) = self.store.booking(id).await? else { continue };
+            let erased = self.store.keeping().erased_booking(id).await?;
+            if erased.is_some_and(|erased| erased.position >= booking.position) {
+                let why = "the guest's data of this booking were erased, so there is nothing to send";
+                return Err(AskError::NotNow(why.into()));
+            }
             let present: Arc<serde_json::Value> = Arc::new(read(&body, "booking", id.as_str())?);
             let before = self.store.change(change.reference).await?.and_then(|(_, before, _)| before);
             let previous = before.map(|text| read(&text, "booking", id.as_str())).transpose()?.map(Arc::new);
@@ -116,9 +122,16 @@ impl App {
 
     /// Why a run's fields have their values, or why nothing was sent.
     pub async fn explain_run(&self, run: &RunId) -> Result<Explained, AskError> {
-        explain(&self.store, &*self.rulesets, self.active().as_ref(), run)
-            .await?
-            .ok_or_else(|| AskError::Unknown { what: "run", id: run.to_string() })
+        let explained = explain(&self.store, &*self.rulesets, self.active().as_ref(), run).await?;
+        let mut explained =
+            explained.ok_or_else(|| AskError::Unknown { what: "run", id: run.to_string() })?;
+        if is_masked() {
+            // What a rule makes of a masked booking is neither true nor always masked.
+            for (_, fields) in &mut explained.steps {
+                *fields = Err(HIDDEN.to_owned());
+            }
+        }
+        Ok(explained)
     }
 
     /// The runs that an event led to, oldest first.

@@ -177,7 +177,10 @@ impl App {
 
     /// After the very first start there may be no rules folder yet. One that is gone later stays gone: it is somebody's.
     async fn make_first_folder(&self) -> Result<(), PublishError> {
-        if self.active().is_some() {
+        let begun = |active: Arc<crate::rules::Ruleset>| {
+            !(active.sources.is_empty() && active.connections.is_empty() && active.rules.is_empty())
+        };
+        if self.active().is_some_and(begun) {
             return Ok(());
         }
         let folder = self.rules_folder().await?;

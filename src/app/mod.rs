@@ -1,5 +1,6 @@
 //! Wires all of it: store, vault, rulesets, doors, hints. The faces go through it; `serve` starts and stops what runs.
 
+mod about;
 mod activate;
 mod acts;
 mod acts_plan;
@@ -7,16 +8,21 @@ mod alert_channels;
 mod alerts;
 mod apply;
 mod ask;
+mod backup;
 mod booking_test;
 mod connect;
+mod disk;
 mod doctor;
 mod doctor_connections;
 mod existing;
+mod guest;
+mod guest_export;
 mod lately;
 mod listener;
 mod live;
 mod look;
 mod machine;
+mod masking;
 mod people;
 mod people_code;
 mod people_links;
@@ -25,6 +31,7 @@ mod people_sign_in;
 mod people_throttle;
 mod people_tokens;
 mod publish;
+mod retention;
 mod rotate;
 mod rule_history;
 mod rulesets;
@@ -35,20 +42,25 @@ pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
 };
 pub use crate::rehearsal::Report;
+pub use about::About;
 pub use activate::FolderState;
 pub use acts::{NewAct, is_act_id};
 pub use acts_plan::{ActPlan, WhyNot, why_not};
 pub use alert_channels::{ChannelDraft, ChannelError};
 pub use apply::{Example, Foresight};
 pub use ask::{AskError, Replayed, SecretState};
+pub use backup::{BackupError, BackupMade};
 pub use booking_test::TestDraft;
 pub use connect::{ConnectError, PartKind, PartNew, SecretHeld, first_mistakes, values_of};
+pub use disk::Space;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
+pub use guest::{Guest, GuestBooking, GuestErased, GuestError};
 pub use live::News;
 pub use look::{Preview, RuleTests, Touched, TouchedBooking};
 pub use machine::Machine;
+pub use masking::{is_masked, masked};
 pub use people::{NewPerson, PeopleError, Who};
 pub use people_code::CodeSetup;
 pub use people_links::{LinkMade, LinkOpened};
@@ -56,6 +68,7 @@ pub use people_password::WeakPassword;
 pub use people_sign_in::{Begun, Origin, SESSION_MS};
 pub use people_tokens::TOKEN_PREFIX;
 pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
+pub use retention::{DAYS_MAX, Retention, RetentionPlan};
 pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
@@ -106,6 +119,8 @@ pub struct App {
     pub unfit: tokio::sync::Notify,
     /// Id of this node.
     pub node: String,
+    /// When it was started.
+    pub started_at: crate::domain::Millis,
     /// Where things are.
     pub places: Places,
     doorkeeper: people::Doorkeeper,
@@ -122,6 +137,10 @@ pub struct App {
     live: live::Live,
     /// The way out, where faces make calls themselves (tests of a credential).
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
+    /// One backup at a time is made for downloading.
+    backup: Arc<tokio::sync::Mutex<()>>,
+    /// Viewers see guests' data masked.
+    masking: std::sync::atomic::AtomicBool,
 }
 
 impl App {
@@ -152,6 +171,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Arc<Self>, StoreError> {
+        let store: Arc<dyn Store> = Arc::new(masking::MaskedStore::new(store));
         let vault = secrets::open_vault(&*store, &places.data, &*entropy).await?;
         let secrets = Arc::new(VaultSecrets::new());
         secrets.load(vault.as_ref().map_err(Clone::clone), &store.secrets().await?);
@@ -159,6 +179,7 @@ impl App {
         let app = Arc::new(Self {
             rulesets: Arc::new(KeptRulesets::new(store.clone())),
             store,
+            started_at: clock.now(),
             clock,
             entropy,
             secrets,
@@ -178,7 +199,10 @@ impl App {
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
+            backup: Arc::default(),
+            masking: std::sync::atomic::AtomicBool::default(),
         });
+        app.load_masking().await?;
         app.take_last_ruleset().await?;
         Ok(app)
     }

@@ -105,6 +105,7 @@ pub async fn start(
     let hooks_listener = listen(options.listen)?;
     let ui_listener = if same { None } else { Some(listen(options.ui_listen)?) };
     let app = App::open(options.places.clone(), clock.clone(), entropy.clone()).await?;
+    app.forget_unfinished_backup();
     let (intake, batches) = intake(app.store.clone());
     let _ = app.outbound.set(outbound.clone());
     app.watch(&options.rules).await;

@@ -20,6 +20,7 @@ mod events;
 mod explain;
 mod explained;
 mod filters;
+mod guest;
 mod hold;
 mod logging;
 mod options;
@@ -80,6 +81,7 @@ enum Command {
     Sandbox(sandbox::Args),
     Secret(secret::Args),
     User(user::Args),
+    Guest(guest::Args),
     Backup(backup::Args),
     Doctor(doctor::Args),
 }
@@ -187,6 +189,7 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Secret(args) => secret::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Guest(args) => guest::run(args).await,
         Command::Backup(args) => backup::run(args).await,
     }
 }

@@ -7,8 +7,10 @@ mod change;
 mod event;
 mod ids;
 mod link;
+mod mask;
 mod person;
 mod run;
+mod scrub;
 mod search;
 mod silence;
 mod standing;
@@ -22,8 +24,12 @@ pub use change::{Account, BookingKey, ChangeKind, View};
 pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};
+pub use mask::{
+    MASK, has_odd_letters, mask_document, mask_email, mask_name, mask_path, mask_phone, mask_view, tells_of,
+};
 pub use person::{NameParts, language, phone_e164, split_name};
 pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
+pub use scrub::Scrub;
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
 pub use silence::{RATE_WEEKS, Rhythm, Silence};
 pub use standing::Standing;

@@ -34,12 +34,19 @@ fn present_sql(wanted: &str, order: &str) -> String {
     )
 }
 
+/// Of a booking whose guest was erased nothing is left to send.
+const NOT_ERASED: &str = "\
+    NOT EXISTS (SELECT 1 FROM erased_bookings AS x WHERE x.booking = q.id AND x.position >= q.position)";
+
 pub(super) fn present_after_sql() -> String {
-    present_sql("WHERE q.id > $1 ORDER BY q.id LIMIT $2", "b.id")
+    present_sql(&format!("WHERE q.id > $1 AND {NOT_ERASED} ORDER BY q.id LIMIT $2"), "b.id")
 }
 
 pub(super) fn present_newest_sql() -> String {
-    present_sql("ORDER BY q.position DESC, q.ordinal DESC LIMIT $1", "b.position DESC, b.ordinal DESC")
+    present_sql(
+        &format!("WHERE {NOT_ERASED} ORDER BY q.position DESC, q.ordinal DESC LIMIT $1"),
+        "b.position DESC, b.ordinal DESC",
+    )
 }
 
 pub(super) fn open_alike_sql(count: usize) -> String {

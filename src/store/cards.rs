@@ -168,7 +168,7 @@ pub(super) fn write(cards: &[Card<'_>], known: &KnownTerms, all_have_cards: bool
 }
 
 /// ` one two `: each term has a space on either side.
-fn spaced(terms: &[String]) -> String {
+pub(super) fn spaced(terms: &[String]) -> String {
     if terms.is_empty() { String::new() } else { format!(" {} ", terms.join(" ")) }
 }
 

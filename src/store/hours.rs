@@ -9,7 +9,7 @@ use crate::domain::{Millis, ORIGIN_PROBE, Standing};
 use crate::ports::{Glance, HourCount, SourceHour, StoreError};
 
 /// Up to which position webhooks are counted.
-const FACT: &str = "events.counted";
+pub(super) const FACT: &str = "events.counted";
 /// Rows of one answer: a year of hours.
 const HOURS_MAX: i64 = 40_000;
 

@@ -2,7 +2,7 @@
 
 use super::SqlStore;
 use super::rows;
-use super::session::values;
+use super::session::{Statement, values};
 use crate::domain::Millis;
 use crate::ports::{ConnectionState, SealedSecret, SourceMemory, StoreError, StoredRuleset};
 
@@ -12,6 +12,11 @@ pub(super) const ACTIVE_RULESET: &str = "ruleset.active";
 const SET_FACT: &str = "
 INSERT INTO facts (name, value) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// The statement that sets a small fact.
+pub(super) fn set_fact(name: &str, value: &str) -> Statement {
+    Statement::new(SET_FACT, values![name, value])
+}
 
 impl SqlStore {
     pub(super) async fn all_connections(&self) -> Result<Vec<ConnectionState>, StoreError> {

@@ -40,6 +40,7 @@ const STEPS: &[Step] = steps![
     6 "0006_causes",
     7 "0007_ruleset_history",
     8 "0008_alerts",
+    9 "0009_privacy",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

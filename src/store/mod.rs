@@ -16,7 +16,9 @@ mod bulks;
 mod cards;
 mod causes;
 mod delivery;
+mod erase;
 mod events;
+mod figures;
 mod finding;
 mod gate;
 mod hours;
@@ -32,6 +34,7 @@ mod people_doors;
 mod people_log;
 mod plans;
 mod postgres;
+mod retention;
 mod rows;
 mod ruleset_history;
 mod runs;
@@ -95,6 +98,10 @@ impl SqlStore {
             Database::Sqlite(database) => database.journal.write(doing, false).await,
             Database::Postgres(database) => database.write(doing, false).await,
         }
+    }
+
+    fn is_postgres(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
     }
 
     /// These events are applied.

@@ -7,6 +7,7 @@ use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, delivery, events, finding,
     hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
 };
+use super::{erase, retention};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -77,6 +78,18 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("links that point to a booking", finding::LINKS_THAT_POINT.to_owned(), values!["booking", 10_i64]),
         ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "probe", 100_i64]),
         ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source"]),
+        ("old webhooks", retention::NEXT_BODIES.to_owned(), values![1_i64, 32_i64]),
+        ("webhooks kept longer", retention::KEPT.to_owned(), values!["event", 1_i64, 32_i64]),
+        ("bodies of webhooks", retention::bodies_sql(2), values![1_i64, 2_i64]),
+        ("bodies to remove", retention::TO_DO.to_owned(), values![32_i64]),
+        ("what webhooks told of", retention::told_sql(2), values![1_i64, 2_i64]),
+        ("forgetting versions", retention::forget_versions_sql(2), values![1_i64, 0_i64, 2_i64, 0_i64]),
+        ("old attempts", retention::NEXT_EXCHANGES.to_owned(), values!["att_", 32_i64]),
+        ("attempts kept longer", retention::exchanges_sql(2), values!["a", "b"]),
+        ("versions of a booking", erase::VERSIONS.to_owned(), values!["booking", 10_i64]),
+        ("runs of a booking", erase::RUNS.to_owned(), values!["booking"]),
+        ("links to erase", erase::LINKS.to_owned(), values!["booking"]),
+        ("past bookings", erase::PAST.to_owned(), values!["2027-03-14", 0_i64, 10_i64]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
         ("open groups", causes::open_sql(), values![9_i64, 9_i64, "0f", 30_i64]),
         ("closed groups", causes::closed_sql(), values![9_i64, 30_i64]),

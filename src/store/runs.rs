@@ -188,7 +188,8 @@ fn in_order(wanted: &[RunId], taken: &[RunId]) -> Vec<RunId> {
 }
 
 /// Sets a piece of runs in one of these states waiting; when they are due is decided by `settle`. One that was held by hand
-/// goes on as it was; any other takes the present ruleset.
+/// goes on as it was; any other takes the present ruleset. One whose version of the booking was removed, or whose guest was
+/// erased, has nothing left to send, and stays.
 pub(super) async fn retry_piece(
     session: &mut Session,
     piece: &[RunId],
@@ -208,6 +209,11 @@ pub(super) async fn retry_piece(
                 uncertain = CASE WHEN verdict_code = 'outcome_unknown' THEN 0 ELSE uncertain END,
                 revision = revision + 1, updated_at = $1
          WHERE  id IN (VALUES {wanted}) AND state IN ({from})
+         AND    NOT EXISTS (SELECT 1 FROM changes AS c
+                            WHERE  c.position = runs.change_position AND c.ordinal = runs.change_ordinal
+                            AND    c.body IS NULL AND c.hash IS NOT NULL)
+         AND    NOT EXISTS (SELECT 1 FROM erased_bookings AS x
+                            WHERE  x.booking = runs.booking AND x.position >= runs.position)
          RETURNING id, lane"
     );
     for row in session.rows(text, bound).await? {

@@ -42,6 +42,7 @@ value_from! {
     Option<String> => |text| Self::Text(text),
     Option<&str> => |text| Self::Text(text.map(str::to_owned)),
     &[u8] => |bytes| Self::Blob(bytes.to_vec()),
+    Vec<u8> => |bytes| Self::Blob(bytes),
 }
 
 /// Makes the list of values of a statement.

@@ -129,7 +129,12 @@ impl SqliteDatabase {
         if self.truth.path.is_none() {
             return Ok(format!("SQLite {version}, in memory"));
         }
-        Ok(format!("SQLite {version}, {}", size(self.truth.bytes() + self.journal.bytes())))
+        Ok(format!("SQLite {version}, {}", size(self.bytes())))
+    }
+
+    /// Size of its files; 0 in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        self.truth.bytes() + self.journal.bytes()
     }
 
     pub(super) async fn close(&self) {

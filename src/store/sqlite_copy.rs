@@ -43,11 +43,9 @@ pub(super) async fn backup(database: &SqliteDatabase, target: &Path) -> Result<(
         (Some(truth), Some(journal)) => {
             copy(truth, journal, &unfinished, name).await.map_err(|error| database_error(doing, error))
         }
-        _ => {
-            let mut connection = database.truth.writer.take(doing).await?;
-            let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *connection).await;
-            copied.map(|_| ()).map_err(|error| database_error(doing, error))
-        }
+        _ => Err(StoreError::Unfit(String::from(
+            "This database is in memory alone and goes with the process: there is nothing to copy.",
+        ))),
     };
     let settled = copied.and_then(|()| {
         std::fs::File::open(&unfinished)

@@ -19,6 +19,8 @@ use tokio::sync::Mutex;
 const BUSY: Duration = Duration::from_secs(5);
 /// How long emptying the WAL may keep writers waiting for a slow reader: then it is left for the next time.
 const BUSY_CHECKPOINT: Duration = Duration::from_millis(5);
+/// How long cutting it off may wait for a reader.
+const BUSY_EMPTY: Duration = Duration::from_millis(500);
 /// How long a writer waits for its turn: as long as a lock and a slow disk may take, and then it is an error.
 pub(super) const TURN: Duration = Duration::from_secs(20);
 /// Prepared statements per connection: all sizes of all statements of the hot path.
@@ -53,6 +55,8 @@ pub(super) fn options(file: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
         .pragma("trusted_schema", "OFF")
+        // What goes is overwritten in the file, also what a later row took the place of: a guest may be erased one day.
+        .pragma("secure_delete", "ON")
         .statement_cache_capacity(STATEMENTS_MAX)
         .row_buffer_size(ROWS_BUFFERED)
         .disable_statement_logging()
@@ -147,6 +151,20 @@ impl SqliteFile {
         // One that failed is not used again.
         *sweeper = Some(connection);
         Ok(())
+    }
+
+    /// Moves all of the WAL into the file and cuts it off: nothing of how pages were before stays in it. `false`: a reader was
+    /// in the way.
+    pub(super) async fn empty_log(&self) -> Result<bool, StoreError> {
+        let doing = "empty its write-ahead log";
+        let Some(path) = &self.path else { return Ok(true) };
+        let failed = |error: sqlx::Error| database_error(doing, error);
+        let mut connection = single(path, BUSY_EMPTY).await.map_err(failed)?;
+        let _turn = self.turn(doing, true).await?;
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+        let busy: i64 = row.and_then(|row| row.try_get(0)).map_err(failed)?;
+        connection.close().await.map_err(failed)?;
+        Ok(busy == 0)
     }
 
     /// Closes its connections; waits for those in use.

@@ -5,6 +5,7 @@ use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
     Verdict,
 };
+use crate::ports::KeepingStore;
 use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -341,6 +342,10 @@ impl Store for SqlStore {
     }
 
     fn alerts(&self) -> &dyn AlertStore {
+        self
+    }
+
+    fn keeping(&self) -> &dyn KeepingStore {
         self
     }
 

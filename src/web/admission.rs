@@ -12,7 +12,7 @@ use super::errors::PageError;
 use super::routes::Needs;
 use super::security::{is_forwarded, refused};
 use super::viewer::{Present, Viewer, form_token};
-use crate::app::{App, Origin};
+use crate::app::{App, Origin, masked};
 use crate::domain::Right;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -86,10 +86,13 @@ pub(super) async fn admit(
     if let Some(answer) = refusal {
         return Ok(request.into_response(answer));
     }
+    // Whoever may only look, a person or a program.
+    let masks = asked.viewer.as_ref().is_some_and(|viewer| rules.app.masks() && !viewer.may(Right::Operate));
     if let Some(viewer) = asked.viewer {
         request.extensions_mut().insert(viewer);
     }
-    let mut answer = present.during(next.call(request)).await?;
+    let answering = present.during(next.call(request));
+    let mut answer = if masks { masked(answering).await? } else { answering.await? };
     if let Some(cookie) = asked.cookie {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }

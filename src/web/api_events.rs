@@ -146,11 +146,18 @@ pub(super) async fn get_event(app: web::Data<App>, id: web::Path<String>) -> Ans
 }
 
 /// The body of an event, byte for byte
+///
+/// 410 where it was removed, by retention or because its guest was erased.
 #[utoipa::path(get, path = "/api/v1/events/{id}/body", tag = "events", params(("id" = String, Path, description = "Its id.")),
     responses((status = 200, description = "The body as it came.", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(super) async fn get_event_body(app: web::Data<App>, id: web::Path<String>) -> Answer {
     let id = EventId::new(id.into_inner());
     let (_, stored) = app.store.event(&id).await?.ok_or_else(|| ApiError::not_found("event"))?;
+    let removed = app.store.keeping().removed_body(stored.position).await?;
+    if let Some(removed) = removed.filter(|removed| !removed.partly) {
+        let hint = format!("SHA-256 of what came: {}.", removed.hash);
+        return Err(ApiError::new(StatusCode::GONE, "removed", removed.why, hint));
+    }
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"body\""))

@@ -52,6 +52,8 @@ pub struct BookingShow {
     newer: Option<String>,
     older: Option<String>,
     first_seen: Moment,
+    /// Why nothing of the guest is here.
+    erased: Option<String>,
 }
 
 /// `GET /bookings/{id}`.
@@ -80,6 +82,8 @@ impl BookingShow {
         let told = teller.tell(&changes, &runs).await?;
         let mut page = Self::of(&scene, &booking, &body, &runs, by_day(&changes, told));
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
+        let erased = app.store.keeping().erased_booking(id).await?;
+        page.erased = erased.filter(|erased| erased.position >= booking.position).map(|erased| erased.why);
         let here = format!("/bookings/{}", in_address(id.as_str()));
         if let Some(before) = before {
             page.live = format!("{here}?before={}.{}&part=live", before.position, before.ordinal);
@@ -114,6 +118,7 @@ impl BookingShow {
             newer: None,
             older: None,
             first_seen: Moment::of(booking.created_at, scene.now),
+            erased: None,
         }
     }
 }
@@ -131,6 +136,7 @@ impl BookingShow {
         let scene = scene();
         let mut old = Self::of(&scene, &hostile_booking(), "not json", &[], Vec::new());
         old.older = Some("/bookings/x?before=1.0".to_owned());
+        old.erased = Some(super::samples::HOSTILE.to_owned());
         old.newer = Some("/bookings/x".to_owned());
         let body = r#"{"customers":[{},{}]}"#;
         let mut full = Self::of(&scene, &booking(), body, &runs(), vec![day()]);

@@ -21,6 +21,9 @@ const RUNS_OF_PAGE_MAX: usize = 24;
 /// Marks on the first line of a change.
 const OUTCOMES_MAX: usize = 3;
 
+/// Where a version of the booking is no longer kept.
+const VERSION_REMOVED: &str = "How the booking was then is no longer kept; see Settings, Privacy.";
+
 /// The changes of one day.
 #[derive(Clone, Debug)]
 pub struct Day {
@@ -113,10 +116,15 @@ impl Teller<'_> {
 
     async fn change(&self, change: &ChangeView, runs: Vec<RunTold>) -> Result<ChangeTold, PageError> {
         let mut values = (Vec::new(), 0);
+        let mut removed = false;
         if !change.paths.is_empty()
             && let Some((_, before, after)) = self.app.store.change(change.reference).await?
         {
-            values = changed(&change.paths, &read(before), &read(after));
+            // A version that was removed has nothing to compare.
+            removed = before.is_none() || after.is_none();
+            if !removed {
+                values = changed(&change.paths, &read(before), &read(after));
+            }
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
         Ok(ChangeTold {
@@ -128,7 +136,11 @@ impl Teller<'_> {
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
             headline: change_headline(change, self.is_booking),
-            note: change.note.as_deref().map(super::errors::capital),
+            note: match (&change.note, removed) {
+                (Some(note), _) => Some(super::errors::capital(note)),
+                (None, true) => Some(VERSION_REMOVED.to_owned()),
+                (None, false) => None,
+            },
             values: values.0,
             more: values.1,
             event: in_address(change.event.as_str()),

@@ -9,7 +9,7 @@ use super::times::Moment;
 use crate::app::App;
 use crate::domain::EventId;
 use crate::ports::EventView;
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -35,8 +35,19 @@ pub struct EventShow {
     bytes: i64,
     headers: Vec<(String, String)>,
     read: bool,
+    removed: Option<Removed>,
     changes: Vec<ChangeTold>,
     more: usize,
+}
+
+/// What stands in the place of a body that was removed.
+#[derive(Clone)]
+struct Removed {
+    why: String,
+    at: Moment,
+    hash: String,
+    /// What it told of others is still there.
+    partly: bool,
 }
 
 /// `GET /events/{id}`.
@@ -53,6 +64,13 @@ pub async fn event_show(
     let told = &event.changes[..event.changes.len().min(CHANGES_MAX)];
     let changes = teller.tell(told, &runs).await?;
     let mut page = EventShow::of(&scene, &event, &stored.headers, changes);
+    let removed = app.store.keeping().removed_body(stored.position).await?;
+    page.removed = removed.map(|gone| Removed {
+        why: gone.why,
+        at: Moment::of(gone.at, scene.now),
+        hash: gone.hash,
+        partly: gone.partly,
+    });
     page.frame = Frame::new(Place::Webhooks, &scene, query.said.as_deref());
     answer(&page)
 }
@@ -61,6 +79,10 @@ pub async fn event_show(
 pub async fn event_raw(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     let id = EventId::new(id.into_inner());
     let (view, stored) = app.store.event(&id).await?.ok_or_else(|| PageError::unknown("webhook"))?;
+    let removed = app.store.keeping().removed_body(stored.position).await?;
+    if let Some(removed) = removed.filter(|removed| !removed.partly) {
+        return Err(PageError::new(StatusCode::GONE, "What came is no longer here", removed.why));
+    }
     let name: String = view.id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
@@ -88,6 +110,7 @@ impl EventShow {
                 .map(|(name, value)| (name.clone(), super::diff::shown(Some(value))))
                 .collect(),
             read: !event.changes.is_empty(),
+            removed: None,
             more: event.changes.len().saturating_sub(changes.len()),
             changes,
         }
@@ -100,7 +123,17 @@ impl EventShow {
         use super::samples::{HOSTILE, change, day, event, scene};
         let scene = scene();
         let headers = serde_json::json!({ HOSTILE: HOSTILE }).to_string();
+        let gone = Removed {
+            why: HOSTILE.to_owned(),
+            at: Moment::of(scene.now, scene.now),
+            hash: "0f0e".to_owned(),
+            partly: false,
+        };
+        let removed = || Self::of(&scene, &event(vec![change()]), "{}", Vec::new());
+        let cut = Removed { why: "The guest is gone.".to_owned(), partly: true, ..gone.clone() };
         vec![
+            Self { removed: Some(gone), ..removed() },
+            Self { removed: Some(cut), ..removed() },
             Self::of(&scene, &event(Vec::new()), "{}", Vec::new()),
             Self::of(&scene, &event(vec![change()]), &headers, day().changes),
         ]

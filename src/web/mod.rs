@@ -4,6 +4,7 @@
 //! of them and of what each needs; `security` and `admission` stand before it. Everything works without script;
 //! `static/pages.js` only keeps what is shown fresh.
 
+mod about_show;
 mod access;
 mod account_change;
 mod account_show;
@@ -32,6 +33,7 @@ mod api_runs;
 mod api_sources;
 mod api_tokens;
 mod audit_list;
+mod backup_show;
 mod begin_show;
 mod booking_records;
 mod booking_show;
@@ -56,6 +58,8 @@ mod errors;
 mod event_show;
 mod events_list;
 mod form_errors;
+mod guest_erase;
+mod guest_show;
 mod health;
 mod hooks_url;
 mod line_diff;
@@ -73,6 +77,7 @@ mod people_change;
 mod people_list;
 mod qr;
 mod rates;
+mod retention_show;
 mod routes;
 mod rule_apply;
 mod rule_edit;
@@ -181,6 +186,7 @@ fn by_path(table: Vec<Entry>) -> Vec<(&'static str, Vec<Entry>)> {
 #[cfg(test)]
 mod tests {
     use super::samples::HOSTILE;
+    use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
     use super::{
         account_show, alert_channel, alerts_show, audit_list, link_made, people_list, second_factor, sign_in,
         sign_in_code,
@@ -236,6 +242,11 @@ mod tests {
         pages.extend(all("rule_version", rule_history::RuleVersionShow::samples()));
         pages.extend(all("rule_apply", rule_apply::RuleApply::samples()));
         pages.extend(all("booking_test", booking_test::BookingTest::samples()));
+        pages.extend(all("about_show", about_show::AboutPage::samples()));
+        pages.extend(all("guest_show", guest_show::GuestPage::samples()));
+        pages.extend(all("guest_erase", guest_erase::ErasedPage::samples()));
+        pages.extend(all("retention_show", retention_show::RetentionPage::samples()));
+        pages.extend(all("backup_show", backup_show::BackupPage::samples()));
         let errors =
             errors::PageError::samples().into_iter().map(|page| ("error", page.expect("it renders")));
         pages.extend(errors);

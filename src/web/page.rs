@@ -6,6 +6,7 @@ use super::scene::Scene;
 use super::static_files;
 use super::viewer::{Present, Viewer};
 use super::zone;
+use crate::app::is_masked;
 use crate::domain::Right;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -58,6 +59,8 @@ pub struct Frame {
     viewer: Option<Viewer>,
     /// For the hidden field of forms: `parts/form.html`.
     form_token: String,
+    /// What is shown of guests is masked.
+    pub masked: bool,
     /// What was typed into the search.
     pub search: String,
     /// Name of the zone that times are told in.
@@ -85,6 +88,7 @@ impl Frame {
             said: said.and_then(said_words),
             viewer,
             form_token,
+            masked: is_masked(),
             search: String::new(),
             zone: zone::name(),
             colours: Colours::here(),
@@ -172,6 +176,11 @@ fn said_words(word: &str) -> Option<&'static str> {
         "channel-removed" => "The channel is removed. Nothing is sent there any more.",
         "test-sent" => "The test was sent. Look whether it has arrived.",
         "test-failed" => "The test could not be sent. The channel's line says why.",
+        "retention" => {
+            "What is kept how long is changed. Removing begins within a minute, a little at a time."
+        }
+        "masked" => "Viewers see what is about guests masked from now on.",
+        "unmasked" => "Viewers see guests as everybody else does from now on.",
         "revoked" => "The token is revoked. It is no longer taken.",
         "cancelled" => "It is cancelled: it is not sent.",
         "not-cancelled" => "It can't be cancelled as it stands: it is done, over, or being sent right now.",

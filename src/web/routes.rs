@@ -15,6 +15,7 @@
 //! share an address stand behind each other or apart, as you like; of `{name}` and a word in the same place, the word
 //! stands first. `tests/web/roles.rs` walks the table as everybody.
 
+use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
 use super::{
     account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings, api_causes,
     api_connections, api_document, api_events, api_health, api_me, api_people, api_rule_applies,
@@ -160,6 +161,16 @@ pub(super) fn table() -> Vec<Entry> {
         post("/settings/alerts/{id}/test", May(Right::Settings), alert_channel::test),
         post("/settings/alerts/{id}/remove", May(Right::Settings), alert_channel::remove),
         get("/settings/audit", May(Right::People), audit_list::audit_list),
+        get("/settings/guest", May(Right::Settings), guest_show::guest_ask),
+        post("/settings/guest", May(Right::Settings), guest_show::guest_show),
+        post("/settings/guest/export", May(Right::Settings), guest_show::guest_export),
+        post("/settings/guest/erase", May(Right::Settings), guest_erase::guest_erase),
+        get("/settings/retention", May(Right::Settings), retention_show::retention_show),
+        post("/settings/retention", May(Right::Settings), retention_show::retention_change),
+        post("/settings/masking", May(Right::Settings), retention_show::masking_change),
+        get("/settings/backup", May(Right::Settings), backup_show::backup_show),
+        post("/settings/backup", May(Right::Settings), backup_show::backup_download),
+        get("/settings/about", May(Right::Settings), about_show::about_show),
         // The API. Its document tells each of them: add them to `api_document` too.
         get("/api/v1/openapi.json", Nothing, api_document::get_openapi),
         get("/api/v1/me", AnyToken, api_me::get_me),

@@ -318,6 +318,10 @@ fn exchange(stored: &str) -> String {
     let Ok(Value::Object(parts)) = serde_json::from_str::<Value>(stored) else {
         return capped(stored, BODY_CHARS_MAX);
     };
+    // Retention, or an erasure, left a sentence.
+    if let Some(Value::String(why)) = parts.get("removed") {
+        return why.clone();
+    }
     let mut lines: Vec<String> = Vec::new();
     if let (Some(Value::String(method)), Some(Value::String(url))) = (parts.get("method"), parts.get("url")) {
         lines.push(format!("{method} {url}"));

@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 32] = [
     "demo",
     "serve",
     "check",
@@ -30,6 +30,9 @@ const COMMANDS: [&str; 29] = [
     "user add",
     "user passwd",
     "user list",
+    "guest",
+    "guest export",
+    "guest erase",
     "backup",
     "doctor",
 ];

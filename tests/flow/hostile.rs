@@ -16,7 +16,7 @@ const RULE: &str = "title: Guests\nfrom: tours\non: [created, updated, cancelled
 const PAGES_MAX: usize = 900;
 
 /// Pointers of everything in a body that is no object and no list.
-fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
+pub fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             fields.iter().for_each(|(name, inner)| leaves(inner, &format!("{at}/{name}"), found));
@@ -32,7 +32,7 @@ fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 /// Addresses of this site that a page leads to.
-fn links(page: &str) -> impl Iterator<Item = String> + '_ {
+pub fn links(page: &str) -> impl Iterator<Item = String> + '_ {
     page.split("href=\"").skip(1).filter_map(|rest| {
         let address = rest.split('"').next()?.split('#').next()?.replace("&amp;", "&");
         let ours = address.starts_with('/') && !address.starts_with("/static/");

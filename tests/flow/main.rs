@@ -23,6 +23,7 @@ mod hostile;
 mod http_connection;
 mod hubspot;
 mod kill;
+mod masked;
 mod metrics;
 mod needs_you;
 mod neighbours;

@@ -262,6 +262,9 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
+            fn keeping(&self) -> &dyn waypost::ports::KeepingStore {
+                self.inner.keeping()
+            }
             fn people(&self) -> &dyn waypost::ports::PeopleStore {
                 self.inner.people()
             }

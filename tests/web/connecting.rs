@@ -381,7 +381,8 @@ async fn the_first_thing_that_is_connected_makes_the_folder_and_no_later_one_doe
     let shop = Workshop::empty().await;
     std::fs::remove_dir(&shop.rules).expect("it is empty");
     let form = |name: &'static str| [("title", "Reef Tours"), ("name", name)];
-    assert_eq!(shop.post("/sources/new/fareharbor", &form("reef")).await.status, StatusCode::SEE_OTHER);
+    let seen = shop.post("/sources/new/fareharbor", &form("reef")).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "{}", seen.text);
     assert!(shop.rules.join("sources/reef.yaml").exists());
     std::fs::remove_dir_all(&shop.rules).expect("a folder");
     let seen = shop.post("/sources/new/fareharbor", &form("other")).await;

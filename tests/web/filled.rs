@@ -267,7 +267,8 @@ impl Site {
         Ok(self.app.store.append_events(&[event]).await?[0])
     }
 
-    async fn fill(&self) -> Result<(), StoreError> {
+    /// Puts them in.
+    pub async fn fill(&self) -> Result<(), StoreError> {
         let guests = [
             ("Siobhán Ní Bhriain", "guest1@example.org", "Whale watch — half day"),
             ("Ólafur Ævar Þórsson", "guest2@example.org", "Sunset kayak"),

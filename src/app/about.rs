@@ -1,0 +1,42 @@
+//! What this Waypost is: version, since when it runs, rules at work, database, disk, node. Asked by a page.
+
+use super::App;
+use super::disk::{Space, space};
+use crate::domain::Millis;
+use crate::ports::{StoreError, StoreFigures};
+use std::path::PathBuf;
+
+/// What this Waypost is.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its version.
+    pub version: &'static str,
+    /// When it was started.
+    pub started_at: Millis,
+    /// Hash of the active ruleset, and since when it is.
+    pub ruleset: Option<(String, Millis)>,
+    /// The store.
+    pub store: StoreFigures,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The disk that it is on, where the system says.
+    pub disk: Option<Space>,
+    /// Id of this node.
+    pub node: String,
+}
+
+impl App {
+    /// What this Waypost is.
+    pub async fn about(&self) -> Result<About, StoreError> {
+        let ruleset = self.store.active_ruleset().await?;
+        Ok(About {
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: self.started_at,
+            ruleset: ruleset.map(|ruleset| (ruleset.hash, ruleset.activated_at)),
+            store: self.store.keeping().figures().await?,
+            data: self.places.data.clone(),
+            disk: space(&self.places.data),
+            node: self.node.clone(),
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! `waypost guest export|erase`: what is kept about one guest, for whoever asks to see it or to have it erased. Whom is typed
+//! or comes from standard input, never from the command line, which the shell keeps.
+
+use super::Ended;
+use super::asked::asked;
+use super::options::StoreOptions;
+use super::output::{Wrong, note, say};
+use crate::app::{GuestError, Who};
+use clap::Subcommand;
+
+/// An address is no file.
+const WHO_BYTES_MAX: u64 = 1_000;
+
+/// What is kept about one guest: export, erase
+///
+/// Whom is asked for, or read from standard input: the whole e-mail address, the phone number, or one booking's number.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  waypost guest export < address.txt > guest.json
+  waypost guest erase --bookings 2 < address.txt")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Export(ExportArgs),
+    Erase(EraseArgs),
+}
+
+/// Print all that is kept about a guest, as one JSON document
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  waypost guest export < address.txt > guest.json")]
+struct ExportArgs {
+    #[command(flatten)]
+    store: StoreOptions,
+}
+
+/// Erase a guest from their bookings and all that came of them
+///
+/// Without --bookings it says how many bookings there are and changes nothing. CRMs, the booking system and backups are left
+/// as they are.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  waypost guest erase < address.txt
+  waypost guest erase --bookings 2 < address.txt")]
+struct EraseArgs {
+    /// How many bookings are erased: as many as it said there are
+    #[arg(long, value_name = "NUMBER")]
+    bookings: Option<usize>,
+    #[command(flatten)]
+    store: StoreOptions,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
+    match args.command {
+        Command::Export(args) => export(args).await,
+        Command::Erase(args) => erase(args).await,
+    }
+}
+
+async fn who() -> anyhow::Result<String> {
+    asked("E-mail address, phone or booking number", WHO_BYTES_MAX).await
+}
+
+fn told(error: GuestError) -> anyhow::Error {
+    match error {
+        GuestError::Nothing => Wrong::new(error.to_string()),
+        GuestError::UnderWay(_) => anyhow::anyhow!(
+            "{error}. Nothing was erased. Let them end, or cancel them: `waypost runs --state waiting` shows them"
+        ),
+        error => error.into(),
+    }
+}
+
+async fn export(args: ExportArgs) -> anyhow::Result<Ended> {
+    let who = who().await?;
+    let app = args.store.open_existing().await?;
+    let exported = app.export_guest(&Who::command_line(), &who).await;
+    app.store.close().await;
+    match exported {
+        Ok(all) => say(serde_json::to_string_pretty(&all)?),
+        Err(GuestError::Nobody) => {
+            note(format!("Nothing is kept: {}.", GuestError::Nobody));
+            return Ok(Ended::NotFine);
+        }
+        Err(error) => return Err(told(error)),
+    }
+    Ok(Ended::Fine)
+}
+
+async fn erase(args: EraseArgs) -> anyhow::Result<Ended> {
+    let who = who().await?;
+    let app = args.store.open_existing().await?;
+    let guest = match app.guest(&who).await {
+        Ok(guest) => guest,
+        Err(GuestError::Nobody) => {
+            app.store.close().await;
+            note(format!("Nothing was erased: {}.", GuestError::Nobody));
+            return Ok(Ended::NotFine);
+        }
+        Err(error) => return Err(told(error)),
+    };
+    let count = guest.bookings.len();
+    if args.bookings != Some(count) {
+        app.store.close().await;
+        note(format!(
+            "{count} bookings are this guest's. Nothing was erased. `waypost guest erase --bookings {count}` erases the guest \
+             from them, which can't be undone."
+        ));
+        return Ok(if args.bookings.is_some() { Ended::NotFine } else { Ended::Fine });
+    }
+    let erased = app.erase_guest(&Who::command_line(), &who, &guest.mark()).await;
+    app.store.close().await;
+    let (_, done) = erased.map_err(told)?;
+    say(format!(
+        "The guest is erased from {} bookings, with {} webhooks and what was sent by {} runs. The booking system, the CRMs and \
+         older backups still have what they had.",
+        done.bookings, done.webhooks, done.runs
+    ));
+    Ok(Ended::Fine)
+}
