@@ -217,7 +217,7 @@ async fn the_set_up_makes_the_deal_property_once() {
     let found = send(&ensure.find).await;
     assert_eq!((found.status, ensure.amiss(&found)), (200, Vec::new()));
     let test = setup.test.as_ref().expect("it has a test");
-    assert_eq!(test.reached(&send(&test.call).await), "portalId 4711, uiDomain app.hubspot.example");
+    assert_eq!(test.reached(&send(&test.call).await), "the HubSpot account 4711 at app.hubspot.example");
     trial.hubspot.without_scope("crm.objects.deals.write");
     let mut missing = Vec::new();
     for (scope, call) in &test.scopes {

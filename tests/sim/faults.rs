@@ -262,9 +262,10 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
-            fn keeping(&self) -> &dyn waypost::ports::KeepingStore {
-                self.inner.keeping()
+            fn keeping(&self) -> &dyn KeepingStore {
+                self
             }
+
             fn people(&self) -> &dyn waypost::ports::PeopleStore {
                 self.inner.people()
             }
@@ -278,6 +279,35 @@ macro_rules! forward {
             }
         }
     };
+}
+
+/// The same for what looks after guests' data.
+macro_rules! forward_keeping {
+    ($($what:ident $name:ident($($arg:ident: $type:ty),*) -> $gives:ty;)*) => {
+        #[async_trait::async_trait]
+        impl KeepingStore for FaultyStore {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$gives, StoreError> {
+                let call = (stringify!($name), is_effect!($what));
+                self.faults.around(call, self.inner.keeping().$name($($arg),*)).await
+            })*
+        }
+    };
+}
+
+forward_keeping! {
+    reads figures() -> StoreFigures;
+    writes remove_bodies(piece: &RemovalPiece) -> Removed;
+    writes finish_removals() -> ();
+    writes remove_exchanges(piece: &RemovalPiece) -> Removed;
+    reads bodies_before(before: Millis) -> i64;
+    reads runs_before(before: Millis, limit: i64) -> i64;
+    reads removed_body(position: Position) -> Option<RemovedBody>;
+    writes erase_booking(erasure: &Erasure) -> Erased;
+    reads erased_booking(booking: &BookingId) -> Option<ErasedBooking>;
+    reads past_bookings(day: &str, now: Millis, limit: i64) -> Vec<BookingId>;
+    writes put_off(booking: &BookingId, now: Millis) -> ();
+    reads bookings_put_off(limit: i64) -> Vec<BookingId>;
+    writes forget_logs() -> bool;
 }
 
 forward! {
