@@ -7,9 +7,9 @@ import { pages } from "../harness/pages.mjs";
 import { endChromium, startChromium } from "../harness/visitor.mjs";
 
 /** What only those see who may do it. */
-const OF_OTHERS = [/^\/settings\//, /^\/rules\/new$/, /^\/rules\/[^/]+\/(edit|apply)/, /\/test$/, /^\/needs-you\/plan/];
+const OF_OTHERS = [/^\/settings\//, /^\/(connections|sources)\/new/, /^\/rules\/new$/, /^\/rules\/[^/]+\/(edit|apply)/, /\/test$/, /^\/needs-you\/plan/];
 /** What is a viewer's own. */
-const OWN = [/^\/sign-out$/, /^\/account(\/|$)/];
+const OWN = [/^\/sign-out$/, /^\/colours$/, /^\/account(\/|$)/];
 let chromium, house;
 before(async () => {
   chromium = await startChromium();
