@@ -34,7 +34,7 @@ tokio::task_local! {
 impl Colours {
     /// All, in the order in which they are offered, with what they are called.
     pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Device, "As this device"), (Self::Light, "Light"), (Self::Dark, "Dark")];
+        [(Self::Device, "Device"), (Self::Light, "Light"), (Self::Dark, "Dark")];
 
     /// As in forms, cookies and `data-colours`.
     pub fn as_str(self) -> &'static str {
