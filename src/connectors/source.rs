@@ -1,52 +1,12 @@
 //! A source: one door that webhooks come in by.
 
 use super::Connector;
-use super::guide::Guide;
 use super::manifest::{Catalogue, unknown_connector};
-use super::records::{RecordSpec, Told, Unreadable};
+use super::records_read::SourceParts;
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
-use serde_json::Value;
 use std::sync::Arc;
-
-/// The source side of a manifest.
-#[derive(Clone, Debug)]
-pub struct SourceSpec {
-    /// Kinds of record that bodies tell of, in the order in which they are tried.
-    pub records: Vec<RecordSpec>,
-    /// Header names (lower case) that are stored with an event.
-    pub headers: Vec<String>,
-    /// What to click in the booking system, step by step.
-    pub guide: Option<Guide>,
-    /// What `account:` of a source is there; empty where the manifest says nothing.
-    pub account_help: String,
-}
-
-impl SourceSpec {
-    /// What a body tells: of each kind of record in order. A record that cannot be read makes the whole body
-    /// unreadable, so that nothing of it is passed over in silence.
-    pub fn read(&self, mut body: Value) -> Result<Vec<Told>, Unreadable> {
-        let mut told = Vec::new();
-        for record in &self.records {
-            let Some(found) = body.pointer_mut(&record.at) else { continue };
-            // What no other kind of record is read from is taken out of the body, which saves a copy.
-            let shared = self.records.iter().any(|other| other.kind != record.kind && record.overlaps(other));
-            let found = if shared { found.clone() } else { found.take() };
-            told.extend(record.read(found).map_err(Unreadable::Body)?);
-        }
-        if told.is_empty() {
-            let kinds: Vec<&str> = self.records.iter().map(|record| record.kind.as_str()).collect();
-            return Err(Unreadable::Nothing(format!("The body tells of no {}.", kinds.join(" and no "))));
-        }
-        Ok(told)
-    }
-
-    /// The kind of record.
-    pub fn record(&self, kind: &str) -> Option<&RecordSpec> {
-        self.records.iter().find(|record| record.kind == kind)
-    }
-}
 
 /// One `sources/NAME.yaml`.
 pub struct Source {
@@ -88,6 +48,12 @@ pub fn read_source(
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
     let enabled = fields.boolean("enabled").unwrap_or(true);
+    let known = connector.as_ref().and_then(|name| catalogue.connectors.get(name));
+    // What its bodies tell stands in the source's own file.
+    let own = known
+        .filter(|known| known.source.as_ref().is_some_and(|spec| spec.own))
+        .map(|known| (known.clone(), SourceParts::take(&mut fields)));
+    let place = fields.place();
     fields.finish();
     match verify.as_deref() {
         None | Some("never") => {}
@@ -103,7 +69,14 @@ pub fn read_source(
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
     let api = api.map(|api| read_api(file, api, diagnostics)).unwrap_or_default();
     let connector = connector?;
-    let Some(connector) = catalogue.connectors.get(&connector) else {
+    let own = match own {
+        None => None,
+        Some((general, parts)) => {
+            let spec = parts.read_own(file, place, general.verified, diagnostics)?;
+            Some(Arc::new(general.of_source(name, title.as_deref(), spec)))
+        }
+    };
+    let Some(connector) = own.as_ref().or_else(|| catalogue.connectors.get(&connector)) else {
         diagnostics.push(unknown_connector(file, connector_place, &connector, catalogue, |known| {
             known.source.is_some()
         }));
