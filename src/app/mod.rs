@@ -14,6 +14,7 @@ mod connect;
 mod disk;
 mod doctor;
 mod doctor_connections;
+mod door_ways;
 mod existing;
 mod guest;
 mod guest_export;
@@ -37,6 +38,7 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_sign_in;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -73,6 +75,7 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use source_sign_in::OfferedSignIn;
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;

@@ -35,6 +35,9 @@ mod schema;
 mod secret;
 mod setup;
 mod shape;
+mod sign_in;
+mod sign_in_read;
+mod signature_read;
 mod source;
 mod source_spec;
 mod templates;
@@ -63,14 +66,19 @@ pub use request::{CallContext, RenderError, RenderedRequest, Which};
 pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
+pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use source::{Source, read_source};
 pub use source_spec::SourceSpec;
 
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
 mod records_tests;
 #[cfg(test)]
 mod sources_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendors_tests;

@@ -7,10 +7,11 @@ use super::event_type::TypePattern;
 use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
-use super::pattern::{Dotted, Pattern};
+use super::pattern::{Dotted, KeyPath, Pattern};
 use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
+use super::sign_in_read::{read_offered, read_published};
 use super::source_spec::SourceSpec;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
@@ -26,14 +27,19 @@ pub(super) fn read_source_spec(
 ) -> Option<SourceSpec> {
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
     let own = fields.boolean("own").unwrap_or(false);
+    let sign_in = fields.node("sign_in");
+    let addresses = fields.texts("addresses");
     let parts = SourceParts::take(&mut fields);
     let place = fields.place();
     fields.finish();
-    if own {
-        Some(parts.without_records(file, verified, diagnostics))
+    let spec = if own {
+        parts.without_records(file, verified, diagnostics)
     } else {
-        parts.read(file, place, verified, diagnostics)
-    }
+        parts.read(file, place, verified, diagnostics)?
+    };
+    let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
+    let addresses = read_published(file, &addresses, diagnostics);
+    Some(SourceSpec { sign_in, addresses, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -85,6 +91,8 @@ impl<'n> SourceParts<'n> {
             records: Vec::new(),
             envelope: Envelope::default(),
             headers: Vec::new(),
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
             guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
             account_help: self.account_help,
         }
@@ -107,6 +115,8 @@ impl<'n> SourceParts<'n> {
             records: Vec::new(),
             envelope: Envelope::default(),
             headers: WRITTEN_IN.map(str::to_owned).to_vec(),
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
             guide,
             account_help: self.account_help,
         })
@@ -165,6 +175,8 @@ impl<'n> SourceParts<'n> {
             records,
             envelope,
             headers,
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
             guide,
             account_help,
         })
@@ -190,7 +202,13 @@ fn read_record(
     let own_verified = fields.text("verified");
     let at = fields.text("at").unwrap_or_default();
     let at_place = fields.place();
-    let key = fields.required_text("key");
+    let keys = fields.texts("key");
+    if keys.is_empty() {
+        fields.report(
+            Diagnostic::error(file, Some(node.place), "A kind of record has no `key`.")
+                .hint("say where its key stands: `key: id`, or `key: [event, code]` where it takes both"),
+        );
+    }
     let account = fields.text("account");
     let on = fields.texts("on");
     let version = fields.node("version");
@@ -214,7 +232,10 @@ fn read_record(
     fields.finish();
     let mut dotted =
         |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
-    let (key, account, status) = (dotted(key), dotted(account), dotted(status));
+    let (account, status) = (dotted(account), dotted(status));
+    let keys: Vec<Dotted> =
+        keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
+    let key = KeyPath::of(keys);
     let children = read_children(file, children, diagnostics);
     let mut content = Content { noise: patterns(file, &noise, diagnostics), sets: Vec::new() };
     for child in &children {

@@ -13,7 +13,7 @@ use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, PartKind, PublishError, values_of};
+use crate::app::{App, OfferedSignIn, PartKind, PublishError, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, ORIGIN_PROBE};
 use crate::ports::{EventView, ListFilter};
@@ -49,6 +49,11 @@ pub struct SourceShow {
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// What its webhooks show to be let in.
+    signs_in: Vec<String>,
+    offered: Vec<OfferedSignIn>,
+    /// The way whose form was refused.
+    refused_way: String,
     rules: Vec<(String, String)>,
     file: String,
     trouble: Option<String>,
@@ -74,6 +79,8 @@ pub struct Just {
     pub values: Option<FormValues>,
     /// What is wrong with it.
     pub errors: FormErrors,
+    /// The way to sign in that it was about.
+    pub way: String,
     /// Theirs and yours, where somebody changed the file meanwhile.
     pub changed: Option<(String, String)>,
 }
@@ -109,6 +116,7 @@ impl SourceShow {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
             page.reachable = reachable;
+            page.offered = app.offered_sign_ins(source);
             page.rotates = app.rotates(source);
             page.old_until = app.old_address(source).await?.map(|old| Moment::of(old.until, scene.now));
         }
@@ -145,6 +153,9 @@ impl SourceShow {
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            signs_in: source.sign_in.told(),
+            offered: Vec::new(),
+            refused_way: just.way.clone(),
             rules: Vec::new(),
             file: source.file.clone(),
             trouble: None,
@@ -217,6 +228,21 @@ impl SourceShow {
         full.rotates = true;
         full.setting_up = true;
         full.urls = vec![HOSTILE.into(), HOSTILE.into()];
+        full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
+        let offered = |name: &str, asked, by_hand| OfferedSignIn {
+            name: name.into(),
+            title: HOSTILE.into(),
+            help: HOSTILE.into(),
+            asked,
+            has_value: by_hand,
+            by_hand,
+        };
+        full.offered = vec![
+            offered("signature", false, false),
+            offered("password", true, true),
+            offered("bearer", true, false),
+        ];
+        full.refused_way = "signature".into();
         full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
         full.last =
