@@ -183,12 +183,15 @@ fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec
             (from, country, count)
         }
         Yaml::Text(text) => (vec![(text.clone(), node.place)], Vec::new(), Vec::new()),
+        Yaml::List(items) if items.iter().all(|item| item.as_text().is_some()) => {
+            let texts = items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.place)));
+            (texts.collect(), Vec::new(), Vec::new())
+        }
         _ => {
             let message = format!("A field of the view is a path or a map, and this is {}.", node.kind());
-            diagnostics.push(
-                Diagnostic::error(file, Some(node.place), message)
-                    .hint("write `email: contact.email` or `{ from: [first, second] }`"),
-            );
+            diagnostics.push(Diagnostic::error(file, Some(node.place), message).hint(
+                "write `email: contact.email`, or `[first, second]` where the first that is there counts",
+            ));
             (Vec::new(), Vec::new(), Vec::new())
         }
     };

@@ -52,6 +52,8 @@ pub struct SourceShow {
     /// What its webhooks show to be let in.
     signs_in: Vec<String>,
     offered: Vec<OfferedSignIn>,
+    /// What did not sign in since this Waypost was started: how often, and why.
+    refused: Vec<(u64, &'static str)>,
     /// The way whose form was refused.
     refused_way: String,
     rules: Vec<(String, String)>,
@@ -117,6 +119,8 @@ impl SourceShow {
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
             page.reachable = reachable;
             page.offered = app.offered_sign_ins(source);
+            let refused = app.metrics.refused().into_iter().filter(|(of, ..)| of == name);
+            page.refused = refused.map(|(_, reason, times)| (times, refusal_words(&reason))).collect();
             page.rotates = app.rotates(source);
             page.old_until = app.old_address(source).await?.map(|old| Moment::of(old.until, scene.now));
         }
@@ -155,6 +159,7 @@ impl SourceShow {
             guide: webhook_guide(&source.connector),
             signs_in: source.sign_in.told(),
             offered: Vec::new(),
+            refused: Vec::new(),
             refused_way: just.way.clone(),
             rules: Vec::new(),
             file: source.file.clone(),
@@ -178,6 +183,21 @@ impl SourceShow {
     /// The page with what was done, and the status that says whether it was.
     pub fn answer(&self) -> Result<HttpResponse, PageError> {
         self.errors.answer(self)
+    }
+}
+
+/// Why a webhook was not let in, in words.
+fn refusal_words(reason: &str) -> &'static str {
+    match reason {
+        "address" => "with a wrong secret in the address",
+        "header" => "with a wrong or missing secret in a header",
+        "password" => "with a wrong or missing password",
+        "signature" => "with a wrong or missing signature",
+        "time" => "with a signature of another time",
+        "token" => "with a token that does not hold",
+        "sender" => "from another address",
+        "not_ready" => "while a secret had no value here",
+        _ => "for another reason",
     }
 }
 
@@ -206,6 +226,7 @@ impl Webhook {
 impl SourceShow {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, NOW, change, event, scene, source};
+        use crate::ingest::Refusal;
         let scene = scene();
         let source = source("connector: fareharbor\ntitle: Harbour Tours\n");
         let mut standings = SourceStanding::samples(&scene, HOSTILE);
@@ -242,6 +263,7 @@ impl SourceShow {
             offered("password", true, true),
             offered("bearer", true, false),
         ];
+        full.refused = Refusal::ALL.iter().map(|one| (3, refusal_words(one.as_str()))).collect();
         full.refused_way = "signature".into();
         full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
