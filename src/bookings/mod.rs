@@ -298,6 +298,8 @@ impl Applier {
             };
             let spec = source.connector.source.as_ref().and_then(|spec| spec.record(&told.kind));
             let Some(spec) = spec else { continue };
+            let mut told = told;
+            spec.keep_status(state.present.as_ref(), &mut told);
             let (status, is_booking) = (told.status.clone(), told.kind == "booking");
             let compared = spec.compare(state.present.as_ref(), told);
             if !compared.kind.has_effect() {

@@ -49,6 +49,8 @@ pub struct SourceShow {
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// Whether whoever knows the address may send.
+    address_opens: bool,
     /// What its webhooks show to be let in.
     signs_in: Vec<String>,
     offered: Vec<OfferedSignIn>,
@@ -157,6 +159,7 @@ impl SourceShow {
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            address_opens: source.sign_in.ways.len() == 1 && source.sign_in.by_address(),
             signs_in: source.sign_in.told(),
             offered: Vec::new(),
             refused: Vec::new(),
