@@ -190,7 +190,8 @@ impl App {
             }
         }
         for source in ruleset.sources.values() {
-            for (secret, _) in source.tokens.iter().filter(|(secret, _)| !self.has_secret(secret)) {
+            let needed = source.tokens.iter().chain(source.sign_in.secrets());
+            for (secret, _) in needed.filter(|(secret, _)| !self.has_secret(secret)) {
                 let about = format!("source {}", source.name);
                 findings.push(Self::missing(
                     about,
