@@ -1,4 +1,4 @@
-//! Where an event came from.
+//! Where an event came from, and what its sender knows it by.
 
 /// A booking system posted it.
 pub const ORIGIN_WEBHOOK: &str = "webhook";
@@ -6,3 +6,14 @@ pub const ORIGIN_WEBHOOK: &str = "webhook";
 pub const ORIGIN_PROBE: &str = "probe";
 /// `waypost demo` posted it.
 pub const ORIGIN_DEMO: &str = "demo";
+
+/// What a booking system knows an event by: the same one told again says nothing new.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventKey {
+    /// Name of the connector.
+    pub connector: String,
+    /// Account within the source system; else the source's name.
+    pub account: String,
+    /// The system's own id.
+    pub id: String,
+}
