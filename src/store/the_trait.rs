@@ -5,7 +5,7 @@ use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
     Standing, Verdict,
 };
-use crate::ports::KeepingStore;
+use crate::ports::{FetchStore, KeepingStore};
 use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -346,6 +346,10 @@ impl Store for SqlStore {
     }
 
     fn alerts(&self) -> &dyn AlertStore {
+        self
+    }
+
+    fn fetches(&self) -> &dyn FetchStore {
         self
     }
 

@@ -293,7 +293,7 @@ impl Site {
             happened_at: None,
             seen: None,
         };
-        let applied = AppliedEvent {
+        let applied = AppliedEvent { fetches: vec![],
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
@@ -362,7 +362,7 @@ impl Site {
             person: json!({ "name": guest.0, "email": guest.1, "phone": body["contact"]["phone"], "language": "en" }),
             trip,
         };
-        AppliedEvent {
+        AppliedEvent { fetches: vec![],
             position,
             changes: vec![NewChange {
                 ordinal: 0,
@@ -378,6 +378,7 @@ impl Site {
                 seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),
