@@ -14,7 +14,9 @@ mod connect;
 mod disk;
 mod doctor;
 mod doctor_connections;
+mod doctor_sources;
 mod existing;
+mod fetching;
 mod guest;
 mod guest_export;
 mod lately;
@@ -55,6 +57,7 @@ pub use connect::{ConnectError, PartKind, PartNew, SecretHeld, first_mistakes, v
 pub use disk::Space;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
+pub use fetching::Fetching;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
 pub use guest::{Guest, GuestBooking, GuestErased, GuestError};
 pub use live::News;

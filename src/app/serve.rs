@@ -130,7 +130,7 @@ pub async fn start(
         watcher: Watcher::new(app.store.clone(), entropy.clone(), postman, base),
         app: app.clone(),
         applier: Applier::new(app.store.clone(), entropy.clone()),
-        fetcher: Arc::new(Fetcher::new(app.store.clone(), entropy.clone())),
+        fetcher: Arc::new(Fetcher::new(app.store.clone(), entropy.clone(), app.secrets.clone())),
         delivery,
         outbound,
         stop: stopped,

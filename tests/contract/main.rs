@@ -6,6 +6,7 @@ mod causes;
 mod delivering;
 mod erasing;
 mod events_and_bookings;
+mod fetches;
 mod finding;
 mod keeping;
 mod lanes;
