@@ -15,6 +15,7 @@ mod disk;
 mod doctor;
 mod doctor_connections;
 mod doctor_sources;
+mod door_ways;
 mod existing;
 mod fetching;
 mod guest;
@@ -39,6 +40,7 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_sign_in;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -76,6 +78,7 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use source_sign_in::OfferedSignIn;
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;

@@ -7,7 +7,7 @@ use super::event_type::{TypePattern, clean_type};
 use super::moment::read_moment;
 use super::pattern::{Dotted, key_text};
 use super::records::{KEY_CHARS_MAX, Told, Unreadable};
-use crate::domain::Millis;
+use crate::domain::{Millis, SIGNED_ACCOUNT};
 use serde_json::{Map, Value};
 
 /// Events of one batch; a body with more is not read.
@@ -53,6 +53,11 @@ impl KeptHeaders {
     /// Reads the JSON text that ingest wrote. Anything else holds no headers.
     pub fn read(text: &str) -> Self {
         Self(serde_json::from_str(text).unwrap_or_default())
+    }
+
+    /// The account that the sender signed in for.
+    pub fn signed_account(&self) -> Option<&str> {
+        self.get(SIGNED_ACCOUNT)
     }
 
     /// The value of a header.

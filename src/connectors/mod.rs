@@ -40,6 +40,9 @@ mod schema;
 mod secret;
 mod setup;
 mod shape;
+mod sign_in;
+mod sign_in_read;
+mod signature_read;
 mod source;
 mod source_api;
 mod source_api_read;
@@ -74,6 +77,7 @@ pub use request::{CallContext, RenderError, RenderedRequest, Which};
 pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
+pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use source::{Source, read_source};
 pub use api_standing::ApiStanding;
 pub use source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi, Token};
@@ -83,8 +87,12 @@ pub use verify::{Verify, WhenDown};
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
 mod records_tests;
 #[cfg(test)]
 mod sources_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendors_tests;

@@ -199,6 +199,7 @@ fn said_words(word: &str) -> Option<&'static str> {
         "connected" => "It is connected, and at work.",
         "changed" => "The change is at work.",
         "key" => "The new key is kept, and used from now on.",
+        "signs-in" => "The secret is kept, and webhooks are checked by it from now on.",
         "rotated" => "There is a new address. The old one is taken for a while, too.",
         "rotated-at-once" => "There is a new address. The old one is not taken any more.",
         "old-ended" => "The old address is not taken any more.",

@@ -13,7 +13,7 @@ use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, Fetching, PartKind, PublishError, values_of};
+use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
@@ -50,6 +50,13 @@ pub struct SourceShow {
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// What its webhooks show to be let in.
+    signs_in: Vec<String>,
+    offered: Vec<OfferedSignIn>,
+    /// What did not sign in since this Waypost was started: how often, and why.
+    refused: Vec<(u64, &'static str)>,
+    /// The way whose form was refused.
+    refused_way: String,
     rules: Vec<(String, String)>,
     file: String,
     trouble: Option<String>,
@@ -99,6 +106,8 @@ pub struct Just {
     pub values: Option<FormValues>,
     /// What is wrong with it.
     pub errors: FormErrors,
+    /// The way to sign in that it was about.
+    pub way: String,
     /// Theirs and yours, where somebody changed the file meanwhile.
     pub changed: Option<(String, String)>,
 }
@@ -136,6 +145,9 @@ impl SourceShow {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
             page.reachable = reachable;
+            page.offered = app.offered_sign_ins(source);
+            let refused = app.metrics.refused().into_iter().filter(|(of, ..)| of == name);
+            page.refused = refused.map(|(_, reason, times)| (times, refusal_words(&reason))).collect();
             page.rotates = app.rotates(source);
             page.old_until = app.old_address(source).await?.map(|old| Moment::of(old.until, scene.now));
         }
@@ -173,6 +185,10 @@ impl SourceShow {
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            signs_in: source.sign_in.told(),
+            offered: Vec::new(),
+            refused: Vec::new(),
+            refused_way: just.way.clone(),
             rules: Vec::new(),
             file: source.file.clone(),
             trouble: None,
@@ -195,6 +211,21 @@ impl SourceShow {
     /// The page with what was done, and the status that says whether it was.
     pub fn answer(&self) -> Result<HttpResponse, PageError> {
         self.errors.answer(self)
+    }
+}
+
+/// Why a webhook was not let in, in words.
+fn refusal_words(reason: &str) -> &'static str {
+    match reason {
+        "address" => "with a wrong secret in the address",
+        "header" => "with a wrong or missing secret in a header",
+        "password" => "with a wrong or missing password",
+        "signature" => "with a wrong or missing signature",
+        "time" => "with a signature of another time",
+        "token" => "with a token that does not hold",
+        "sender" => "from another address",
+        "not_ready" => "while a secret had no value here",
+        _ => "for another reason",
     }
 }
 
@@ -224,6 +255,7 @@ impl Webhook {
 impl SourceShow {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, NOW, change, event, scene, source};
+        use crate::ingest::Refusal;
         let scene = scene();
         let source = source("connector: fareharbor\ntitle: Harbour Tours\n");
         let mut standings = SourceStanding::samples(&scene, HOSTILE);
@@ -257,6 +289,22 @@ impl SourceShow {
         full.rotates = true;
         full.setting_up = true;
         full.urls = vec![HOSTILE.into(), HOSTILE.into()];
+        full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
+        let offered = |name: &str, asked, by_hand| OfferedSignIn {
+            name: name.into(),
+            title: HOSTILE.into(),
+            help: HOSTILE.into(),
+            asked,
+            has_value: by_hand,
+            by_hand,
+        };
+        full.offered = vec![
+            offered("signature", false, false),
+            offered("password", true, true),
+            offered("bearer", true, false),
+        ];
+        full.refused = Refusal::ALL.iter().map(|one| (3, refusal_words(one.as_str()))).collect();
+        full.refused_way = "signature".into();
         full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
         full.last =

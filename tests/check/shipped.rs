@@ -53,5 +53,5 @@ async fn the_recipes_pass_their_tests_once_they_are_copied_to_the_top() {
     fs::write(folder.path().join("connections/our-hubspot.yaml"), connection).expect("it can be written");
     let source = "connector: apaleo\ntitle: Inn by the Sea\napi: { client_id: { secret: id }, client_secret: { secret: secret } }\n";
     fs::write(folder.path().join("sources/inn.yaml"), source).expect("it can be written");
-    passes(folder.path(), 8).await;
+    passes(folder.path(), 9).await;
 }

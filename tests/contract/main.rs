@@ -20,6 +20,7 @@ mod plans;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod samples;
+mod seen;
 mod speed;
 mod together;
 mod whole_way;
