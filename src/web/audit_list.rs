@@ -89,6 +89,7 @@ pub(super) fn words_of(act: &str) -> &str {
         "source.made" => "made a source",
         "source.changed" => "changed a source",
         "source.address" => "changed the address of a source",
+        "source.sign-in" => "set a secret that a source's webhooks sign in with",
         "source.old-address" => "ended the old address of a source",
         "source.removed" => "took a source away",
         other => other,

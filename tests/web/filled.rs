@@ -290,8 +290,10 @@ impl Site {
             body: None,
             hash: None,
             at: self.now - 12 * MINUTE,
+            happened_at: None,
+            seen: None,
         };
-        let applied = AppliedEvent {
+        let applied = AppliedEvent { fetches: vec![],
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
@@ -360,7 +362,7 @@ impl Site {
             person: json!({ "name": guest.0, "email": guest.1, "phone": body["contact"]["phone"], "language": "en" }),
             trip,
         };
-        AppliedEvent {
+        AppliedEvent { fetches: vec![],
             position,
             changes: vec![NewChange {
                 ordinal: 0,
@@ -372,8 +374,11 @@ impl Site {
                 body: Some(body.to_string()),
                 hash: Some(hash.clone()),
                 at,
+                happened_at: None,
+                seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),
