@@ -27,4 +27,5 @@ mod masked;
 mod metrics;
 mod needs_you;
 mod neighbours;
+mod rebooking;
 mod rules_folder;
