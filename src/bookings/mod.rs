@@ -4,32 +4,36 @@
 //! and 9 rest on it: each event ends with a change per thing that it told of; one that fails, panics or even kills the
 //! process ends as `unreadable` and the others go on.
 
+mod applying;
+mod chain;
 mod copies;
 mod doors;
 mod fetching;
 mod file;
-mod plan;
+mod one_event;
+mod planned;
 mod read;
 
-use crate::connectors::{Present, RecordSpec, Told};
+use crate::connectors::{Present, Told};
 use crate::domain::{
-    BookingId, BookingKey, ChangeKind, ChangeRef, EventKey, Millis, ORIGIN_PROBE, Position, RunState,
+    BookingId, BookingKey, Chains, ChangeKind, ChangeRef, EventKey, Millis, ORIGIN_PROBE, Position, RunState,
 };
 use crate::expr::with_deadline;
 use crate::ports::{
-    AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, SeenEvent, Store, StoreError, StoredBooking,
-    StoredEvent, Think,
+    AppliedEvent, Entropy, NewChange, SeenEvent, Store, StoreError, StoredBooking, StoredEvent, Think,
 };
-use crate::rules::{ChangeContext, Ruleset};
+use crate::rules::Ruleset;
 pub use doors::{Known as KnownDoors, known_doors};
-pub use plan::{RunPlace, planned_runs};
+pub use planned::{RunPlace, planned_runs};
 
+use applying::{end_taken_over, spec_of};
+use chain::Batch;
 use copies::Copies;
 use doors::AccountDoors;
 use fetching::Late;
-use read::{ReadItem, ReadWhat, Reading, read_event};
+use read::{Reading, read_event};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -242,7 +246,7 @@ impl Applier {
     ) -> Result<(Vec<AppliedEvent>, Vec<(usize, Candidate)>), StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
         think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
-        let mut states = self.load_states(&readings, now).await?;
+        let mut batch = self.load(ruleset, events, &readings, now).await?;
         let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
@@ -251,29 +255,55 @@ impl Applier {
             for (event, reading) in events.iter().zip(std::mem::take(&mut readings)) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     with_deadline(think.deadline(), || {
-                        self.apply_one(ruleset, event, reading, (&mut states, &mut copies, &doors, late), now)
+                        self.apply_one(ruleset, event, reading, (&mut batch, &mut copies, &doors, late), now)
                     })
                 }));
-                let (one, found) = result.unwrap_or_else(|_| {
+                let (mut one, found) = result.unwrap_or_else(|_| {
                     let note = "quarantined: a mistake of Waypost came up while reading it";
                     let changes = vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))];
                     (without_effect(event, now, changes), Vec::new())
                 });
                 candidates.extend(found.into_iter().map(|candidate| (applied.len(), candidate)));
+                let taken_over = std::mem::take(&mut one.taken_over);
                 applied.push(one);
+                for taken in taken_over {
+                    end_taken_over(&mut applied, &taken);
+                    applied.last_mut().into_iter().for_each(|one: &mut AppliedEvent| {
+                        one.taken_over.push(taken.clone());
+                    });
+                }
             }
         });
         Ok((applied, candidates))
     }
 
-    async fn load_states(
+    /// The present states of what the batch tells of, and of all in their chains.
+    async fn load(
         &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
         readings: &[Reading],
         now: Millis,
-    ) -> Result<HashMap<BookingKey, State>, StoreError> {
-        let mut keys: Vec<BookingKey> = readings.iter().flat_map(|reading| reading.keys().cloned()).collect();
-        keys.sort();
-        keys.dedup();
+    ) -> Result<Batch, StoreError> {
+        let mut told: BTreeSet<BookingKey> = BTreeSet::new();
+        let mut chained: BTreeSet<BookingKey> = BTreeSet::new();
+        for (event, reading) in events.iter().zip(readings) {
+            for (key, body) in reading.records() {
+                told.insert(key.clone());
+                let chain = spec_of(ruleset, event, &body.kind).and_then(|spec| spec.chain.as_ref());
+                let Some(chain) = chain else { continue };
+                chained.insert(key.clone());
+                let steps = chain::steps(chain, key, &body.entity);
+                chained.extend(steps.into_iter().flat_map(|step| [step.old, step.new]));
+            }
+        }
+        let mut chains = Chains::default();
+        if !chained.is_empty() {
+            let asked: Vec<BookingKey> = chained.iter().cloned().collect();
+            chains = Chains::of(self.store.chains().rebookings(&asked).await?);
+            chained.extend(asked.iter().flat_map(|key| chains.whole(key)));
+        }
+        let keys: Vec<BookingKey> = told.union(&chained).cloned().collect();
         let mut states = HashMap::new();
         if !keys.is_empty() {
             for stored in self.store.bookings_by_key(&keys).await? {
@@ -281,7 +311,7 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        for key in keys {
+        for key in told {
             states.entry(key).or_insert_with(|| State {
                 id: self.entropy.booking_id(now),
                 change: None,
@@ -289,179 +319,7 @@ impl Applier {
                 as_of: 0,
             });
         }
-        Ok(states)
-    }
-
-    /// One event against the states so far. Also gives what is to be looked up among earlier versions.
-    fn apply_one(
-        &self,
-        ruleset: &Arc<Ruleset>,
-        event: &StoredEvent,
-        reading: Reading,
-        (states, copies, doors, late): (&mut HashMap<BookingKey, State>, &mut Copies, &doors::Known, &Late),
-        now: Millis,
-    ) -> (AppliedEvent, Vec<Candidate>) {
-        let mut one =
-            AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![], fetches: vec![] };
-        let mut pairs = Vec::new();
-        for (ordinal, item) in reading.items.into_iter().enumerate() {
-            let ordinal = ordinal as i64;
-            let ReadItem { message, seen, happened_at, what } = item;
-            let plain = |booking, kind, note| NewChange {
-                happened_at,
-                ..plain_change(ordinal, booking, kind, note, now)
-            };
-            let (key, told, head) = match what {
-                ReadWhat::Record(key, told) => (key, told, None),
-                ReadWhat::Document(head, told) => (head.key.clone(), told, Some(head)),
-                ReadWhat::Unfit(head, kind, note) => {
-                    one.fetches.extend(fetching::unfit(&head, now));
-                    one.changes.push(plain(None, kind, Some(note)));
-                    continue;
-                }
-                ReadWhat::WithoutEffect(kind, note) => {
-                    one.changes.push(plain(None, kind, Some(note)));
-                    continue;
-                }
-            };
-            let seen = match seen.map(|key| copies.take(key, event, message)) {
-                None => None,
-                Some(Ok(seen)) => seen,
-                Some(Err(note)) => {
-                    let id =
-                        states.get(&key).filter(|state| state.change.is_some()).map(|state| state.id.clone());
-                    one.changes.push(plain(id, ChangeKind::Unchanged, Some(note)));
-                    continue;
-                }
-            };
-            let (Some(state), Some(source)) = (states.get_mut(&key), ruleset.sources.get(&event.source))
-            else {
-                continue;
-            };
-            let spec = source.connector.source.as_ref().and_then(|spec| spec.record(&told.kind));
-            let Some(spec) = spec else { continue };
-            let known = state.change.is_some().then(|| state.id.clone());
-            let place = fetching::Place { key: &key, event, ordinal, now };
-            if let Some(way) = fetching::asks_first(source, spec, &told, event) {
-                one.fetches.push(fetching::hint(source, way, &place));
-                let note = fetching::waits(source);
-                one.changes.push(NewChange { seen, ..plain(known, ChangeKind::Fetching, Some(note)) });
-                continue;
-            }
-            if head.as_ref().is_some_and(|head| head.begun < state.as_of) {
-                one.fetches.extend(fetching::came_too_late(head.as_ref(), &place));
-                let note = fetching::TOO_LATE.to_owned();
-                one.changes.push(plain(known, ChangeKind::Stale, Some(note)));
-                continue;
-            }
-            let is_booking = told.kind == "booking";
-            let (compared, status) = match (told.hint, &state.present) {
-                (Some(_), present) => {
-                    one.fetches.extend(fetching::ended(&place, known.as_ref()));
-                    match present.as_ref().map(|present| spec.ended(present)) {
-                        Some(Some(ended)) => (ended, RecordSpec::ended_status().to_owned()),
-                        Some(None) => {
-                            one.changes.push(NewChange { seen, ..plain(known, ChangeKind::Unchanged, None) });
-                            continue;
-                        }
-                        None => {
-                            let note = Some(fetching::NEVER_READ.to_owned());
-                            one.changes.push(NewChange { seen, ..plain(None, ChangeKind::Ignored, note) });
-                            continue;
-                        }
-                    }
-                }
-                (None, present) => {
-                    let status = told.status.clone();
-                    let compared = spec.compare(present.as_ref(), told);
-                    if late.doubts(event, ordinal) || (compared.doubtful && fetching::can_ask(source, spec, event)) {
-                        one.fetches.push(fetching::hint(source, 0, &place));
-                        let note = Some(fetching::LATE_COPY.to_owned());
-                        one.changes.push(NewChange { seen, ..plain(known, ChangeKind::Fetching, note) });
-                        continue;
-                    }
-                    (compared, status)
-                }
-            };
-            let as_of = head.as_ref().map_or(event.position, |head| head.begun);
-            let noted = |note: Option<String>| fetching::noted(head.as_ref(), source, note);
-            if !compared.kind.has_effect() {
-                one.fetches.extend(fetching::came(head.as_ref(), &place, known.as_ref()));
-                one.changes.push(NewChange { seen, ..plain(known, compared.kind, noted(compared.note)) });
-                continue;
-            }
-            one.fetches.extend(fetching::came(head.as_ref(), &place, Some(&state.id)));
-            let reference = ChangeRef { position: event.position, ordinal };
-            if compared.flag_if_known && state.change.is_some() && head.is_none() {
-                let asks = fetching::can_ask(source, spec, event);
-                pairs.push(Candidate { ordinal, of: (state.id.clone(), compared.hash.clone()), asks });
-            }
-            let view = spec.view(&compared.entity);
-            one.changes.push(NewChange {
-                ordinal,
-                booking: Some(state.id.clone()),
-                kind: compared.kind,
-                paths: compared.paths.clone(),
-                note: noted(compared.note),
-                previous: state.change,
-                body: Some(compared.entity.to_string()),
-                hash: Some(compared.hash.clone()),
-                at: now,
-                happened_at,
-                seen,
-            });
-            one.bookings.push(BookingWrite {
-                id: state.id.clone(),
-                key: key.clone(),
-                source: event.source.clone(),
-                change: reference,
-                status: status.clone(),
-                view: view.clone(),
-                hash: compared.hash.clone(),
-                terms: spec.terms(&view, &compared.entity),
-                at: now,
-                as_of,
-            });
-            let booking = Arc::new(compared.entity);
-            let context = ChangeContext {
-                source: event.source.clone(),
-                doors: doors.of(&key, &event.source),
-                account: key.account.clone(),
-                kind: compared.kind,
-                paths: compared.paths,
-                booking: booking.clone(),
-                previous: state.present.take().map(|present| Arc::new(present.entity)),
-                view,
-                at: now,
-                event: event.id.to_string(),
-            };
-            if is_booking {
-                let id = state.id.clone();
-                one.runs.extend(self.plan(ruleset, &context, &id, reference, now));
-            }
-            state.change = Some(reference);
-            state.as_of = as_of;
-            drop(context);
-            let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
-            state.present = Some(Present { entity, hash: compared.hash, status, happened_at });
-        }
-        if one.changes.is_empty() {
-            let note = "the body tells of nothing that its connector keeps".to_owned();
-            one.changes.push(plain_change(0, None, ChangeKind::Ignored, Some(note), now));
-        }
-        (one, pairs)
-    }
-
-    fn plan(
-        &self,
-        ruleset: &Arc<Ruleset>,
-        context: &ChangeContext,
-        booking: &BookingId,
-        change: ChangeRef,
-        now: Millis,
-    ) -> Vec<NewRun> {
-        let place = RunPlace { booking, change, position: change.position, trigger: "change" };
-        planned_runs(&*self.entropy, ruleset.plan(context), &place, now)
+        Ok(Batch { states, chains })
     }
 
     /// Which of the candidates look like an earlier version of their booking.
@@ -477,7 +335,8 @@ impl Applier {
         let mut known: HashSet<HashOfBooking> = self.store.known_hashes(&pairs).await?.into_iter().collect();
         let mut found = Vec::new();
         for (index, one) in applied.iter().enumerate() {
-            let here = candidates.iter().filter(|(at, candidate)| *at == index && known.contains(&candidate.of));
+            let here =
+                candidates.iter().filter(|(at, candidate)| *at == index && known.contains(&candidate.of));
             found.extend(here.cloned());
             let hashes =
                 one.changes.iter().filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));
@@ -549,7 +408,7 @@ fn without_effect(
         .enumerate()
         .map(|(ordinal, (booking, kind, note))| plain_change(ordinal as i64, booking, kind, note, now))
         .collect();
-    AppliedEvent { position: event.position, changes, bookings: vec![], runs: vec![], fetches: vec![] }
+    AppliedEvent { position: event.position, changes, ..AppliedEvent::default() }
 }
 
 fn did(applied: &[AppliedEvent]) -> AppliedStep {

@@ -42,10 +42,10 @@ impl Reading {
     }
 
     /// The records that it tells of.
-    pub fn keys(&self) -> impl Iterator<Item = &BookingKey> {
+    pub fn records(&self) -> impl Iterator<Item = (&BookingKey, &Told)> {
         self.items.iter().filter_map(|item| match &item.what {
-            ReadWhat::Record(key, _) => Some(key),
-            ReadWhat::Document(head, _) => Some(&head.key),
+            ReadWhat::Record(key, told) => Some((key, told)),
+            ReadWhat::Document(head, told) => Some((&head.key, told)),
             ReadWhat::WithoutEffect(..) | ReadWhat::Unfit(..) => None,
         })
     }
@@ -101,7 +101,10 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
         return Reading::nothing(ChangeKind::Ignored, "the source has another connector now");
     }
     let Some(record) = spec.record(&head.key.kind) else {
-        return Reading::nothing(ChangeKind::Ignored, "the connector does not know this kind of record any more");
+        return Reading::nothing(
+            ChangeKind::Ignored,
+            "the connector does not know this kind of record any more",
+        );
     };
     let body = match read_payload(&event.body, &KeptHeaders::default()) {
         Ok(body) => body,

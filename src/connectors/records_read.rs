@@ -1,9 +1,11 @@
 //! Reads the `source:` part of a manifest: kinds of record, and headers that are stored.
 
+use super::chain::read_chain;
 use super::content::Content;
 use super::envelope::Envelope;
 use super::envelope_read::{read_envelope, read_header_name};
 use super::event_type::TypePattern;
+use super::fetch_read::{FetchOf, read_fetch, read_hints};
 use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
@@ -11,9 +13,8 @@ use super::pattern::{Dotted, KeyPath, Pattern};
 use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
-use super::fetch_read::{FetchOf, read_fetch, read_hints};
-use super::source_api_read::read_api_spec;
 use super::sign_in_read::{read_offered, read_published};
+use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
@@ -233,6 +234,7 @@ fn read_record(
     let never_stored = fields.texts("never_stored");
     let view = fields.node("view");
     let search = fields.texts("search");
+    let chain = fields.node("chain");
     let schema = fields.node("schema");
     let (fetch, hint) = (fields.node("fetch"), fields.node("hint"));
     if !at.is_empty() && !at.starts_with('/') {
@@ -248,6 +250,7 @@ fn read_record(
     let keys: Vec<Dotted> =
         keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
     let key = KeyPath::of(keys);
+    let chain = chain.map(|node| read_chain(file, node, status.as_ref(), diagnostics));
     let children = read_children(file, children, diagnostics);
     let mut content = Content { noise: patterns(file, &noise, diagnostics), sets: Vec::new() };
     for child in &children {
@@ -259,8 +262,12 @@ fn read_record(
     let of = FetchOf { file, engine };
     if let (Some(hint), None) = (hint, fetch) {
         diagnostics.push(
-            Diagnostic::error(file, Some(hint.place), "What is only hinted at has to be fetched, and nothing says how.")
-                .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
+            Diagnostic::error(
+                file,
+                Some(hint.place),
+                "What is only hinted at has to be fetched, and nothing says how.",
+            )
+            .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
         );
     }
     let on = TypePattern::read_all(file, &on, diagnostics);
@@ -295,6 +302,7 @@ fn read_record(
         kind: kind?,
         schema: schema.map(|node| Schema::read(file, node, types, diagnostics)).unwrap_or_default(),
         children,
+        chain,
         verified: read_verified(file, own_verified.as_deref(), node.place, diagnostics).unwrap_or(verified),
         at,
         key: key?,

@@ -1,10 +1,10 @@
 //! The rows that go in and out of the store. Times are milliseconds; JSON is text here and columns in the database.
 
+use super::{FetchWrite, RunChain, TakenOver};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, EventKey, LinkKey, Millis,
-    Position, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
+    Position, Rebooking, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
-use super::FetchWrite;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -163,7 +163,7 @@ pub struct NewRun {
 }
 
 /// One event, applied: all of it is one transaction (together with others of a batch).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppliedEvent {
     /// The event.
     pub position: Position,
@@ -175,6 +175,10 @@ pub struct AppliedEvent {
     pub runs: Vec<NewRun>,
     /// What it hints at, and which fetches end with it.
     pub fetches: Vec<FetchWrite>,
+    /// Rebookings that it told of.
+    pub rebookings: Vec<Rebooking>,
+    /// Runs that end since a newer booking takes over.
+    pub taken_over: Vec<TakenOver>,
 }
 
 /// A run's row.
@@ -257,6 +261,10 @@ pub struct DueRun {
     pub previous: Option<String>,
     /// True where a newer run of the lane waits that would supersede it.
     pub newer_waits: bool,
+    /// True where the booking was rebooked, or took another's place.
+    pub chained: bool,
+    /// What the store was asked of its chain since; empty as the store gives it.
+    pub chain: RunChain,
 }
 
 /// How far a run gets by one write. The store checks `revision` and adds one.

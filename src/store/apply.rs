@@ -4,6 +4,7 @@
 use super::SqlStore;
 use super::cards::{self, Card};
 use super::causes::{self, Troubled};
+use super::chains;
 use super::fetches;
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
@@ -13,7 +14,7 @@ use super::sql;
 use crate::domain::{
     BookingId, BookingKey, Cause, CausePlace, Millis, Position, RunState, Verdict, VerdictCode,
 };
-use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
+use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking, TakenOver};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
@@ -152,8 +153,11 @@ impl SqlStore {
         let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
         statements.extend(fetches::write(&mut session, &open).await?);
+        let told = open.iter().flat_map(|event| event.rebookings.iter().map(|step| (event.position, step)));
+        statements.extend(chains::write(told));
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
-        let last = plan(&mut session, statements, &runs).await?;
+        let taken: Vec<&TakenOver> = open.iter().flat_map(|event| &event.taken_over).collect();
+        let last = plan_after(&mut session, statements, &taken, &runs).await?;
         session.commit_after(last).await?;
         self.note_applied(events.iter().map(|event| event.position));
         Ok(())
@@ -289,6 +293,16 @@ pub(super) async fn plan(
     before: Vec<Statement>,
     runs: &[&NewRun],
 ) -> Result<Vec<Statement>, StoreError> {
+    plan_after(session, before, &[], runs).await
+}
+
+/// The same, after the end of the runs that newer bookings take over.
+async fn plan_after(
+    session: &mut Session,
+    before: Vec<Statement>,
+    taken: &[&TakenOver],
+    runs: &[&NewRun],
+) -> Result<Vec<Statement>, StoreError> {
     let mut planned: Vec<Planned<'_>> = runs
         .iter()
         .map(|&run| Planned { run, state: run.state, superseded_at: None, next_at: None })
@@ -309,6 +323,7 @@ pub(super) async fn plan(
     }
     let mut statements = before;
     let first = statements.len();
+    statements.extend(chains::take_over(taken.iter().copied()));
     statements.extend(supersede(&takes_over));
     let second = statements.len();
     statements.extend(blocked_lanes(&planned));

@@ -78,7 +78,7 @@ async fn guest(store: &Arc<dyn Store>, name: &str, state: RunState) -> RunId {
     first.changes[0].note = Some("Siobhán booked".into());
     first.bookings[0].view.trip =
         json!({ "code": "#70000001", "title": "Whale watch", "starts_at": "2027-03-14T09:30:00-1000" });
-    let mut second = AppliedEvent { fetches: vec![],
+    let mut second = AppliedEvent {
         position: positions[1],
         changes: vec![change(
             name,
@@ -88,6 +88,7 @@ async fn guest(store: &Arc<dyn Store>, name: &str, state: RunState) -> RunId {
         )],
         bookings: vec![booking_write(name, positions[1], 2)],
         runs: Vec::new(),
+        ..AppliedEvent::default()
     };
     second.changes[0].body = Some(document(2).to_string());
     second.changes[0].paths = vec!["note".into()];
@@ -316,11 +317,12 @@ on_both! {
         guest(&store, "a", RunState::Done).await;
         store.keeping().erase_booking(&erasure("a")).await.unwrap();
         let position = store.append_events(&[event("a3", b"again")]).await.unwrap()[0];
-        let mut third = AppliedEvent { fetches: vec![],
+        let mut third = AppliedEvent {
             position,
             changes: vec![change("a", ChangeKind::Updated, 3, Some(ChangeRef { position: 2, ordinal: 0 }))],
             bookings: vec![booking_write("a", position, 3)],
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         third.changes[0].body = Some(document(3).to_string());
         store.apply_events(&[third]).await.unwrap();

@@ -62,22 +62,24 @@ on_both! {
         store.append_events(&[event("1", b"{}"), event("2", b"{}"), event("3", b"{}")]).await.unwrap();
         let first = ChangeRef { position: 1, ordinal: 0 };
         let second = ChangeRef { position: 2, ordinal: 0 };
-        let updated = AppliedEvent { fetches: vec![],
+        let updated = AppliedEvent {
             position: 2,
             changes: vec![change("a", ChangeKind::Updated, 2, Some(first))],
             bookings: vec![booking_write("a", 2, 2)],
             runs: vec![run("2", "a", 2)],
+            ..AppliedEvent::default()
         };
         // One batch tells of the booking twice: the last state stands.
         store.apply_events(&[created("a", 1, vec![run("1", "a", 1)]), updated]).await.unwrap();
         let found = store.bookings_by_key(&[key("none"), key("a")]).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].change, found[0].body.as_str()), (second, body_of("a", 2).as_str()));
-        let unchanged = AppliedEvent { fetches: vec![],
+        let unchanged = AppliedEvent {
             position: 3,
             changes: vec![change("a", ChangeKind::Unchanged, 2, Some(second))],
             bookings: Vec::new(),
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         store.apply_events(&[unchanged]).await.unwrap();
         let changes = store.changes_of_booking(&booking_id("a"), 10).await.unwrap();
@@ -132,11 +134,12 @@ on_both! {
     async fn a_replay_reads_the_present_version(place: &Place) {
         let store = place.open().await;
         store.append_events(&[event("1", b"{}"), event("2", b"{}")]).await.unwrap();
-        let updated = AppliedEvent { fetches: vec![],
+        let updated = AppliedEvent {
             position: 2,
             changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
             bookings: vec![booking_write("a", 2, 2)],
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         store.apply_events(&[created("a", 1, vec![]), updated]).await.unwrap();
         let mut replayed = run("again", "a", 1);

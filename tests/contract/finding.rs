@@ -44,7 +44,7 @@ async fn changed(store: &Arc<dyn Store>, name: &str, at: i64, set: impl Fn(&mut 
     let mut booking = booking_write(name, position, position);
     booking.at = at;
     set(&mut booking);
-    let updated = AppliedEvent { fetches: vec![],
+    let updated = AppliedEvent {
         position,
         changes: vec![change(
             name,
@@ -54,6 +54,7 @@ async fn changed(store: &Arc<dyn Store>, name: &str, at: i64, set: impl Fn(&mut 
         )],
         bookings: vec![booking],
         runs: Vec::new(),
+        ..AppliedEvent::default()
     };
     store.apply_events(&[updated]).await.unwrap();
 }

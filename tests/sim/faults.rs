@@ -270,6 +270,10 @@ macro_rules! forward {
                 self.inner.people()
             }
 
+            fn chains(&self) -> &dyn waypost::ports::ChainStore {
+                self.inner.chains()
+            }
+
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
                 self.inner.alerts()
             }

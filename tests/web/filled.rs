@@ -293,11 +293,12 @@ impl Site {
             happened_at: None,
             seen: None,
         };
-        let applied = AppliedEvent { fetches: vec![],
+        let applied = AppliedEvent {
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         self.app.store.apply_events(&[applied]).await
     }
@@ -362,7 +363,7 @@ impl Site {
             person: json!({ "name": guest.0, "email": guest.1, "phone": body["contact"]["phone"], "language": "en" }),
             trip,
         };
-        AppliedEvent { fetches: vec![],
+        AppliedEvent {
             position,
             changes: vec![NewChange {
                 ordinal: 0,
@@ -410,6 +411,7 @@ impl Site {
                 supersedes: true,
                 at,
             }],
+            ..AppliedEvent::default()
         }
     }
 

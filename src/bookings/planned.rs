@@ -1,4 +1,4 @@
-//! What rules plan becomes rows: ids, lanes, first states. Also for what people ask for (replay, apply).
+//! Plans as rows of runs: their ids, lanes and first states. Used by the stage, and by whoever plans existing bookings.
 
 use crate::domain::{BookingId, ChangeRef, Millis, Position, RunState};
 use crate::ports::{Entropy, NewRun};
@@ -8,12 +8,21 @@ use crate::rules::PlannedState;
 pub struct RunPlace<'a> {
     /// The booking.
     pub booking: &'a BookingId,
+    /// The oldest booking of its chain that is known here, itself where there is none: rules that move records go in
+    /// that one's lane.
+    pub root: &'a BookingId,
     /// The change that they are about.
     pub change: ChangeRef,
     /// The position that decides what is newer.
     pub position: Position,
     /// `change`, `replay`, `apply`.
     pub trigger: &'a str,
+}
+
+impl<'a> RunPlace<'a> {
+    pub(super) fn of(booking: &'a BookingId, root: &'a BookingId, change: ChangeRef) -> Self {
+        Self { booking, root, change, position: change.position, trigger: "change" }
+    }
 }
 
 /// Plans as rows: ids, lanes, first states.
@@ -28,7 +37,10 @@ pub fn planned_runs(
         .map(|planned| {
             let lane = match &planned.lane {
                 Some(lane) => format!("{}|={lane}", planned.rule),
-                None => format!("{}|{}|{}", planned.rule, place.booking, planned.item),
+                None => {
+                    let owner = if planned.moves { place.root } else { place.booking };
+                    format!("{}|{owner}|{}", planned.rule, planned.item)
+                }
             };
             let (state, verdict) = match planned.state {
                 PlannedState::Wait => (RunState::Waiting, None),
