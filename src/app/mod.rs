@@ -41,6 +41,7 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_keys;
 mod source_sign_in;
 
 pub use crate::delivery::{
@@ -80,6 +81,7 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
 
 use crate::ingest::Doors;

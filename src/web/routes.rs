@@ -124,6 +124,7 @@ pub(super) fn table() -> Vec<Entry> {
         post("/sources/{name}/address", May(Right::Connect), source_change::source_rotate),
         post("/sources/{name}/old-address/end", May(Right::Connect), source_change::source_end_old),
         post("/sources/{name}/sign-in", May(Right::Connect), source_change::source_sign_in),
+        post("/sources/{name}/keys", May(Right::Connect), source_change::source_keys),
         post("/sources/{name}/remove", May(Right::Connect), source_change::source_remove),
         get("/begin", May(Right::See), begin_show::begin_show),
         post("/begin/rule", May(Right::ChangeRules), begin_show::begin_rule),

@@ -13,7 +13,7 @@ use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, values_of};
+use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, SourceKey, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
@@ -50,6 +50,8 @@ pub struct SourceShow {
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// The keys of the booking system's API.
+    keys: Vec<SourceKey>,
     /// What its webhooks show to be let in.
     signs_in: Vec<String>,
     offered: Vec<OfferedSignIn>,
@@ -145,6 +147,7 @@ impl SourceShow {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
             page.reachable = reachable;
+            page.keys = app.source_keys(source);
             page.offered = app.offered_sign_ins(source);
             let refused = app.metrics.refused().into_iter().filter(|(of, ..)| of == name);
             page.refused = refused.map(|(_, reason, times)| (times, refusal_words(&reason))).collect();
@@ -185,6 +188,7 @@ impl SourceShow {
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            keys: Vec::new(),
             signs_in: source.sign_in.told(),
             offered: Vec::new(),
             refused: Vec::new(),
@@ -289,6 +293,14 @@ impl SourceShow {
         full.rotates = true;
         full.setting_up = true;
         full.urls = vec![HOSTILE.into(), HOSTILE.into()];
+        let key = |name: &str, by_hand| SourceKey {
+            name: name.into(),
+            label: HOSTILE.into(),
+            help: HOSTILE.into(),
+            has_value: by_hand,
+            by_hand,
+        };
+        full.keys = vec![key("app", true), key("user", false)];
         full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
         let offered = |name: &str, asked, by_hand| OfferedSignIn {
             name: name.into(),
