@@ -351,8 +351,7 @@ impl<'r> RuleFile<'r> {
                      `{}.{}` can't give a record another key.",
                     step.id, step.connection, step.action
                 );
-                let place = Place { line: step.line, ..node.place };
-                self.told.push(Diagnostic::warning(self.file, Some(place), message).hint(
+                self.told.push(Diagnostic::warning(self.file, Some(node.place), message).hint(
                     "give the action an `update:` that goes by `{{ link.id }}`, or a key that both bookings have",
                 ));
             }

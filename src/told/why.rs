@@ -85,7 +85,7 @@ pub fn why_no_run(ruleset: Option<&Ruleset>, source: &str, change: &ChangeView) 
     if on.is_empty() {
         return format!("Nothing to send: the rules from {source} are switched off (`enabled: false`).");
     }
-    if on.iter().any(|rule| rule.asks_for(kind).is_some()) {
+    if on.iter().any(|rule| rule.about == "booking" && rule.asks_for(kind).is_some()) {
         return "Nothing was sent: no rule asked for it when it came. `waypost replay EVENT` plans it by the present \
                 rules."
             .into();
