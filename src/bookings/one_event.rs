@@ -207,7 +207,7 @@ impl Applier {
         if !compared.kind.has_effect() {
             applying.one.fetches.extend(fetching::came(head.as_ref(), &place, known.as_ref()));
             let change = plain_change(ordinal, known, compared.kind, note, now);
-            applying.one.changes.push(NewChange { seen, happened_at, ..change });
+            applying.one.changes.push(NewChange { happened_at, seen, ..change });
             return;
         }
         let as_of = head.as_ref().map_or(event.position, |head| head.begun);

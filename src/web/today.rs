@@ -336,6 +336,7 @@ impl Today {
             rates: rates(),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
             setting_up: true,
+            fetches: Vec::new(),
         };
         vec![
             Self::of(&Scene::default(), false, Read::default()),
