@@ -3,6 +3,7 @@
 /// Built-in connectors: name and manifest. A folder's `connectors/NAME.yaml` replaces one of the same name.
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
     &[
+        ("apaleo", include_str!("../../rules/connectors/apaleo.yaml")),
         ("bokun", include_str!("../../rules/connectors/bokun.yaml")),
         ("cal-com", include_str!("../../rules/connectors/cal-com.yaml")),
         ("calendly", include_str!("../../rules/connectors/calendly.yaml")),

@@ -156,6 +156,13 @@ impl Envelope {
         Facts { id, event_type, time, account }
     }
 
+    /// Whether the system checks the address from time to time.
+    pub fn checks(&self) -> bool {
+        self.ignore
+            .iter()
+            .any(|(_, note)| note.as_ref().is_some_and(|note| note.contains("checked this address")))
+    }
+
     /// What is said of an event whose type is to be passed over.
     pub(super) fn ignored(&self, event_type: Option<&str>) -> Option<String> {
         let event_type = event_type?;

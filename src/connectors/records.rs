@@ -3,6 +3,7 @@
 use super::content::Content;
 use super::envelope::Facts;
 use super::event_type::TypePattern;
+use super::fetch_spec::{FetchSpec, HintSpec, Hinted};
 use super::kind::{Condition, States};
 use super::pattern::{At, Dotted, KeyPath, Pattern, key_text};
 use super::schema::Schema;
@@ -26,6 +27,8 @@ pub struct RecordSpec {
     pub schema: Schema,
     /// Children that `each:` and `customer.…` changes are about: list path, key, and the name in scope.
     pub children: Vec<Children>,
+    /// Where rebookings are told, where this kind has them.
+    pub chain: Option<super::ChainSpec>,
     /// How sure we are of this part.
     pub verified: super::Verified,
     /// Types of event that tell of it; empty: any.
@@ -46,6 +49,10 @@ pub struct RecordSpec {
     pub(super) view: ViewSpec,
     /// What bookings are found by beside the common view: custom fields.
     pub(super) search: Vec<Pattern>,
+    /// Webhooks that only say that one changed.
+    pub hints: Vec<HintSpec>,
+    /// How one is fetched from the source's API, where it can be.
+    pub fetch: Option<FetchSpec>,
 }
 
 /// Children of a record.
@@ -74,6 +81,8 @@ pub struct Told {
     pub status: String,
     /// When it happened, by the system's word.
     pub happened_at: Option<Millis>,
+    /// The body only hints at it: there is no record in it (`entity` is null).
+    pub hint: Option<Hinted>,
 }
 
 /// Why a body could not be read, as a sentence.
@@ -116,6 +125,8 @@ pub struct Compared {
     /// Whether the content must be looked up among earlier versions: if one had the same hash, the change is flagged
     /// `possible late copy`.
     pub flag_if_known: bool,
+    /// The manifest says that it may be a late copy (`verify: true` at a kind of change).
+    pub doubtful: bool,
 }
 
 impl RecordSpec {
@@ -129,6 +140,9 @@ impl RecordSpec {
 
     /// Whether events of this type tell of it.
     pub fn is_told_by(&self, event_type: Option<&str>) -> bool {
+        if !self.hints.is_empty() {
+            return self.is_hinted_by(event_type);
+        }
         self.on.is_empty()
             || event_type.is_some_and(|told| self.on.iter().any(|pattern| pattern.matches(told)))
     }
@@ -138,7 +152,7 @@ impl RecordSpec {
         self.at.starts_with(&other.at) || other.at.starts_with(&self.at)
     }
 
-    fn read_one(&self, mut told: Value, facts: &Facts) -> Result<Told, String> {
+    pub(super) fn read_one(&self, mut told: Value, facts: &Facts) -> Result<Told, String> {
         let kind = &self.kind;
         if !told.is_object() {
             let what = match &told {
@@ -171,7 +185,15 @@ impl RecordSpec {
         if !self.never_stored.is_empty() {
             remove(&mut told, &self.never_stored, &mut Vec::new());
         }
-        Ok(Told { kind: kind.clone(), account, key, entity: told, status, happened_at: facts.time })
+        Ok(Told {
+            kind: kind.clone(),
+            account,
+            key,
+            entity: told,
+            status,
+            happened_at: facts.time,
+            hint: None,
+        })
     }
 
     /// Where the types of events say the status, one that says nothing of it leaves it as it is.
@@ -189,7 +211,15 @@ impl RecordSpec {
             let states = States { present: None, told: (&entity, &status) };
             let (kind, note) = self.kind_of(&states, ChangeKind::Created);
             let hash = self.content.hash(&entity);
-            return Compared { kind, paths: Vec::new(), entity, hash, note, flag_if_known: false };
+            return Compared {
+                kind,
+                paths: Vec::new(),
+                entity,
+                hash,
+                note,
+                flag_if_known: false,
+                doubtful: false,
+            };
         };
         if let Some(note) = older {
             return Compared {
@@ -199,6 +229,7 @@ impl RecordSpec {
                 hash: present.hash.clone(),
                 note: Some(note),
                 flag_if_known: false,
+                doubtful: false,
             };
         }
         let shapes: Vec<_> = self.shapes.iter().filter(|shape| shape.fits(&entity)).collect();
@@ -218,6 +249,7 @@ impl RecordSpec {
             hash: present.hash.clone(),
             note,
             flag_if_known: false,
+            doubtful: false,
         };
         // A hash of another time's manifest may differ where the content does not. Where the event's type says the status,
         // the status may differ alone.
@@ -230,7 +262,9 @@ impl RecordSpec {
         if !kind.has_effect() {
             return without_effect(kind, paths, note);
         }
-        Compared { kind, paths, entity, hash, note, flag_if_known: !same }
+        let doubtful =
+            self.changes.iter().find(|condition| condition.holds(&states)).is_some_and(|one| one.verify);
+        Compared { kind, paths, entity, hash, note, flag_if_known: !same, doubtful }
     }
 
     /// What a state would be if it were told for the first time: `created`, or `cancelled` and the like.

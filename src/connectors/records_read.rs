@@ -1,9 +1,11 @@
 //! Reads the `source:` part of a manifest: kinds of record, and headers that are stored.
 
+use super::chain::read_chain;
 use super::content::Content;
 use super::envelope::Envelope;
 use super::envelope_read::{read_envelope, read_header_name};
 use super::event_type::TypePattern;
+use super::fetch_read::{FetchOf, read_fetch, read_hints};
 use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
@@ -12,21 +14,26 @@ use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
 use super::sign_in_read::{read_offered, read_published};
+use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::expr::Engine;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Reads `source:`. `None` where nothing usable is left.
 pub(super) fn read_source_spec(
     file: &str,
     node: &Node,
     verified: Verified,
+    engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<SourceSpec> {
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
     let own = fields.boolean("own").unwrap_or(false);
+    let api = fields.node("api");
     let sign_in = fields.node("sign_in");
     let addresses = fields.texts("addresses");
     let parts = SourceParts::take(&mut fields);
@@ -35,11 +42,12 @@ pub(super) fn read_source_spec(
     let spec = if own {
         parts.without_records(file, verified, diagnostics)
     } else {
-        parts.read(file, place, verified, diagnostics)?
+        parts.read(file, place, (verified, Some(engine)), diagnostics)?
     };
+    let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
-    Some(SourceSpec { sign_in, addresses, ..spec })
+    Some(SourceSpec { sign_in, addresses, api, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -95,6 +103,7 @@ impl<'n> SourceParts<'n> {
             addresses: Vec::new(),
             guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
             account_help: self.account_help,
+            api: None,
         }
     }
 
@@ -107,7 +116,7 @@ impl<'n> SourceParts<'n> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<SourceSpec> {
         if self.records.is_some() || self.event.is_some() {
-            return self.read(file, place, verified, diagnostics);
+            return self.read(file, place, (verified, None), diagnostics);
         }
         let guide = self.guide.and_then(|node| read_guide(file, node, verified, diagnostics));
         Some(SourceSpec {
@@ -119,15 +128,16 @@ impl<'n> SourceParts<'n> {
             addresses: Vec::new(),
             guide,
             account_help: self.account_help,
+            api: None,
         })
     }
 
-    /// `None` where nothing usable is left.
+    /// `None` where nothing usable is left. The engine is there where it may say how records are fetched.
     pub(super) fn read(
         self,
         file: &str,
         place: Place,
-        verified: Verified,
+        (verified, engine): (Verified, Option<&Engine>),
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<SourceSpec> {
         let mut named = BTreeMap::new();
@@ -154,7 +164,7 @@ impl<'n> SourceParts<'n> {
             }
         };
         let envelope = self.event.map(|node| read_envelope(file, node, diagnostics)).unwrap_or_default();
-        let reading = RecordReading { file, types: &named, envelope: &envelope, verified };
+        let reading = RecordReading { file, types: &named, envelope: &envelope, verified, engine };
         let records: Vec<RecordSpec> =
             items.iter().filter_map(|item| read_record(&reading, item, diagnostics)).collect();
         let mut headers: Vec<String> = self
@@ -179,6 +189,7 @@ impl<'n> SourceParts<'n> {
             addresses: Vec::new(),
             guide,
             account_help,
+            api: None,
         })
     }
 }
@@ -189,6 +200,7 @@ struct RecordReading<'r> {
     types: &'r BTreeMap<String, &'r Node>,
     envelope: &'r Envelope,
     verified: Verified,
+    engine: Option<&'r Engine>,
 }
 
 fn read_record(
@@ -196,7 +208,7 @@ fn read_record(
     node: &Node,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<RecordSpec> {
-    let RecordReading { file, types, envelope, verified } = *reading;
+    let RecordReading { file, types, envelope, verified, engine } = *reading;
     let mut fields = Fields::new(file, "a kind of record", node, diagnostics);
     let kind = fields.required_text("kind");
     let own_verified = fields.text("verified");
@@ -222,7 +234,9 @@ fn read_record(
     let never_stored = fields.texts("never_stored");
     let view = fields.node("view");
     let search = fields.texts("search");
+    let chain = fields.node("chain");
     let schema = fields.node("schema");
+    let (fetch, hint) = (fields.node("fetch"), fields.node("hint"));
     if !at.is_empty() && !at.starts_with('/') {
         fields.report(
             Diagnostic::error(file, Some(at_place), format!("`at: {at}` is no JSON pointer."))
@@ -236,6 +250,7 @@ fn read_record(
     let keys: Vec<Dotted> =
         keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
     let key = KeyPath::of(keys);
+    let chain = chain.map(|node| read_chain(file, node, status.as_ref(), diagnostics));
     let children = read_children(file, children, diagnostics);
     let mut content = Content { noise: patterns(file, &noise, diagnostics), sets: Vec::new() };
     for child in &children {
@@ -244,6 +259,17 @@ fn read_record(
         }
     }
     content.sets.extend(read_sets(file, sets, diagnostics));
+    let of = FetchOf { file, engine };
+    if let (Some(hint), None) = (hint, fetch) {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(hint.place),
+                "What is only hinted at has to be fetched, and nothing says how.",
+            )
+            .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
+        );
+    }
     let on = TypePattern::read_all(file, &on, diagnostics);
     let status_on = status_on.map(|node| read_status_on(file, node, diagnostics)).unwrap_or_default();
     if envelope.types.is_empty() && !(on.is_empty() && status_on.is_empty()) {
@@ -276,6 +302,7 @@ fn read_record(
         kind: kind?,
         schema: schema.map(|node| Schema::read(file, node, types, diagnostics)).unwrap_or_default(),
         children,
+        chain,
         verified: read_verified(file, own_verified.as_deref(), node.place, diagnostics).unwrap_or(verified),
         at,
         key: key?,
@@ -287,6 +314,8 @@ fn read_record(
         never_stored: patterns(file, &never_stored, diagnostics),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
         search: patterns(file, &search, diagnostics),
+        hints: hint.map(|node| read_hints(of, node, envelope, diagnostics)).unwrap_or_default(),
+        fetch: fetch.and_then(|node| read_fetch(of, node, diagnostics)),
     })
 }
 

@@ -7,6 +7,9 @@ use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
 use super::sign_in::SignIn;
 use super::sign_in_read::read_sign_in;
+use super::source_api::SourceApi;
+use super::source_api_read::{ApiOf, ReadApi, read_api};
+use super::verify::{Verify, VerifyOf, check_verify, read_verify};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use std::sync::Arc;
 
@@ -28,6 +31,10 @@ pub struct Source {
     pub sign_in: SignIn,
     /// Secrets of the source system's API (`api:`), with their names there.
     pub api: Vec<(String, SecretRef, Place)>,
+    /// That API, where the file gives its keys.
+    pub reach: Option<Arc<SourceApi>>,
+    /// Whether the API is asked what a webhook says.
+    pub verify: Verify,
     /// False: its webhooks are stored and acked, and lead to nothing.
     pub enabled: bool,
     /// The connector's schema with the source's `extra_fields:`, for the record kind `booking` (else the first kind).
@@ -47,7 +54,7 @@ pub fn read_source(
     let connector = fields.required_text("connector");
     let title = fields.text("title");
     let token = fields.node("token");
-    let verify = fields.text("verify");
+    let verify = fields.node("verify");
     let api = fields.node("api");
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
@@ -60,17 +67,6 @@ pub fn read_source(
         .map(|known| (known.clone(), SourceParts::take(&mut fields)));
     let place = fields.place();
     fields.finish();
-    match verify.as_deref() {
-        None | Some("never") => {}
-        Some("always") => diagnostics.push(
-            Diagnostic::error(file, fields_place(node, "verify"), "`verify: always` is not built yet.")
-                .hint("remove the line, or write `verify: never`"),
-        ),
-        Some(other) => diagnostics.push(
-            Diagnostic::error(file, fields_place(node, "verify"), format!("`verify` is never `{other}`."))
-                .hint("write `verify: never`"),
-        ),
-    }
     let offered = known.and_then(|known| known.source.as_ref()).map(|spec| spec.sign_in.as_slice());
     let sign_in = sign_in
         .map(|node| read_sign_in(file, node, offered.unwrap_or_default(), catalogue, diagnostics))
@@ -88,7 +84,6 @@ pub fn read_source(
         );
     }
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
-    let api = api.map(|api| read_api(file, api, diagnostics)).unwrap_or_default();
     let connector = connector?;
     let own = match own {
         None => None,
@@ -111,6 +106,14 @@ pub fn read_source(
         );
         return None;
     };
+    let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
+    let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
+    let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
+    check_verify(
+        &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
+        verify,
+        diagnostics,
+    );
     let extra: Vec<String> = extra.into_iter().map(|(path, _)| path).collect();
     let record = spec.record("booking").or(spec.records.first());
     Some(Source {
@@ -120,7 +123,9 @@ pub fn read_source(
         account: account.filter(|account| !account.trim().is_empty()),
         tokens,
         sign_in,
-        api,
+        api: secrets,
+        reach: reach.map(Arc::new),
+        verify,
         enabled,
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
         connector: connector.clone(),
@@ -141,21 +146,4 @@ fn read_tokens(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Ve
         Yaml::List(items) => items.iter().filter_map(|item| read_secret(file, item, diagnostics)).collect(),
         _ => read_secret(file, node, diagnostics).into_iter().collect(),
     }
-}
-
-fn read_api(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, SecretRef, Place)> {
-    let Yaml::Map(entries) = &node.yaml else {
-        let message = format!("`api` must be a map of secrets, and this is {}.", node.kind());
-        diagnostics.push(
-            Diagnostic::error(file, Some(node.place), message).hint("write `api: { app: { secret: NAME } }`"),
-        );
-        return Vec::new();
-    };
-    let mut read = Vec::new();
-    for entry in entries {
-        if let Some((secret, place)) = read_secret(file, &entry.value, diagnostics) {
-            read.push((entry.key.clone(), secret, place));
-        }
-    }
-    read
 }

@@ -5,8 +5,10 @@ use super::guide::Guide;
 use super::pattern::pointed_at;
 use super::records::{RecordSpec, Told, Unreadable};
 use super::sign_in::OfferedWay;
+use super::source_api::ApiSpec;
 use crate::domain::AddressRange;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The source side of a manifest, or of a source that is described in its own file.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct SourceSpec {
     pub guide: Option<Guide>,
     /// What `account:` of a source is there; empty where the manifest says nothing.
     pub account_help: String,
+    /// How the system itself is called, where it can be.
+    pub api: Option<Arc<ApiSpec>>,
 }
 
 impl SourceSpec {
@@ -62,6 +66,10 @@ impl SourceSpec {
         }
         let mut told = Vec::new();
         for record in &records {
+            if !record.hints.is_empty() {
+                told.extend(record.hinted(&body, facts).map_err(Unreadable::Body)?);
+                continue;
+            }
             let Some(found) = pointed_at(&mut body, &record.at, self.envelope.any_case) else { continue };
             // What no other kind of record is read from is taken out of the body, which saves a copy.
             let shared = records.iter().any(|other| other.kind != record.kind && record.overlaps(other));

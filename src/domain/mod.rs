@@ -3,6 +3,7 @@
 mod access;
 mod alert;
 mod cause;
+mod chain;
 mod change;
 mod event;
 mod ids;
@@ -21,8 +22,12 @@ mod verdict;
 pub use access::{Right, Role, Scope};
 pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, OutageKind, SmtpTls};
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
+pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
-pub use event::{EventKey, ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK, SIGNED_ACCOUNT};
+pub use event::{
+    DocumentHead, EventKey, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE,
+    ORIGIN_WEBHOOK, SIGNED_ACCOUNT, fetch_id, is_document,
+};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};
 pub use mask::{

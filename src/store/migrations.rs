@@ -42,6 +42,8 @@ const STEPS: &[Step] = steps![
     8 "0008_alerts",
     9 "0009_privacy",
     12 "0012_seen_events",
+    13 "0013_fetches",
+    14 "0014_rebookings",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

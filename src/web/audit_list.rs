@@ -75,6 +75,8 @@ pub(super) fn words_of(act: &str) -> &str {
         "run.held" => "held a run",
         "run.done-by-hand" => "marked a step as done by hand",
         "event.replayed" => "planned a webhook once more",
+        "booking.fetched" => "had a booking fetched again",
+        "source.keys" => "set the keys for a booking system",
         "rule.published" => "published a rule",
         "rule.applied" => "applied a rule to existing bookings",
         "rule.test-made" => "made a booking a test",

@@ -161,6 +161,9 @@ fn said_words(word: &str) -> Option<&'static str> {
         "not-tried" => {
             "It can't be tried again as it stands: it is done, overtaken, or being sent right now."
         }
+        "keys" => "The keys are kept, and used from now on.",
+        "fetching" => "It is fetched now. What is new is here in a moment.",
+        "not-fetched" => "It can't be fetched: its source has no keys for the booking system's API.",
         "ended" => "That session has ended.",
         "password" => "Your password is changed. You are signed out everywhere else.",
         "profile" => "Your details are kept.",

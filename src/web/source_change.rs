@@ -105,6 +105,24 @@ pub async fn source_sign_in(
     }
 }
 
+/// `POST /sources/{name}/keys`: the keys of the booking system's API.
+pub async fn source_keys(
+    app: web::Data<App>,
+    access: web::Data<Access>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    form: web::Form<FormValues>,
+) -> Result<HttpResponse, PageError> {
+    let app = app.into_inner();
+    match app.set_source_keys(&name, &form, viewer.actor()).await {
+        Ok(()) => {
+            app.audit(&viewer.who(), "source.keys", &name, "").await;
+            Ok(to(&name, "keys"))
+        }
+        Err(error) => refused_with(&app, &access, &name, error, Just::default()).await,
+    }
+}
+
 /// `POST /sources/{name}/remove`.
 pub async fn source_remove(
     app: web::Data<App>,

@@ -13,9 +13,9 @@ use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, OfferedSignIn, PartKind, PublishError, values_of};
+use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, SourceKey, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
-use crate::domain::{ChangeKind, ORIGIN_PROBE};
+use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -43,6 +43,7 @@ pub struct SourceShow {
     enabled: bool,
     standing: SourceStanding,
     last: Vec<Webhook>,
+    fetching: Option<FetchingTold>,
     setting_up: bool,
     urls: Vec<String>,
     reachable: bool,
@@ -51,6 +52,8 @@ pub struct SourceShow {
     guide: GuideTold,
     /// Whether whoever knows the address may send.
     address_opens: bool,
+    /// The keys of the booking system's API.
+    keys: Vec<SourceKey>,
     /// What its webhooks show to be let in.
     signs_in: Vec<String>,
     offered: Vec<OfferedSignIn>,
@@ -72,6 +75,30 @@ struct Webhook {
     address: String,
     at: Moment,
     mark: Mark,
+}
+
+/// How what is fetched stands.
+struct FetchingTold {
+    waiting: i64,
+    oldest: Option<Moment>,
+    unverified: i64,
+    trouble: Option<String>,
+    last: Option<Moment>,
+    checked: Option<Moment>,
+}
+
+impl FetchingTold {
+    fn of(fetching: &Fetching, scene: &Scene) -> Self {
+        let moment = |at: Option<Millis>| at.map(|at| Moment::of(at, scene.now));
+        Self {
+            waiting: fetching.waiting,
+            oldest: moment(fetching.oldest_at),
+            unverified: fetching.unverified,
+            trouble: fetching.trouble.clone(),
+            last: moment(fetching.last_at),
+            checked: moment(fetching.checked_at),
+        }
+    }
 }
 
 /// What was asked for or went wrong just now.
@@ -112,14 +139,17 @@ impl SourceShow {
         let mut page = Self::of(&scene, source, standing, &just);
         let filter = ListFilter { source: Some(name.to_owned()), limit: 2 * LAST, ..ListFilter::default() };
         let events = app.store.list_events(&filter).await?;
-        let came = events.iter().filter(|event| event.origin != ORIGIN_PROBE).take(LAST as usize);
+        let posted = |event: &&EventView| event.origin != ORIGIN_PROBE && !is_document(&event.origin);
+        let came = events.iter().filter(posted).take(LAST as usize);
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
+        page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
         if page.frame.connects() {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
             page.reachable = reachable;
+            page.keys = app.source_keys(source);
             page.offered = app.offered_sign_ins(source);
             let refused = app.metrics.refused().into_iter().filter(|(of, ..)| of == name);
             page.refused = refused.map(|(_, reason, times)| (times, refusal_words(&reason))).collect();
@@ -153,6 +183,7 @@ impl SourceShow {
             enabled: source.enabled,
             standing,
             last: Vec::new(),
+            fetching: None,
             setting_up: false,
             urls: Vec::new(),
             reachable: false,
@@ -160,6 +191,7 @@ impl SourceShow {
             rotates: false,
             guide: webhook_guide(&source.connector),
             address_opens: source.sign_in.ways.len() == 1 && source.sign_in.by_address(),
+            keys: Vec::new(),
             signs_in: source.sign_in.told(),
             offered: Vec::new(),
             refused: Vec::new(),
@@ -211,6 +243,7 @@ impl Webhook {
             Some(change) => {
                 let tone = match change.kind {
                     ChangeKind::Unreadable | ChangeKind::Refused => Tone::Bad,
+                    ChangeKind::Fetching => Tone::Waiting,
                     ChangeKind::Ignored
                     | ChangeKind::Unchanged
                     | ChangeKind::Stale
@@ -247,11 +280,30 @@ impl SourceShow {
         full.fill(&source, &FormValues::from([("title".into(), HOSTILE.into())]), "c0ffee".into());
         full.title = HOSTILE.into();
         full.connector = HOSTILE.into();
+        full.fetching = Some(FetchingTold::of(
+            &Fetching {
+                waiting: 3,
+                oldest_at: Some(NOW - 60_000),
+                unverified: 1,
+                trouble: Some(HOSTILE.into()),
+                last_at: Some(NOW - 600_000),
+                checked_at: Some(NOW - 120_000),
+            },
+            &scene,
+        ));
         full.enabled = false;
         full.reachable = true;
         full.rotates = true;
         full.setting_up = true;
         full.urls = vec![HOSTILE.into(), HOSTILE.into()];
+        let key = |name: &str, by_hand| SourceKey {
+            name: name.into(),
+            label: HOSTILE.into(),
+            help: HOSTILE.into(),
+            has_value: by_hand,
+            by_hand,
+        };
+        full.keys = vec![key("app", true), key("user", false)];
         full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
         let offered = |name: &str, asked, by_hand| OfferedSignIn {
             name: name.into(),

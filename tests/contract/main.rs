@@ -3,9 +3,11 @@
 mod alerts;
 mod applies;
 mod causes;
+mod chains;
 mod delivering;
 mod erasing;
 mod events_and_bookings;
+mod fetches;
 mod finding;
 mod keeping;
 mod lanes;

@@ -60,6 +60,7 @@ pub fn change(name: &str, kind: ChangeKind, version: i64, previous: Option<Chang
 
 pub fn booking_write(name: &str, position: Position, version: i64) -> BookingWrite {
     BookingWrite {
+        as_of: position,
         id: booking_id(name),
         key: key(name),
         source: SOURCE.to_owned(),
@@ -102,6 +103,7 @@ pub fn created(name: &str, position: Position, runs: Vec<NewRun>) -> AppliedEven
         changes: vec![change(name, ChangeKind::Created, 1, None)],
         bookings: vec![booking_write(name, position, 1)],
         runs,
+        ..AppliedEvent::default()
     }
 }
 

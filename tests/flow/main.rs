@@ -28,5 +28,6 @@ mod masked;
 mod metrics;
 mod needs_you;
 mod neighbours;
+mod rebooking;
 mod rules_folder;
 mod signing_in;

@@ -358,6 +358,7 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
             supersedes: true,
             at: 3_000,
         }],
+        ..AppliedEvent::default()
     }
 }
 

@@ -298,6 +298,7 @@ impl Site {
             changes: vec![change],
             bookings: Vec::new(),
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         self.app.store.apply_events(&[applied]).await
     }
@@ -378,6 +379,7 @@ impl Site {
                 seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),
@@ -409,6 +411,7 @@ impl Site {
                 supersedes: true,
                 at,
             }],
+            ..AppliedEvent::default()
         }
     }
 
