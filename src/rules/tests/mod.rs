@@ -99,13 +99,20 @@ fn change(ruleset: &Ruleset, kind: ChangeKind, booking: Value, previous: Option<
 
 /// The paths that differ, as the connector tells them.
 fn changed(spec: &RecordSpec, previous: &Value, booking: &Value) -> Vec<String> {
-    let present = Present { entity: previous.clone(), hash: String::new(), status: "booked".to_owned() };
+    let present = Present {
+        entity: previous.clone(),
+        hash: String::new(),
+        status: "booked".to_owned(),
+        happened_at: None,
+    };
     let told = Told {
         kind: "booking".to_owned(),
         account: None,
         key: "key".to_owned(),
         entity: booking.clone(),
         status: "booked".to_owned(),
+        happened_at: None,
+        hint: None,
     };
     spec.compare(Some(&present), told).paths
 }
