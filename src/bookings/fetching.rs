@@ -29,7 +29,12 @@ pub(super) struct Place<'a> {
 }
 
 /// In which way the system's API is asked before what was told is believed; `None`: it is believed as it is.
-pub(super) fn asks_first(source: &Source, spec: &RecordSpec, told: &Told, event: &StoredEvent) -> Option<i64> {
+pub(super) fn asks_first(
+    source: &Source,
+    spec: &RecordSpec,
+    told: &Told,
+    event: &StoredEvent,
+) -> Option<i64> {
     match told.hint {
         Some(Hinted::Changed(way)) => Some(way),
         Some(Hinted::Deleted) => None,

@@ -301,8 +301,13 @@ impl Applier {
         (states, copies, doors, late): (&mut HashMap<BookingKey, State>, &mut Copies, &doors::Known, &Late),
         now: Millis,
     ) -> (AppliedEvent, Vec<Candidate>) {
-        let mut one =
-            AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![], fetches: vec![] };
+        let mut one = AppliedEvent {
+            position: event.position,
+            changes: vec![],
+            bookings: vec![],
+            runs: vec![],
+            fetches: vec![],
+        };
         let mut pairs = Vec::new();
         for (ordinal, item) in reading.items.into_iter().enumerate() {
             let ordinal = ordinal as i64;
@@ -374,7 +379,9 @@ impl Applier {
                 (None, present) => {
                     let status = told.status.clone();
                     let compared = spec.compare(present.as_ref(), told);
-                    if late.doubts(event, ordinal) || (compared.doubtful && fetching::can_ask(source, spec, event)) {
+                    if late.doubts(event, ordinal)
+                        || (compared.doubtful && fetching::can_ask(source, spec, event))
+                    {
                         one.fetches.push(fetching::hint(source, 0, &place));
                         let note = Some(fetching::LATE_COPY.to_owned());
                         one.changes.push(NewChange { seen, ..plain(known, ChangeKind::Fetching, note) });
@@ -477,7 +484,8 @@ impl Applier {
         let mut known: HashSet<HashOfBooking> = self.store.known_hashes(&pairs).await?.into_iter().collect();
         let mut found = Vec::new();
         for (index, one) in applied.iter().enumerate() {
-            let here = candidates.iter().filter(|(at, candidate)| *at == index && known.contains(&candidate.of));
+            let here =
+                candidates.iter().filter(|(at, candidate)| *at == index && known.contains(&candidate.of));
             found.extend(here.cloned());
             let hashes =
                 one.changes.iter().filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));

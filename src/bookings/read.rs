@@ -101,7 +101,10 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
         return Reading::nothing(ChangeKind::Ignored, "the source has another connector now");
     }
     let Some(record) = spec.record(&head.key.kind) else {
-        return Reading::nothing(ChangeKind::Ignored, "the connector does not know this kind of record any more");
+        return Reading::nothing(
+            ChangeKind::Ignored,
+            "the connector does not know this kind of record any more",
+        );
     };
     let body = match read_payload(&event.body, &KeptHeaders::default()) {
         Ok(body) => body,

@@ -5,11 +5,11 @@ use super::manifest::{Catalogue, unknown_connector};
 use super::records_read::SourceParts;
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
+use super::sign_in::SignIn;
+use super::sign_in_read::read_sign_in;
 use super::source_api::SourceApi;
 use super::source_api_read::{ApiOf, ReadApi, read_api};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
-use super::sign_in::SignIn;
-use super::sign_in_read::read_sign_in;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use std::sync::Arc;
 
@@ -109,7 +109,11 @@ pub fn read_source(
     let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
     let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
     let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
-    check_verify(&VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() }, verify, diagnostics);
+    check_verify(
+        &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
+        verify,
+        diagnostics,
+    );
     let extra: Vec<String> = extra.into_iter().map(|(path, _)| path).collect();
     let record = spec.record("booking").or(spec.records.first());
     Some(Source {

@@ -147,7 +147,8 @@ impl ViewSpec {
         let field = half.fields.iter().find(|field| field.name == name)?;
         let before = half.of.as_ref().map(|of| format!("{of}.")).unwrap_or_default();
         let country = field.country.as_ref().and_then(|path| path.get(entity)).and_then(Value::as_str);
-        let there = || field.from.iter().filter_map(|path| Some((format!("{before}{path}"), path.get(entity)?)));
+        let there =
+            || field.from.iter().filter_map(|path| Some((format!("{before}{path}"), path.get(entity)?)));
         let read =
             |(_, value): &(String, &Value)| !is_blank(value) && !field.reading.read(value, country).is_null();
         there().find(read).or_else(|| there().next())
@@ -160,7 +161,11 @@ impl ViewSpec {
         fields.finish();
         let mut half = |node: Option<&Node>, names: &[&'static str]| {
             let Some(node) = node else { return Vec::new() };
-            let nodes = if let Yaml::List(items) = &node.yaml { items.as_slice() } else { std::slice::from_ref(node) };
+            let nodes = if let Yaml::List(items) = &node.yaml {
+                items.as_slice()
+            } else {
+                std::slice::from_ref(node)
+            };
             nodes.iter().map(|node| read_half(file, node, names, diagnostics)).collect()
         };
         Self { person: half(person, &PERSON), trip: half(trip, &TRIP) }
@@ -171,7 +176,9 @@ impl ViewSpec {
 fn chosen<'h, 'v>(halves: &'h [Half], entity: &'v Value) -> Option<(&'h Half, &'v Value)> {
     halves.iter().find_map(|half| match &half.of {
         None => Some((half, entity)),
-        Some(of) => Some((half, of.get(entity).filter(|map| map.as_object().is_some_and(|map| !map.is_empty()))?)),
+        Some(of) => {
+            Some((half, of.get(entity).filter(|map| map.as_object().is_some_and(|map| !map.is_empty()))?))
+        }
     })
 }
 
@@ -181,11 +188,15 @@ fn fill(halves: &[Half], entity: &Value) -> Value {
     for field in &half.fields {
         let country = field.country.as_ref().and_then(|path| path.get(entity)).and_then(Value::as_str);
         let there: Vec<&Value> = field.from.iter().filter_map(|path| path.get(entity)).collect();
-        let readable = field.joined(&there).or_else(|| there
-            .iter()
-            .filter(|value| !is_blank(value))
-            .map(|value| field.reading.read(value, country))
-            .find(|value| !value.is_null()))
+        let readable = field
+            .joined(&there)
+            .or_else(|| {
+                there
+                    .iter()
+                    .filter(|value| !is_blank(value))
+                    .map(|value| field.reading.read(value, country))
+                    .find(|value| !value.is_null())
+            })
             .map(|value| field.made(value, entity));
         let counted = || match field.count.as_ref()?.get(entity)? {
             Value::Array(items) => Some(Value::from(items.len())),
@@ -208,12 +219,7 @@ fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-fn read_half(
-    file: &str,
-    node: &Node,
-    names: &[&'static str],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Half {
+fn read_half(file: &str, node: &Node, names: &[&'static str], diagnostics: &mut Vec<Diagnostic>) -> Half {
     let Yaml::Map(entries) = &node.yaml else {
         let message = format!("A half of the view is written as a map, and this is {}.", node.kind());
         diagnostics.push(Diagnostic::error(file, Some(node.place), message));
@@ -272,12 +278,16 @@ fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec
             field.count = path(count);
             field.plus = path(plus);
             field.currency = path(currency);
-            field.from = from.into_iter().filter_map(|(text, place)| Dotted::read(file, &text, place, diagnostics)).collect();
+            field.from = from
+                .into_iter()
+                .filter_map(|(text, place)| Dotted::read(file, &text, place, diagnostics))
+                .collect();
         }
         Yaml::Text(text) => field.from.extend(Dotted::read(file, text, node.place, diagnostics)),
         Yaml::List(items) if items.iter().all(|item| item.as_text().is_some()) => {
             let texts = items.iter().filter_map(|item| Some((item.as_text()?, item.place)));
-            field.from = texts.filter_map(|(text, place)| Dotted::read(file, text, place, diagnostics)).collect();
+            field.from =
+                texts.filter_map(|(text, place)| Dotted::read(file, text, place, diagnostics)).collect();
         }
         _ => {
             let message = format!("A field of the view is a path or a map, and this is {}.", node.kind());

@@ -17,7 +17,11 @@ impl Fetcher {
         let before = now - schedule::GO_BY_AFTER_MS;
         let troubled: Vec<String> = {
             let closed = self.closed();
-            closed.iter().filter(|(_, closed)| closed.since <= before).map(|(source, _)| source.clone()).collect()
+            closed
+                .iter()
+                .filter(|(_, closed)| closed.since <= before)
+                .map(|(source, _)| source.clone())
+                .collect()
         };
         if troubled.is_empty() {
             return Ok(false);
@@ -50,7 +54,8 @@ fn told(ruleset: &Ruleset, row: &FetchRow, event: &StoredEvent) -> Option<Value>
     let body = read_payload(&event.body, &headers).ok()?;
     let messages = spec.read(body, &headers).ok()?;
     let told = messages.into_iter().filter_map(|message| message.told.ok()).flatten();
-    let found = told.filter(|told| told.kind == row.key.kind && told.key == row.key.key && told.hint.is_none());
+    let found =
+        told.filter(|told| told.kind == row.key.kind && told.key == row.key.key && told.hint.is_none());
     // Of several in a body the last is the latest.
     found.last().map(|told| told.entity)
 }

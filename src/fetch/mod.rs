@@ -127,13 +127,9 @@ impl Fetcher {
     }
 
     /// Takes due fetches, at most so many.
-    pub async fn claim(
-        &self,
-        ruleset: &Ruleset,
-        room: usize,
-        now: Millis,
-    ) -> Result<FetchClaim, StoreError> {
-        let mut claim = FetchClaim { appended: self.go_by_webhooks(ruleset, now).await?, ..FetchClaim::default() };
+    pub async fn claim(&self, ruleset: &Ruleset, room: usize, now: Millis) -> Result<FetchClaim, StoreError> {
+        let mut claim =
+            FetchClaim { appended: self.go_by_webhooks(ruleset, now).await?, ..FetchClaim::default() };
         if room == 0 {
             return Ok(claim);
         }
@@ -215,7 +211,9 @@ impl Fetcher {
                 // Where the API as a whole is away, the fetch is made when it is back.
                 (until.map_or(due_at, |until| until.max(now + 1)), true)
             }
-            ApiTrouble::Refused(_) | ApiTrouble::NotThere(_) => (now + schedule::interval_ms(row.tries), true),
+            ApiTrouble::Refused(_) | ApiTrouble::NotThere(_) => {
+                (now + schedule::interval_ms(row.tries), true)
+            }
         };
         FetchEnd::Again { due_at, trouble: word, told, failed }
     }
@@ -275,7 +273,8 @@ fn credential(ruleset: &Ruleset, secrets: &dyn Secrets, source: &str) -> Option<
 /// The call of a fetch. `Err`: why there is none, as a sentence.
 fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String)> {
     let found = record_of(ruleset, &row).and_then(|(record, api)| {
-        let fetch = record.fetch_in(row.way).ok_or("its connector does not say any more how it is fetched")?;
+        let fetch =
+            record.fetch_in(row.way).ok_or("its connector does not say any more how it is fetched")?;
         Ok((api, fetch.call.clone()))
     });
     match found {
@@ -289,11 +288,18 @@ fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String
 }
 
 /// The record's kind and the API, as the source has them now.
-fn record_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Result<(&'r RecordSpec, Arc<SourceApi>), &'static str> {
+fn record_of<'r>(
+    ruleset: &'r Ruleset,
+    row: &FetchRow,
+) -> Result<(&'r RecordSpec, Arc<SourceApi>), &'static str> {
     let source = ruleset.sources.get(&row.source).ok_or("its source was removed")?;
     let spec = source.connector.source.as_ref().filter(|_| source.connector.name == row.key.connector);
-    let record = spec.and_then(|spec| spec.record(&row.key.kind)).ok_or("its source has another connector now")?;
-    let api = source.reach.clone().ok_or("the source has no keys for the booking system's API: add `api:` to its file")?;
+    let record =
+        spec.and_then(|spec| spec.record(&row.key.kind)).ok_or("its source has another connector now")?;
+    let api = source
+        .reach
+        .clone()
+        .ok_or("the source has no keys for the booking system's API: add `api:` to its file")?;
     Ok((record, api))
 }
 
@@ -301,7 +307,8 @@ fn record_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Result<(&'r RecordSpec
 fn read(ruleset: &Ruleset, row: &FetchRow, answer: ApiAnswer) -> Result<Vec<(String, Value)>, ApiTrouble> {
     let refused = |told: &str| ApiTrouble::Refused(told.to_owned());
     let (record, _) = record_of(ruleset, row).map_err(refused)?;
-    let fetch: &FetchSpec = record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
+    let fetch: &FetchSpec =
+        record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
     let documents = record.documents(fetch, answer.body).map_err(ApiTrouble::Refused)?;
     if row.way == 0 && documents.iter().any(|(key, _)| *key != row.key.key) {
         return Err(refused("the answer is about something else than what was asked for"));

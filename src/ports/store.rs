@@ -1,7 +1,6 @@
 //! The store: what the stages and the faces may ask of the database. Each method owns its transaction; on the hot path
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
-use super::{FetchStore, KeepingStore};
 use super::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -10,6 +9,7 @@ use super::{
     SealedSecret, SeenEvent, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
     TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
+use super::{FetchStore, KeepingStore};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
     Standing,

@@ -1,10 +1,10 @@
 //! The rows that go in and out of the store. Times are milliseconds; JSON is text here and columns in the database.
 
+use super::FetchWrite;
 use crate::domain::{
     AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, EventKey, LinkKey, Millis,
     Position, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
-use super::FetchWrite;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -7,7 +7,12 @@ use serde_json::Value;
 
 /// A payload as it comes in. Where webhooks of the source lead to a fetch, a payload that tells the record itself stands for
 /// what the booking system's API answers.
-pub(super) fn posted(ruleset: &Ruleset, source: &str, body: Vec<u8>, begun: i64) -> Vec<(&'static str, String, Vec<u8>)> {
+pub(super) fn posted(
+    ruleset: &Ruleset,
+    source: &str,
+    body: Vec<u8>,
+    begun: i64,
+) -> Vec<(&'static str, String, Vec<u8>)> {
     let documents = documents(ruleset, source, &body).unwrap_or_default();
     if documents.is_empty() {
         return vec![(ORIGIN_WEBHOOK, "{}".to_owned(), body)];

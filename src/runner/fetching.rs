@@ -48,7 +48,8 @@ impl Runner {
                     if claim.appended {
                         self.app.hints.apply.notify_one();
                     }
-                    if let Some(at) = claim.again_at.filter(|_| calls.len() + claim.work.len() < FETCHES_MAX) {
+                    if let Some(at) = claim.again_at.filter(|_| calls.len() + claim.work.len() < FETCHES_MAX)
+                    {
                         wait = Duration::from_millis((at - now).max(1) as u64).min(POLL);
                     }
                     for FetchWork { row, api, call, inputs } in claim.work {

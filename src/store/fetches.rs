@@ -7,8 +7,8 @@ use super::session::{Row, Session, Statement, Value, values};
 use super::sql;
 use crate::domain::{ChangeRef, Millis, Position};
 use crate::ports::{
-    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard, NewFetch,
-    StoreError, StoredEvent,
+    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
+    NewFetch, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Sources that a claim leaves out; more are never in trouble at once without all being.
 const EXCEPT_MAX: usize = 200;
 
-const COLUMNS: &str = "f.id, f.connector, f.account, f.kind, f.key, f.way, f.source, f.policy, f.state, f.first_at,
+const COLUMNS: &str =
+    "f.id, f.connector, f.account, f.kind, f.key, f.way, f.source, f.policy, f.state, f.first_at,
        f.hinted, f.due_at, f.begun, f.tries, f.failing_since, f.trouble, f.told, f.unverified, f.asked_by";
 
 const RECOVER: &str = "UPDATE fetches SET state = 'due', due_at = $1, begun = NULL WHERE state = 'working'";
@@ -214,7 +215,8 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
     let mut fetches: BTreeMap<&str, (Position, &NewFetch, Millis, Millis)> = BTreeMap::new();
     for (position, _, fetch) in hints {
         let known = fetches.get(fetch.id.as_str());
-        let (first_at, due_at) = known.map_or((fetch.at, fetch.due_at), |(_, _, first_at, due_at)| (*first_at, *due_at));
+        let (first_at, due_at) =
+            known.map_or((fetch.at, fetch.due_at), |(_, _, first_at, due_at)| (*first_at, *due_at));
         fetches.insert(&fetch.id, (*position, *fetch, first_at, due_at));
     }
     let fetches: Vec<_> = fetches.into_values().collect();
@@ -246,7 +248,8 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
              ON CONFLICT (fetch, position, ordinal) DO NOTHING",
             sql::rows(piece.len(), 3, 1)
         );
-        let bound = piece.iter().flat_map(|(position, ordinal, fetch)| values![&fetch.id, *position, *ordinal]);
+        let bound =
+            piece.iter().flat_map(|(position, ordinal, fetch)| values![&fetch.id, *position, *ordinal]);
         statements.push(Statement::new(text, bound.collect()));
     }
     statements
@@ -317,9 +320,8 @@ impl FetchStore for SqlStore {
                 values![&of.id, of.begun, *due_at, trouble, told, i64::from(*failed), now],
             )],
             FetchEnd::Refused { told } => {
-                let there = session
-                    .row(format!("SELECT id FROM fetches {began}"), values![&of.id, of.begun])
-                    .await?;
+                let there =
+                    session.row(format!("SELECT id FROM fetches {began}"), values![&of.id, of.begun]).await?;
                 if there.is_none() {
                     return Ok(());
                 }
@@ -400,7 +402,8 @@ impl FetchStore for SqlStore {
 
     async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError> {
         let mut session = self.read("give a fetch").await?;
-        let found = session.row(format!("SELECT {COLUMNS} FROM fetches AS f WHERE f.id = $1"), values![id]).await?;
+        let found =
+            session.row(format!("SELECT {COLUMNS} FROM fetches AS f WHERE f.id = $1"), values![id]).await?;
         found.as_ref().map(row).transpose()
     }
 

@@ -102,7 +102,11 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),
         ("fetches to go by their webhook", fetches::to_go_by_sql(), values![1_i64, 8_i64]),
-        ("hints that are done with", fetches::done_sql("coalesced"), values!["note", "booking", "fch_1", 1_i64]),
+        (
+            "hints that are done with",
+            fetches::done_sql("coalesced"),
+            values!["note", "booking", "fch_1", 1_i64],
+        ),
         ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
     ];
     hot.extend(finding::samples());

@@ -5,7 +5,6 @@ use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
     Standing, Verdict,
 };
-use crate::ports::{FetchStore, KeepingStore};
 use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -14,6 +13,7 @@ use crate::ports::{
     SealedSecret, SeenEvent, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent,
     StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
+use crate::ports::{FetchStore, KeepingStore};
 use async_trait::async_trait;
 use std::path::Path;
 

@@ -129,6 +129,12 @@ impl Teller<'_> {
             }
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
+        // What is in the way of a fetch says more than that it waits.
+        let waits = match change.kind {
+            ChangeKind::Fetching => self.app.store.fetches().fetch_of_change(change.reference).await?,
+            _ => None,
+        };
+        let waits = waits.and_then(|row| row.told);
         Ok(ChangeTold {
             anchor: format!("{}-{}", change.reference.position, change.reference.ordinal),
             open: false,
@@ -139,7 +145,7 @@ impl Teller<'_> {
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
             headline: change_headline(change, self.is_booking),
-            note: match (&change.note, removed) {
+            note: match (waits.as_ref().or(change.note.as_ref()), removed) {
                 (Some(note), _) => Some(super::errors::capital(note)),
                 (None, true) => Some(VERSION_REMOVED.to_owned()),
                 (None, false) => None,
@@ -190,7 +196,9 @@ fn nothing(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Unchanged => "Nothing to send: the booking is as it was.",
         ChangeKind::Stale => "Nothing to send: something newer is known already.",
-        ChangeKind::Fetching => "The booking system is asked what changed. What comes of it is sent by itself.",
+        ChangeKind::Fetching => {
+            "The booking system is asked what changed. What comes of it is sent by itself."
+        }
         ChangeKind::Coalesced => "What it told is part of the change after it.",
         ChangeKind::Refused | ChangeKind::Ignored | ChangeKind::Unreadable => {
             "Nothing was changed and nothing is sent. The webhook is kept as it came."

@@ -78,7 +78,8 @@ async fn guest(store: &Arc<dyn Store>, name: &str, state: RunState) -> RunId {
     first.changes[0].note = Some("Siobhán booked".into());
     first.bookings[0].view.trip =
         json!({ "code": "#70000001", "title": "Whale watch", "starts_at": "2027-03-14T09:30:00-1000" });
-    let mut second = AppliedEvent { fetches: vec![],
+    let mut second = AppliedEvent {
+        fetches: vec![],
         position: positions[1],
         changes: vec![change(
             name,

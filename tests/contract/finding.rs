@@ -44,7 +44,8 @@ async fn changed(store: &Arc<dyn Store>, name: &str, at: i64, set: impl Fn(&mut 
     let mut booking = booking_write(name, position, position);
     booking.at = at;
     set(&mut booking);
-    let updated = AppliedEvent { fetches: vec![],
+    let updated = AppliedEvent {
+        fetches: vec![],
         position,
         changes: vec![change(
             name,

@@ -15,7 +15,8 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
     of_other.bookings[0].source = String::from("other");
     of_other.bookings[0].status = String::from("cancelled");
     of_other.bookings[0].at = 5_000;
-    let updated = AppliedEvent { fetches: vec![],
+    let updated = AppliedEvent {
+        fetches: vec![],
         position: 3,
         changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
         bookings: vec![booking_write("a", 3, 2)],
@@ -26,7 +27,8 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
             ..run("3", "a", 3)
         }],
     };
-    let unreadable = AppliedEvent { fetches: vec![],
+    let unreadable = AppliedEvent {
+        fetches: vec![],
         position: 4,
         changes: vec![NewChange {
             booking: None,

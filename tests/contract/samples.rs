@@ -98,7 +98,8 @@ pub fn run(name: &str, booking: &str, position: Position) -> NewRun {
 
 /// The first change of a booking with its runs.
 pub fn created(name: &str, position: Position, runs: Vec<NewRun>) -> AppliedEvent {
-    AppliedEvent { fetches: vec![],
+    AppliedEvent {
+        fetches: vec![],
         position,
         changes: vec![change(name, ChangeKind::Created, 1, None)],
         bookings: vec![booking_write(name, position, 1)],

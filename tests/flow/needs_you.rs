@@ -311,7 +311,8 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
     let body = Booking::new(number as u32).body["booking"].clone();
     let change = ChangeRef { position, ordinal: 0 };
     let key = body["uuid"].as_str().expect("a uuid").to_owned();
-    AppliedEvent { fetches: vec![],
+    AppliedEvent {
+        fetches: vec![],
         position,
         changes: vec![NewChange {
             ordinal: 0,

@@ -293,7 +293,8 @@ impl Site {
             happened_at: None,
             seen: None,
         };
-        let applied = AppliedEvent { fetches: vec![],
+        let applied = AppliedEvent {
+            fetches: vec![],
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
@@ -362,7 +363,8 @@ impl Site {
             person: json!({ "name": guest.0, "email": guest.1, "phone": body["contact"]["phone"], "language": "en" }),
             trip,
         };
-        AppliedEvent { fetches: vec![],
+        AppliedEvent {
+            fetches: vec![],
             position,
             changes: vec![NewChange {
                 ordinal: 0,
