@@ -212,10 +212,10 @@ impl State {
             .take(size)
             .map(|one| expanded(one, asked.parameter("expand")))
             .collect();
-        match rows.is_empty() {
-            true => Reply::empty(204),
-            false => Reply::json(200, &json!({ "reservations": rows, "count": all.len() })),
+        if rows.is_empty() {
+            return Reply::empty(204);
         }
+        Reply::json(200, &json!({ "reservations": rows, "count": all.len() }))
     }
 }
 
