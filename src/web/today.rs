@@ -331,6 +331,7 @@ impl Today {
             ]
         };
         let full = || Read {
+            fetches: vec![Sentence { tone: Tone::Bad, text: HOSTILE.into(), way: None }],
             hours: hours(),
             newest: vec![(booking(), Standing::Sent), (hostile_booking(), Standing::NeedsYou)],
             rates: rates(),

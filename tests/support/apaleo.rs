@@ -82,11 +82,6 @@ impl Apaleo {
         self.state().reservations.remove(id);
     }
 
-    /// Tokens live so long from now on.
-    pub fn tokens_live(&self, lives: Duration) {
-        self.state().token_lives = lives;
-    }
-
     /// All tokens end now, before their time.
     pub fn end_tokens(&self) {
         self.state().tokens.clear();
@@ -217,10 +212,10 @@ impl State {
             .take(size)
             .map(|one| expanded(one, asked.parameter("expand")))
             .collect();
-        match rows.is_empty() {
-            true => Reply::empty(204),
-            false => Reply::json(200, &json!({ "reservations": rows, "count": all.len() })),
+        if rows.is_empty() {
+            return Reply::empty(204);
         }
+        Reply::json(200, &json!({ "reservations": rows, "count": all.len() }))
     }
 }
 
