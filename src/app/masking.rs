@@ -295,6 +295,10 @@ macro_rules! around {
                 self.inner.keeping()
             }
 
+            fn walks(&self) -> &dyn WalkStore {
+                self.inner.walks()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

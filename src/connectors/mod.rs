@@ -32,6 +32,8 @@ mod shape;
 mod source;
 mod templates;
 mod view;
+mod walk;
+mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, classify, classify_failure};
@@ -53,6 +55,7 @@ pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use source::{Source, SourceSpec, read_source};
+pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 
 #[cfg(test)]
 mod calls_tests;
@@ -62,3 +65,5 @@ mod records_tests;
 mod sources_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;

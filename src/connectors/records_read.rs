@@ -10,14 +10,18 @@ use super::schema::Schema;
 use super::shape::Shape;
 use super::source::SourceSpec;
 use super::view::ViewSpec;
+use super::walk_read::read_walk;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::expr::Engine;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Reads `source:`. `None` where nothing usable is left.
 pub(super) fn read_source_spec(
     file: &str,
     node: &Node,
     verified: Verified,
+    engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<SourceSpec> {
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
@@ -25,6 +29,7 @@ pub(super) fn read_source_spec(
     let records = fields.node("records");
     let types = fields.node("types");
     let guide = fields.node("guide");
+    let walk = fields.node("walk");
     let account_help = fields.text("account_help").unwrap_or_default();
     let place = fields.place();
     fields.finish();
@@ -55,7 +60,8 @@ pub(super) fn read_source_spec(
         items.iter().filter_map(|item| read_record(file, item, &named, verified, diagnostics)).collect();
     let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
-    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help })
+    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help, walk })
 }
 
 fn read_record(

@@ -6,12 +6,13 @@ use super::manifest::{Catalogue, unknown_connector};
 use super::records::{RecordSpec, Told, Unreadable};
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
+use super::walk::WalkSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// The source side of a manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceSpec {
     /// Kinds of record that bodies tell of, in the order in which they are tried.
     pub records: Vec<RecordSpec>,
@@ -21,6 +22,8 @@ pub struct SourceSpec {
     pub guide: Option<Guide>,
     /// What `account:` of a source is there; empty where the manifest says nothing.
     pub account_help: String,
+    /// How all records within a range of days are found, where that is known.
+    pub walk: Option<Arc<WalkSpec>>,
 }
 
 impl SourceSpec {

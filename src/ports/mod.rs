@@ -14,6 +14,7 @@ mod store_rows;
 mod store_rules;
 mod store_search;
 mod store_views;
+mod store_walks;
 mod think;
 
 pub use alerts::*;
@@ -29,4 +30,5 @@ pub use store_rows::*;
 pub use store_rules::*;
 pub use store_search::*;
 pub use store_views::*;
+pub use store_walks::*;
 pub use think::Think;
