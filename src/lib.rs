@@ -41,6 +41,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod priority;
 pub mod sandbox;
+pub mod source_api;
 pub mod store;
 pub mod workspace;
 

@@ -26,6 +26,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["domain", "ports"]),
     ("outbound", &["domain", "ports"]),
     ("sandbox", &["domain", "ports"]),
+    // Calls booking systems as their manifests say.
+    ("source_api", &["domain", "ports", "connectors", "expr"]),
     ("priority", &[]),
     ("store", &["domain", "ports", "priority"]),
     ("workspace", &["domain", "ports", "document", "rules"]),

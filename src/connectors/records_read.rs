@@ -9,6 +9,7 @@ use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
 use super::source::SourceSpec;
+use super::source_api_read::{read_api_spec, read_fetch};
 use super::view::ViewSpec;
 use super::walk_read::read_walk;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
@@ -31,6 +32,7 @@ pub(super) fn read_source_spec(
     let guide = fields.node("guide");
     let walk = fields.node("walk");
     let account_help = fields.text("account_help").unwrap_or_default();
+    let api = fields.node("api");
     let place = fields.place();
     fields.finish();
     let mut named = BTreeMap::new();
@@ -57,11 +59,12 @@ pub(super) fn read_source_spec(
         }
     };
     let records: Vec<RecordSpec> =
-        items.iter().filter_map(|item| read_record(file, item, &named, verified, diagnostics)).collect();
+        items.iter().filter_map(|item| read_record(file, item, &named, verified, engine, diagnostics)).collect();
     let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
     let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
-    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help, walk })
+    let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
+    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help, api, walk })
 }
 
 fn read_record(
@@ -69,6 +72,7 @@ fn read_record(
     node: &Node,
     types: &BTreeMap<String, &Node>,
     verified: Verified,
+    engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<RecordSpec> {
     let mut fields = Fields::new(file, "a kind of record", node, diagnostics);
@@ -89,6 +93,7 @@ fn read_record(
     let view = fields.node("view");
     let search = fields.texts("search");
     let schema = fields.node("schema");
+    let fetch = fields.node("fetch");
     if !at.is_empty() && !at.starts_with('/') {
         fields.report(
             Diagnostic::error(file, Some(at_place), format!("`at: {at}` is no JSON pointer."))
@@ -128,6 +133,7 @@ fn read_record(
         never_stored: patterns(file, &never_stored, diagnostics),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
         search: patterns(file, &search, diagnostics),
+        fetch: fetch.and_then(|node| read_fetch(file, node, engine, diagnostics)),
     })
 }
 
