@@ -31,6 +31,7 @@ pub mod connectors;
 pub mod delivery;
 pub mod ingest;
 pub mod rules;
+pub mod walk;
 
 // Beside it: whoever should know is told.
 pub mod alerts;

@@ -37,6 +37,8 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_calls;
+mod walks;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -73,6 +75,7 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;
@@ -80,6 +83,7 @@ use crate::outbound::HttpOutbound;
 use crate::ports::{Clock, Entropy, Outbound, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
+use crate::source_api::ApiClient;
 use crate::store::{OpenOptions, open};
 use crate::workspace::{Vault, VaultSecrets};
 use std::io::ErrorKind;
@@ -137,6 +141,8 @@ pub struct App {
     live: live::Live,
     /// The way out, where faces make calls themselves (tests of a credential).
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
+    /// The way to booking systems: all their calls share its limits.
+    source_api: std::sync::OnceLock<Arc<ApiClient>>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -199,6 +205,7 @@ impl App {
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
+            source_api: std::sync::OnceLock::new(),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });

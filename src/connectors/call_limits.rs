@@ -85,12 +85,20 @@ fn read_windows(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> V
                 windows.push(CallWindow { calls, per_ms });
             }
             (Some(_), Some(_)) => diagnostics.push(
-                Diagnostic::error(file, Some(item.place), "A window holds 1 to 100000 calls, within an hour at most.")
-                    .hint("write `{ calls: 3000, per: 5min }`"),
+                Diagnostic::error(
+                    file,
+                    Some(item.place),
+                    "A window holds 1 to 100000 calls, within an hour at most.",
+                )
+                .hint("write `{ calls: 3000, per: 5min }`"),
             ),
             _ => diagnostics.push(
-                Diagnostic::error(file, Some(item.place), "A window says how many `calls` it holds, and `per` which time.")
-                    .hint("write `{ calls: 3000, per: 5min }`"),
+                Diagnostic::error(
+                    file,
+                    Some(item.place),
+                    "A window says how many `calls` it holds, and `per` which time.",
+                )
+                .hint("write `{ calls: 3000, per: 5min }`"),
             ),
         }
     }

@@ -139,7 +139,7 @@ impl RecordSpec {
         self.at.starts_with(&other.at) || other.at.starts_with(&self.at)
     }
 
-    fn read_one(&self, mut told: Value) -> Result<Told, String> {
+    pub(super) fn read_one(&self, mut told: Value) -> Result<Told, String> {
         let kind = &self.kind;
         if !told.is_object() {
             let what = match &told {

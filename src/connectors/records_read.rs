@@ -58,8 +58,10 @@ pub(super) fn read_source_spec(
             return None;
         }
     };
-    let records: Vec<RecordSpec> =
-        items.iter().filter_map(|item| read_record(file, item, &named, verified, engine, diagnostics)).collect();
+    let records: Vec<RecordSpec> = items
+        .iter()
+        .filter_map(|item| read_record(file, item, &named, verified, engine, diagnostics))
+        .collect();
     let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
     let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);

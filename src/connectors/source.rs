@@ -6,9 +6,9 @@ use super::manifest::{Catalogue, unknown_connector};
 use super::records::{RecordSpec, Told, Unreadable};
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
-use super::walk::WalkSpec;
 use super::source_api::{ApiSpec, SourceApi};
 use super::source_api_read::{ApiOf, ReadApi, read_api};
+use super::walk::WalkSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use serde_json::Value;
 use std::sync::Arc;
@@ -221,8 +221,11 @@ fn check_verify(
     let place = fields_place(node, "verify");
     let title = &connector.title;
     if spec.api.is_none() || spec.records.iter().all(|record| record.fetch.is_none()) {
-        let message = format!("Waypost does not know how {title} is asked about a booking, so it can't be verified.");
-        diagnostics.push(Diagnostic::error(file, place, message).hint("write `verify: never`, or leave the line out"));
+        let message =
+            format!("Waypost does not know how {title} is asked about a booking, so it can't be verified.");
+        diagnostics.push(
+            Diagnostic::error(file, place, message).hint("write `verify: never`, or leave the line out"),
+        );
     } else if !has_keys {
         let names = spec.api.iter().flat_map(|api| &api.secrets);
         let names: Vec<String> = names.map(|one| format!("{}: {{ secret: NAME }}", one.name)).collect();

@@ -4,9 +4,9 @@
 //! Promises: an answer that lacks its list is a mistake and never "nothing there"; what a place leads to depends on the
 //! place and its answer only, so that a place may be asked for again at any time.
 
-use super::Verified;
 use super::action::Call;
 use super::pattern::{Dotted, key_text};
+use super::{RecordSpec, Told, Verified};
 use crate::domain::parse_datetime;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -160,8 +160,13 @@ impl WalkSpec {
     pub fn depth(&self, place: &WalkPlace) -> i64 {
         match place {
             WalkPlace::Call(call) => call.level as i64,
-            WalkPlace::Record(_) => self.levels.len() as i64,
+            WalkPlace::Record(_) => self.depth_of_records(),
         }
+    }
+
+    /// Records are deeper than all levels.
+    pub fn depth_of_records(&self) -> i64 {
+        self.levels.len() as i64
     }
 
     /// The call of a place, and what its templates see.
@@ -181,22 +186,20 @@ impl WalkSpec {
         Some((&level.call, inputs))
     }
 
-    /// What an answer with a good status leads to. An empty body (204) is an empty list.
+    /// What an answer with a good status leads to. Null (204 has no body) is an empty list.
     pub fn read(
         &self,
         at: &WalkCall,
-        body: &[u8],
+        mut answer: Value,
         account: Option<&str>,
     ) -> Result<WalkFound, WalkUnreadable> {
         let wrong = |what: String| WalkUnreadable(what);
         let Some(level) = self.levels.get(at.level) else {
             return Err(wrong("The connector has changed since the walk began; begin it anew.".into()));
         };
-        if body.iter().all(u8::is_ascii_whitespace) {
+        if answer.is_null() {
             return Ok(WalkFound::default());
         }
-        let mut answer: Value = serde_json::from_slice(body)
-            .map_err(|error| wrong(format!("The answer is not JSON: {error}.")))?;
         let told = level.pages.as_ref().and_then(|pages| pages.count.as_ref());
         let told = told.and_then(|pointer| answer.pointer(pointer)).and_then(Value::as_i64);
         let shown = if level.each.is_empty() { "its top" } else { level.each.as_str() };
@@ -342,5 +345,28 @@ fn is_behind(value: &str, since: &str) -> bool {
     match (parse_datetime(value), parse_datetime(since)) {
         (Some(value), Some(since)) => value.timestamp() > since.timestamp(),
         _ => value > since,
+    }
+}
+
+/// Records that were asked for, as the API answers them.
+impl RecordSpec {
+    /// The record in the answer of its `fetch:`. `Err` is a sentence.
+    pub fn read_fetched(&self, mut answer: Value) -> Result<Told, String> {
+        let at = self.fetch.as_ref().and_then(|fetch| fetch.at.as_deref()).unwrap_or(&self.at);
+        match answer.pointer_mut(at).map(Value::take) {
+            Some(found) => self.read_one(found),
+            None => Err(format!("The answer has no {} at {at}.", self.kind)),
+        }
+    }
+
+    /// The record that an item of a list is. `Err` is a sentence.
+    pub fn read_listed(&self, document: Value) -> Result<Told, String> {
+        self.read_one(document)
+    }
+
+    /// A record as a webhook would tell of it.
+    pub fn as_told(&self, document: Value) -> Value {
+        let names = self.at.split('/').skip(1).collect::<Vec<_>>();
+        names.into_iter().rev().fold(document, |inner, name| json!({ name: inner }))
     }
 }

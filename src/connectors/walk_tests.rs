@@ -68,7 +68,7 @@ fn call_of(place: &WalkPlace) -> &WalkCall {
 }
 
 fn lead(walk: &WalkSpec, at: &WalkPlace, answer: &Value) -> WalkFound {
-    walk.read(call_of(at), answer.to_string().as_bytes(), None).expect("it is readable")
+    walk.read(call_of(at), answer.clone(), None).expect("it is readable")
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_paged_list_goes_on_behind_its_last_value() {
     told.push(rendered(&walk, call_of(&next)));
     let three = lead(&walk, &next, &page(&["2027-03-01T12:00:00Z", "2027-03-02T08:00:00Z"], 5));
     assert_eq!((three.documents.len(), three.next), (2, None));
-    assert_eq!(walk.read(call_of(&next), b"", None), Ok(WalkFound::default()), "204 is the end");
+    assert_eq!(walk.read(call_of(&next), Value::Null, None), Ok(WalkFound::default()), "204 is the end");
     insta::assert_snapshot!(told.join("\n"));
 }
 
@@ -165,9 +165,13 @@ fn an_answer_that_is_not_what_it_should_be_is_never_nothing_there() {
     let walk = fareharbor();
     let first = walk.begin(None, (date(2027, 3, 1), date(2027, 3, 2)));
     let at = call_of(&first[0]);
-    let wrong = |body: &str| walk.read(at, body.as_bytes(), None).expect_err("it is wrong").to_string();
+    let wrong = |body: &str| {
+        walk.read(at, serde_json::from_str(body).expect("it is JSON"), None)
+            .expect_err("it is wrong")
+            .to_string()
+    };
     let told: Vec<String> = [
-        "<html>",
+        "[]",
         "{}",
         r#"{"companies": null}"#,
         r#"{"companies": [{"name": "x"}]}"#,

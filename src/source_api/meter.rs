@@ -324,7 +324,10 @@ mod tests {
     }
 
     fn most_within(made: &[Millis], span: i64) -> usize {
-        made.iter().map(|first| made.iter().filter(|at| (*first..*first + span).contains(at)).count()).max().unwrap()
+        made.iter()
+            .map(|first| made.iter().filter(|at| (*first..*first + span).contains(at)).count())
+            .max()
+            .unwrap()
     }
 
     #[test]

@@ -9,9 +9,9 @@
 //! (`a_trouble_never_tells_a_secret` keeps it).
 
 mod meter;
-mod token;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use crate::connectors::{AnswerClass, Call, Classified, SourceApi, classify_failure};
 use crate::domain::Millis;
@@ -183,7 +183,8 @@ impl ApiClient {
     /// What is known of the source's credential now.
     pub fn standing(&self, api: &SourceApi) -> ApiStanding {
         let Some(credential) = api.credential(&*self.secrets) else {
-            let needs_auth = api.missing_secret(&*self.secrets).map(|secret| format!("{secret} has no value."));
+            let needs_auth =
+                api.missing_secret(&*self.secrets).map(|secret| format!("{secret} has no value."));
             return ApiStanding { needs_auth, ..ApiStanding::default() };
         };
         let now = self.clock.now();
@@ -250,7 +251,8 @@ impl ApiClient {
     async fn load_ledger(&self, lane: &Lane, credential: &str) -> Result<(), ApiTrouble> {
         let mut loaded = lane.ledger.lock().await;
         if !*loaded {
-            let text = self.store.fact(&format!("{FACT}{credential}")).await.map_err(|error| no_store(&error))?;
+            let text =
+                self.store.fact(&format!("{FACT}{credential}")).await.map_err(|error| no_store(&error))?;
             let calls: Vec<(Millis, u64)> =
                 text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
             lane.meter().called_before(&calls);

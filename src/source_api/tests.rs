@@ -50,7 +50,11 @@ impl Outbound for Vendor {
             let found = request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let path = request.url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+        let path = request
+            .url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('/'))
+            .map_or("", |(_, path)| path);
         self.asked.lock().unwrap().push((format!("{} /{path}", request.method), header("authorization")));
         tokio::task::yield_now().await;
         let answer = |status, body: Value| Answer {
@@ -107,8 +111,10 @@ async fn world(connector: &str, api: &str) -> World {
 
 impl World {
     async fn ask(&self, key: &str) -> Result<Value, ApiTrouble> {
-        let inputs: Map<String, Value> =
-            [("key", key), ("account", "corribsails")].map(|(name, value)| (name.to_owned(), json!(value))).into_iter().collect();
+        let inputs: Map<String, Value> = [("key", key), ("account", "corribsails")]
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .into_iter()
+            .collect();
         let record = &self.source.connector.source.as_ref().unwrap().records[0];
         let call = ApiCall {
             api: self.source.reach.as_ref().unwrap(),
@@ -138,10 +144,13 @@ async fn who_asks_at_once_shares_one_token_and_it_is_renewed_before_it_ends() {
     assert!(asked.iter().filter(|(what, _)| what != "POST /token").all(|(_, sent)| sent == "Bearer token-1"));
     world.clock.0.fetch_add(3_545_000, Ordering::SeqCst);
     assert!(world.ask("4").await.is_ok());
-    assert_eq!(world.asked(), [
-        ("POST /token".to_owned(), "Basic dGhlLXZhbHVlLW9mLWE6dGhlLXZhbHVlLW9mLWI=".to_owned()),
-        ("GET /api/stays/4".to_owned(), "Bearer token-2".to_owned()),
-    ]);
+    assert_eq!(
+        world.asked(),
+        [
+            ("POST /token".to_owned(), "Basic dGhlLXZhbHVlLW9mLWE6dGhlLXZhbHVlLW9mLWI=".to_owned()),
+            ("GET /api/stays/4".to_owned(), "Bearer token-2".to_owned()),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -173,14 +182,26 @@ async fn a_403_is_a_limit_unless_it_names_a_key() {
     );
     world.clock.0.fetch_add(5_000, Ordering::SeqCst);
     *world.vendor.refuse.lock().unwrap() = None;
-    assert_eq!(world.ask("x-1").await, Ok(json!({ "path": "api/external/v1/companies/corribsails/bookings/x-1/" })));
+    assert_eq!(
+        world.ask("x-1").await,
+        Ok(json!({ "path": "api/external/v1/companies/corribsails/bookings/x-1/" }))
+    );
 }
 
 #[tokio::test]
 async fn a_trouble_never_tells_a_secret() {
-    for (connector, api) in [("inn", INN), ("fareharbor", HARBOUR), ("inn", "{ id: { secret: none }, key: { secret: b } }")] {
+    for (connector, api) in
+        [("inn", INN), ("fareharbor", HARBOUR), ("inn", "{ id: { secret: none }, key: { secret: b } }")]
+    {
         let world = world(connector, api).await;
-        for refuse in [Some((401, "no")), Some((403, "no")), Some((404, "no")), Some((429, "no")), Some((500, "no")), Some((422, "no"))] {
+        for refuse in [
+            Some((401, "no")),
+            Some((403, "no")),
+            Some((404, "no")),
+            Some((429, "no")),
+            Some((500, "no")),
+            Some((422, "no")),
+        ] {
             *world.vendor.refuse.lock().unwrap() = refuse;
             let trouble = world.ask("1").await.unwrap_err();
             let told = format!("{trouble} {trouble:?}");

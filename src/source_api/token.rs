@@ -18,7 +18,11 @@ pub(super) struct HeldToken {
 impl HeldToken {
     pub(super) fn new(token: Token, now: i64) -> Self {
         let ends_at = now + token.lives_ms;
-        Self { value: token.value, renew_at: ends_at - (token.lives_ms / 5).min(RENEW_BEFORE_MS_MAX), ends_at }
+        Self {
+            value: token.value,
+            renew_at: ends_at - (token.lives_ms / 5).min(RENEW_BEFORE_MS_MAX),
+            ends_at,
+        }
     }
 
     /// Good, and not to be renewed yet.
