@@ -123,6 +123,12 @@ impl App {
         Ok(self.store.walks().walks(&filter).await?.pop())
     }
 
+    /// The walk that a person means who wants this done with a source's: the one under way, or the last one, which may go on.
+    pub async fn last_walk(&self, source: &str, act: WalkAct) -> Result<Option<WalkRow>, StoreError> {
+        let filter = WalkFilter { source: Some(source.to_owned()), open: act != WalkAct::Resume, limit: 1 };
+        Ok(self.store.walks().walks(&filter).await?.pop())
+    }
+
     /// The walker over this app's ports.
     pub fn walker(&self) -> Walker {
         let calls = Arc::new(Calls { client: self.source_api() });

@@ -295,7 +295,7 @@ impl World {
     /// A webhook came in and was applied.
     async fn webhook(&self, entity: &Value) {
         let event = NewEvent {
-            id: EventId::new(format!("evt_{}", entity["uuid"].as_str().unwrap_or_default())),
+            id: EventId::new(format!("evt_{entity}")),
             source: "tours".into(),
             received_at: 1,
             origin: "webhook",
