@@ -76,8 +76,7 @@ pub(super) async fn tell_findings(app: &App, row: &WalkRow, json: bool) -> anyho
     let mut after = None;
     let mut told = 0;
     loop {
-        let query =
-            FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
+        let query = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
         let found = app.store.walks().findings(&query).await?;
         let Some(last) = found.last() else { return Ok(()) };
         after = Some((last.account.clone(), last.key.clone()));
@@ -103,7 +102,8 @@ pub(super) async fn tell_findings(app: &App, row: &WalkRow, json: bool) -> anyho
                 (None, false) => format!(": {}", one.paths.join(", ")),
                 (None, true) => String::new(),
             };
-            let key = if one.account.is_empty() { one.key.clone() } else { format!("{}/{}", one.account, one.key) };
+            let key =
+                if one.account.is_empty() { one.key.clone() } else { format!("{}/{}", one.account, one.key) };
             say(format!("    {}", line_of(&format!("{key}  {words}{more}"), 200)));
         }
     }

@@ -85,7 +85,9 @@ pub(super) async fn follow(app: &App, mut row: WalkRow, how: &Follow) -> anyhow:
             if !rests && app.clock.now() - moved.1 > NOBODY_MS {
                 here = true;
                 bar.clear();
-                note("Waypost is not running, so the walk is gone here. What it brings in is read when Waypost next runs.");
+                note(
+                    "Waypost is not running, so the walk is gone here. What it brings in is read when Waypost next runs.",
+                );
             }
         }
         row = app.walk_row(row.seq).await?;
@@ -124,7 +126,11 @@ fn tell(row: &WalkRow, json: bool, now: i64) {
         WalkState::Stopped => "It was stopped.",
     };
     let why = row.note.as_ref().map(|note| format!(" {}.", super::output::capital(note))).unwrap_or_default();
-    say(format!("{ended}{why} {} looked at, {} made.", counted(counts.looked, "booking"), counted(counts.calls, "call")));
+    say(format!(
+        "{ended}{why} {} looked at, {} made.",
+        counted(counts.looked, "booking"),
+        counted(counts.calls, "call")
+    ));
     let figures = [
         (counts.same, "as they are here"),
         (counts.new, "in the source only"),
