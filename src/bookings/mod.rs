@@ -4,22 +4,26 @@
 //! and 9 rest on it: each event ends with a change per thing that it told of; one that fails, panics or even kills the
 //! process ends as `unreadable` and the others go on.
 
+mod copies;
 mod doors;
 mod file;
 mod read;
 
 use crate::connectors::{Present, Told};
-use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState};
+use crate::domain::{
+    BookingId, BookingKey, ChangeKind, ChangeRef, EventKey, Millis, ORIGIN_PROBE, Position, RunState,
+};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, Store, StoreError, StoredBooking, StoredEvent,
-    Think,
+    AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, SeenEvent, Store, StoreError, StoredBooking,
+    StoredEvent, Think,
 };
 use crate::rules::{ChangeContext, PlannedState, Ruleset};
 pub use doors::{Known as KnownDoors, known_doors};
 
+use copies::Copies;
 use doors::AccountDoors;
-use read::{Reading, read_event};
+use read::{ReadItem, ReadWhat, Reading, read_event};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -202,6 +206,7 @@ impl Applier {
         let mut readings: Vec<Reading> = Vec::new();
         think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
         let mut states = self.load_states(&readings, now).await?;
+        let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
         let mut to_look_up = Vec::new();
@@ -209,7 +214,7 @@ impl Applier {
             for (event, reading) in events.iter().zip(&mut readings) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     with_deadline(think.deadline(), || {
-                        self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
+                        self.apply_one(ruleset, event, reading, (&mut states, &mut copies, &doors), now)
                     })
                 }));
                 let (one, pairs) = result.unwrap_or_else(|_| {
@@ -230,10 +235,7 @@ impl Applier {
         readings: &[Reading],
         now: Millis,
     ) -> Result<HashMap<BookingKey, State>, StoreError> {
-        let mut keys: Vec<BookingKey> = readings
-            .iter()
-            .flat_map(|reading| reading.told.iter().filter_map(|(key, _)| key.as_ref().ok().cloned()))
-            .collect();
+        let mut keys: Vec<BookingKey> = readings.iter().flat_map(|reading| reading.keys().cloned()).collect();
         keys.sort();
         keys.dedup();
         let mut states = HashMap::new();
@@ -260,22 +262,33 @@ impl Applier {
         ruleset: &Arc<Ruleset>,
         event: &StoredEvent,
         reading: &mut Reading,
-        (states, doors): (&mut HashMap<BookingKey, State>, &doors::Known),
+        (states, copies, doors): (&mut HashMap<BookingKey, State>, &mut Copies, &doors::Known),
         now: Millis,
     ) -> (AppliedEvent, Vec<(i64, HashOfBooking)>) {
         let mut one =
             AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![] };
         let mut pairs = Vec::new();
-        if let Some((kind, note)) = &reading.without_effect {
-            one.changes.push(plain_change(0, None, *kind, Some(note.clone()), now));
-            return (one, pairs);
-        }
-        for (ordinal, (key, told)) in std::mem::take(&mut reading.told).into_iter().enumerate() {
+        for (ordinal, item) in std::mem::take(&mut reading.items).into_iter().enumerate() {
             let ordinal = ordinal as i64;
-            let key = match key {
-                Ok(key) => key,
-                Err(refused) => {
-                    one.changes.push(plain_change(ordinal, None, ChangeKind::Refused, Some(refused), now));
+            let ReadItem { message, seen, happened_at, what } = item;
+            let plain = |booking, kind, note| NewChange {
+                happened_at,
+                ..plain_change(ordinal, booking, kind, note, now)
+            };
+            let (key, told) = match what {
+                ReadWhat::Record(key, told) => (key, told),
+                ReadWhat::WithoutEffect(kind, note) => {
+                    one.changes.push(plain(None, kind, Some(note)));
+                    continue;
+                }
+            };
+            let seen = match seen.map(|key| copies.take(key, event, message)) {
+                None => None,
+                Some(Ok(seen)) => seen,
+                Some(Err(note)) => {
+                    let id =
+                        states.get(&key).filter(|state| state.change.is_some()).map(|state| state.id.clone());
+                    one.changes.push(plain(id, ChangeKind::Unchanged, Some(note)));
                     continue;
                 }
             };
@@ -289,7 +302,7 @@ impl Applier {
             let compared = spec.compare(state.present.as_ref(), told);
             if !compared.kind.has_effect() {
                 let id = state.change.is_some().then(|| state.id.clone());
-                one.changes.push(plain_change(ordinal, id, compared.kind, compared.note, now));
+                one.changes.push(NewChange { seen, ..plain(id, compared.kind, compared.note) });
                 continue;
             }
             let reference = ChangeRef { position: event.position, ordinal };
@@ -307,6 +320,8 @@ impl Applier {
                 body: Some(compared.entity.to_string()),
                 hash: Some(compared.hash.clone()),
                 at: now,
+                happened_at,
+                seen,
             });
             one.bookings.push(BookingWrite {
                 id: state.id.clone(),
@@ -339,7 +354,7 @@ impl Applier {
             state.change = Some(reference);
             drop(context);
             let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
-            state.present = Some(Present { entity, hash: compared.hash, status });
+            state.present = Some(Present { entity, hash: compared.hash, status, happened_at });
         }
         if one.changes.is_empty() {
             let note = "the body tells of nothing that its connector keeps".to_owned();
@@ -451,7 +466,12 @@ fn state_of(stored: StoredBooking) -> Result<State, StoreError> {
     Ok(State {
         id: stored.id,
         change: Some(stored.change),
-        present: Some(Present { entity, hash: stored.hash, status: stored.status }),
+        present: Some(Present {
+            entity,
+            hash: stored.hash,
+            status: stored.status,
+            happened_at: stored.happened_at,
+        }),
     })
 }
 
@@ -462,7 +482,19 @@ fn plain_change(
     note: Option<String>,
     at: Millis,
 ) -> NewChange {
-    NewChange { ordinal, booking, kind, paths: vec![], note, previous: None, body: None, hash: None, at }
+    NewChange {
+        ordinal,
+        booking,
+        kind,
+        paths: vec![],
+        note,
+        previous: None,
+        body: None,
+        hash: None,
+        at,
+        happened_at: None,
+        seen: None,
+    }
 }
 
 fn without_effect(

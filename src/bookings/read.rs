@@ -1,18 +1,49 @@
 //! An event's body becomes what its connector says it tells of.
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
-use crate::connectors::Unreadable;
-use crate::domain::BookingKey;
-use serde_json::Value;
+use crate::connectors::{KeptHeaders, Message, Source, Unreadable, read_payload};
+use crate::domain::{BookingKey, EventKey, Millis};
 use std::sync::Arc;
 
-/// What a body tells.
+/// What a webhook tells: one thing after the other. Never empty.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// Each thing told of, with its identity, or why it is refused.
-    pub told: Vec<(Result<BookingKey, String>, Told)>,
-    /// Where nothing is told: the change to keep.
-    pub without_effect: Option<(ChangeKind, String)>,
+    pub items: Vec<ReadItem>,
+}
+
+/// One thing that a webhook tells.
+pub(super) struct ReadItem {
+    /// Which of the body's events, from 0.
+    pub message: usize,
+    /// What the booking system knows that event by.
+    pub seen: Option<EventKey>,
+    /// When it happened, by the system's word.
+    pub happened_at: Option<Millis>,
+    /// What it is.
+    pub what: ReadWhat,
+}
+
+/// What a thing told comes to.
+pub(super) enum ReadWhat {
+    /// A record as it is now.
+    Record(BookingKey, Told),
+    /// Nothing that changes anything, and why.
+    WithoutEffect(ChangeKind, String),
+}
+
+impl Reading {
+    fn nothing(kind: ChangeKind, note: &str) -> Self {
+        let what = ReadWhat::WithoutEffect(kind, note.to_owned());
+        Self { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
+    }
+
+    /// The records that it tells of.
+    pub fn keys(&self) -> impl Iterator<Item = &BookingKey> {
+        self.items.iter().filter_map(|item| match &item.what {
+            ReadWhat::Record(key, _) => Some(key),
+            ReadWhat::WithoutEffect(..) => None,
+        })
+    }
 }
 
 /// Keys and accounts are names: no control characters, and not endless.
@@ -20,39 +51,65 @@ const NAME_BYTES_MAX: usize = 512;
 
 /// Never fails: what can't be read is a reading too.
 pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading {
-    let nothing =
-        |kind, note: &str| Reading { without_effect: Some((kind, note.to_owned())), ..Reading::default() };
     if event.origin == ORIGIN_PROBE {
-        return nothing(ChangeKind::Ignored, "a readiness check of Waypost itself");
+        return Reading::nothing(ChangeKind::Ignored, "a readiness check of Waypost itself");
     }
     let Some(source) = ruleset.sources.get(&event.source) else {
-        return nothing(ChangeKind::Ignored, "source removed");
+        return Reading::nothing(ChangeKind::Ignored, "source removed");
     };
     let Some(spec) = &source.connector.source else {
-        return nothing(ChangeKind::Ignored, "the connector of this source reads no webhooks");
+        return Reading::nothing(ChangeKind::Ignored, "the connector of this source reads no webhooks");
     };
-    let body: Value = match serde_json::from_slice(&event.body) {
-        Ok(body) => body,
-        Err(error) => return nothing(ChangeKind::Unreadable, &why_no_json(&event.body, &error)),
+    let headers = KeptHeaders::read(&event.headers);
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let body = read_payload(&event.body, &headers).map_err(Unreadable::Body)?;
+        spec.read(body, &headers)
+    }));
+    let messages = match read {
+        Ok(Ok(messages)) => messages,
+        Ok(Err(Unreadable::Body(note))) => return Reading::nothing(ChangeKind::Unreadable, &note),
+        Ok(Err(Unreadable::Nothing(note))) => return Reading::nothing(ChangeKind::Ignored, &note),
+        Err(_) => {
+            return Reading::nothing(ChangeKind::Unreadable, "a mistake of Waypost came up while reading it");
+        }
     };
-    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| spec.read(body)));
-    let told = match read {
-        Ok(Ok(told)) => told,
-        Ok(Err(Unreadable::Body(note))) => return nothing(ChangeKind::Unreadable, &note),
-        Ok(Err(Unreadable::Nothing(note))) => return nothing(ChangeKind::Ignored, &note),
-        Err(_) => return nothing(ChangeKind::Unreadable, "a mistake of Waypost came up while reading it"),
-    };
-    let told = told
+    let items: Vec<ReadItem> = messages
         .into_iter()
-        .map(|told| {
-            let key = identity(source, &told);
-            (key, told)
-        })
+        .enumerate()
+        .flat_map(|(index, message)| items_of(source, index, message))
         .collect();
-    Reading { told, without_effect: None }
+    if items.is_empty() {
+        return Reading::nothing(ChangeKind::Ignored, "the body tells of nothing that its connector keeps");
+    }
+    Reading { items }
 }
 
-fn identity(source: &crate::connectors::Source, told: &Told) -> Result<BookingKey, String> {
+fn items_of(source: &Source, index: usize, message: Message) -> Vec<ReadItem> {
+    let Message { id, time, account, told, .. } = message;
+    // What could not be read is read again when it comes again: somebody may have mended the manifest meanwhile.
+    let seen = id.filter(|_| told.is_ok()).map(|id| EventKey {
+        connector: source.connector.name.clone(),
+        account: account.or_else(|| source.account.clone()).unwrap_or_else(|| source.name.clone()),
+        id,
+    });
+    let item = |what| ReadItem { message: index, seen: seen.clone(), happened_at: time, what };
+    match told {
+        Err(Unreadable::Body(note)) => vec![item(ReadWhat::WithoutEffect(ChangeKind::Unreadable, note))],
+        Err(Unreadable::Nothing(note)) => vec![item(ReadWhat::WithoutEffect(ChangeKind::Ignored, note))],
+        Ok(told) => told
+            .into_iter()
+            .map(|told| match identity(source, &told) {
+                Ok(key) => item(ReadWhat::Record(key, told)),
+                Err(refused) => {
+                    let what = ReadWhat::WithoutEffect(ChangeKind::Refused, refused);
+                    ReadItem { seen: None, ..item(what) }
+                }
+            })
+            .collect(),
+    }
+}
+
+fn identity(source: &Source, told: &Told) -> Result<BookingKey, String> {
     if let (Some(expected), Some(found)) = (&source.account, &told.account)
         && expected != found
     {
@@ -76,15 +133,4 @@ fn identity(source: &crate::connectors::Source, told: &Told) -> Result<BookingKe
         kind: told.kind.clone(),
         key: told.key.clone(),
     })
-}
-
-fn why_no_json(body: &[u8], error: &serde_json::Error) -> String {
-    if body.is_empty() {
-        return "the body is empty".into();
-    }
-    let text = error.to_string();
-    if text.contains("recursion limit") {
-        return "the JSON is nested deeper than 128 levels".into();
-    }
-    format!("the body is not JSON: {text}")
 }

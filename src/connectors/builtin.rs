@@ -7,5 +7,6 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("http", include_str!("../../rules/connectors/http.yaml")),
         ("hubspot", include_str!("../../rules/connectors/hubspot.yaml")),
         ("sandbox", include_str!("../../rules/connectors/sandbox.yaml")),
+        ("webhook", include_str!("../../rules/connectors/webhook.yaml")),
     ]
 }

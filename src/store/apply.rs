@@ -6,6 +6,7 @@ use super::cards::{self, Card};
 use super::causes::{self, Troubled};
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
+use super::seen;
 use super::session::{Session, Statement, Value, values};
 use super::sql;
 use crate::domain::{
@@ -18,7 +19,8 @@ use std::sync::atomic::Ordering;
 pub(super) fn bookings_sql(count: usize) -> String {
     format!(
                 "WITH wanted (connector, account, kind, key) AS (VALUES {})
-                 SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body
+                 SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body,
+                        c.happened_at
                  FROM   wanted AS w
                  JOIN   bookings AS b ON b.connector = w.connector AND b.account = w.account
                                      AND b.kind = w.kind AND b.key = w.key
@@ -105,6 +107,7 @@ impl SqlStore {
                     status: row.text("status")?,
                     body: row.text("body")?,
                     hash: row.text("hash")?,
+                    happened_at: row.int_or_null("happened_at")?,
                 });
             }
         }
@@ -140,6 +143,9 @@ impl SqlStore {
             .flat_map(|event| event.changes.iter().map(|change| (event.position, change)))
             .collect();
         let mut statements = insert_changes(&changes)?;
+        statements.extend(seen::put(
+            changes.iter().filter_map(|(_, change)| Some((change.seen.as_ref()?, change.at))),
+        ));
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
         let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
@@ -194,11 +200,11 @@ fn insert_changes(changes: &[(Position, &NewChange)]) -> Result<Vec<Statement>, 
     for piece in sql::pieces(changes) {
         let text = format!(
             "INSERT INTO changes (position, ordinal, booking, kind, at, previous_position, previous_ordinal, hash,
-                                  paths, note, body)
+                                  paths, note, body, happened_at)
              VALUES {}",
-            sql::rows(piece.len(), 11, 1)
+            sql::rows(piece.len(), 12, 1)
         );
-        let mut bound = Vec::with_capacity(piece.len() * 11);
+        let mut bound = Vec::with_capacity(piece.len() * 12);
         for (position, change) in piece {
             bound.extend(values![
                 *position,
@@ -212,6 +218,7 @@ fn insert_changes(changes: &[(Position, &NewChange)]) -> Result<Vec<Statement>, 
                 to_json("paths of a change", &change.paths)?,
                 change.note.clone(),
                 change.body.clone(),
+                change.happened_at,
             ]);
         }
         statements.push(Statement::new(text, bound));

@@ -38,6 +38,7 @@ mod retention;
 mod rows;
 mod ruleset_history;
 mod runs;
+mod seen;
 mod session;
 mod shelf;
 mod sql;

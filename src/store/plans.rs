@@ -7,7 +7,7 @@ use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, delivery, events, finding,
     hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
 };
-use super::{erase, retention};
+use super::{erase, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -33,6 +33,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
         ("bookings by key", apply::bookings_sql(1), record.clone()),
         ("known hashes", apply::hashes_sql(1), values!["booking", "hash"]),
+        ("seen events", seen::seen_sql(1), values!["connector", "account", "id"]),
         ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
         ("superseding", apply::supersede_sql(1), lane_and_time.clone()),
         ("taking over", lanes::take_over_sql(1), lane_and_time.clone()),

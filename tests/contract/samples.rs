@@ -53,6 +53,8 @@ pub fn change(name: &str, kind: ChangeKind, version: i64, previous: Option<Chang
         body: kind.has_effect().then(|| body_of(name, version)),
         hash: kind.has_effect().then(|| format!("hash-{version}")),
         at: 2_000,
+        happened_at: None,
+        seen: None,
     }
 }
 
