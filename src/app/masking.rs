@@ -291,6 +291,10 @@ macro_rules! around {
                 self.inner.alerts()
             }
 
+            fn fetches(&self) -> &dyn FetchStore {
+                self.inner.fetches()
+            }
+
             fn keeping(&self) -> &dyn KeepingStore {
                 self.inner.keeping()
             }

@@ -1,8 +1,8 @@
 //! An event's body becomes what its connector says it tells of.
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
-use crate::connectors::{KeptHeaders, Message, Source, Unreadable, read_payload};
-use crate::domain::{BookingKey, EventKey, Millis};
+use crate::connectors::{KeptHeaders, Message, Source, SourceSpec, Unreadable, read_payload};
+use crate::domain::{BookingKey, DocumentHead, EventKey, Millis, is_document};
 use std::sync::Arc;
 
 /// What a webhook tells: one thing after the other. Never empty.
@@ -25,8 +25,10 @@ pub(super) struct ReadItem {
 
 /// What a thing told comes to.
 pub(super) enum ReadWhat {
-    /// A record as it is now.
+    /// A record as it is now, or a hint at one.
     Record(BookingKey, Told),
+    /// A record as its system's API gave it.
+    Document(DocumentHead, Told),
     /// Nothing that changes anything, and why.
     WithoutEffect(ChangeKind, String),
 }
@@ -41,6 +43,7 @@ impl Reading {
     pub fn keys(&self) -> impl Iterator<Item = &BookingKey> {
         self.items.iter().filter_map(|item| match &item.what {
             ReadWhat::Record(key, _) => Some(key),
+            ReadWhat::Document(head, _) => Some(&head.key),
             ReadWhat::WithoutEffect(..) => None,
         })
     }
@@ -60,6 +63,9 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
     let Some(spec) = &source.connector.source else {
         return Reading::nothing(ChangeKind::Ignored, "the connector of this source reads no webhooks");
     };
+    if is_document(&event.origin) {
+        return read_document(source, spec, event);
+    }
     let headers = KeptHeaders::read(&event.headers);
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let body = read_payload(&event.body, &headers).map_err(Unreadable::Body)?;
@@ -82,6 +88,39 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
         return Reading::nothing(ChangeKind::Ignored, "the body tells of nothing that its connector keeps");
     }
     Reading { items }
+}
+
+/// What Waypost itself asked for: the record, and whose it is.
+fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Reading {
+    let Some(head) = DocumentHead::read(&event.headers) else {
+        return Reading::nothing(ChangeKind::Unreadable, "it does not say what it is about");
+    };
+    if head.key.connector != source.connector.name {
+        return Reading::nothing(ChangeKind::Ignored, "the source has another connector now");
+    }
+    let Some(record) = spec.record(&head.key.kind) else {
+        return Reading::nothing(
+            ChangeKind::Ignored,
+            "the connector does not know this kind of record any more",
+        );
+    };
+    let body = match read_payload(&event.body, &KeptHeaders::default()) {
+        Ok(body) => body,
+        Err(note) => return Reading::nothing(ChangeKind::Unreadable, &note),
+    };
+    let what = match record.fetched(body, &head.key.account) {
+        Err(note) => ReadWhat::WithoutEffect(ChangeKind::Unreadable, note),
+        Ok(told) if told.key != head.key.key => {
+            let note = format!("the answer is about {}, and {} was asked for", told.key, head.key.key);
+            ReadWhat::WithoutEffect(ChangeKind::Refused, note)
+        }
+        Ok(told) if told.account.as_ref().is_some_and(|account| *account != head.key.account) => {
+            let note = "the answer is about another account than the one that was asked for";
+            ReadWhat::WithoutEffect(ChangeKind::Refused, note.to_owned())
+        }
+        Ok(told) => ReadWhat::Document(head, told),
+    };
+    Reading { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
 }
 
 fn items_of(source: &Source, index: usize, message: Message) -> Vec<ReadItem> {

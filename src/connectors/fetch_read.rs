@@ -55,8 +55,12 @@ pub(super) fn read_fetch(
     let call = read_call(compiling, "a fetch", &rest, diagnostics)?;
     if call.method != "GET" {
         diagnostics.push(
-            Diagnostic::error(file, Some(node.place), "A fetch is a GET: it may be made any number of times.")
-                .hint("write `method: GET`"),
+            Diagnostic::error(
+                file,
+                Some(node.place),
+                "A fetch is a GET: it may be made any number of times.",
+            )
+            .hint("write `method: GET`"),
         );
     }
     Some(FetchSpec { call: Arc::new(call), at, list })

@@ -105,7 +105,9 @@ impl RecordSpec {
             Some(_) if answer.is_null() => Vec::new(),
             Some(list) => match answer.pointer_mut(list).map(Value::take) {
                 Some(Value::Array(items)) if items.len() <= SEVERAL_MAX => items,
-                Some(Value::Array(_)) => return Err(format!("the answer holds more than {SEVERAL_MAX} records")),
+                Some(Value::Array(_)) => {
+                    return Err(format!("the answer holds more than {SEVERAL_MAX} records"));
+                }
                 _ => return Err(format!("the answer has no list at {list}")),
             },
             None => {

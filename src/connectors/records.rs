@@ -183,7 +183,15 @@ impl RecordSpec {
         if !self.never_stored.is_empty() {
             remove(&mut told, &self.never_stored, &mut Vec::new());
         }
-        Ok(Told { kind: kind.clone(), account, key, entity: told, status, happened_at: facts.time, hint: None })
+        Ok(Told {
+            kind: kind.clone(),
+            account,
+            key,
+            entity: told,
+            status,
+            happened_at: facts.time,
+            hint: None,
+        })
     }
 
     /// Compares what was told with the present state.
@@ -194,7 +202,15 @@ impl RecordSpec {
             let states = States { present: None, told: (&entity, &status) };
             let (kind, note) = self.kind_of(&states, ChangeKind::Created);
             let hash = self.content.hash(&entity);
-            return Compared { kind, paths: Vec::new(), entity, hash, note, flag_if_known: false, doubtful: false };
+            return Compared {
+                kind,
+                paths: Vec::new(),
+                entity,
+                hash,
+                note,
+                flag_if_known: false,
+                doubtful: false,
+            };
         };
         if let Some(note) = older {
             return Compared {
@@ -204,7 +220,7 @@ impl RecordSpec {
                 hash: present.hash.clone(),
                 note: Some(note),
                 flag_if_known: false,
-            doubtful: false,
+                doubtful: false,
             };
         }
         let shapes: Vec<_> = self.shapes.iter().filter(|shape| shape.fits(&entity)).collect();
@@ -237,7 +253,8 @@ impl RecordSpec {
         if !kind.has_effect() {
             return without_effect(kind, paths, note);
         }
-        let doubtful = self.changes.iter().find(|condition| condition.holds(&states)).is_some_and(|one| one.verify);
+        let doubtful =
+            self.changes.iter().find(|condition| condition.holds(&states)).is_some_and(|one| one.verify);
         Compared { kind, paths, entity, hash, note, flag_if_known: !same, doubtful }
     }
 

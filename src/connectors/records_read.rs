@@ -4,6 +4,7 @@ use super::content::Content;
 use super::envelope::Envelope;
 use super::envelope_read::{read_envelope, read_header_name};
 use super::event_type::TypePattern;
+use super::fetch_read::{FetchOf, read_fetch, read_hints};
 use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
@@ -11,7 +12,6 @@ use super::pattern::{Dotted, Pattern};
 use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
-use super::fetch_read::{FetchOf, read_fetch, read_hints};
 use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
 use super::version::{Version, read_version};
@@ -245,8 +245,12 @@ fn read_record(
     let of = FetchOf { file, engine };
     if let (Some(hint), None) = (hint, fetch) {
         diagnostics.push(
-            Diagnostic::error(file, Some(hint.place), "What is only hinted at has to be fetched, and nothing says how.")
-                .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
+            Diagnostic::error(
+                file,
+                Some(hint.place),
+                "What is only hinted at has to be fetched, and nothing says how.",
+            )
+            .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
         );
     }
     let on = TypePattern::read_all(file, &on, diagnostics);

@@ -88,7 +88,11 @@ pub fn read_source(
     let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
     let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
     let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
-    check_verify(&VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() }, verify, diagnostics);
+    check_verify(
+        &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
+        verify,
+        diagnostics,
+    );
     let extra: Vec<String> = extra.into_iter().map(|(path, _)| path).collect();
     let record = spec.record("booking").or(spec.records.first());
     Some(Source {

@@ -77,7 +77,8 @@ fn read_secrets(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> V
     let Yaml::Map(entries) = &node.yaml else {
         let message = format!("`secrets` must be a map of names, and this is {}.", node.kind());
         diagnostics.push(
-            Diagnostic::error(file, Some(node.place), message).hint("write `secrets: { app: { label: App key } }`"),
+            Diagnostic::error(file, Some(node.place), message)
+                .hint("write `secrets: { app: { label: App key } }`"),
         );
         return Vec::new();
     };
@@ -115,7 +116,8 @@ fn read_auth(
     match (headers, oauth) {
         (Some(node), None) => {
             let Yaml::Map(entries) = &node.yaml else {
-                let told = Diagnostic::error(file, Some(node.place), "`headers` must be a map of names to texts.");
+                let told =
+                    Diagnostic::error(file, Some(node.place), "`headers` must be a map of names to texts.");
                 diagnostics.push(told.hint("write `headers: { X-Key: \"{{ secret.key }}\" }`"));
                 return None;
             };
@@ -139,8 +141,9 @@ fn read_auth(
                 if !secrets.iter().any(|secret| secret.name == *name) {
                     let message = format!("The API has no secret `{name}`.");
                     diagnostics.push(
-                        Diagnostic::error(file, Some(node.place), message)
-                            .hint(format!("add it below `secrets:`, such as `{name}: {{ label: Client id }}`")),
+                        Diagnostic::error(file, Some(node.place), message).hint(format!(
+                            "add it below `secrets:`, such as `{name}: {{ label: Client id }}`"
+                        )),
                     );
                 }
             }
@@ -215,7 +218,8 @@ pub(super) fn read_api(of: &ApiOf<'_>, node: &Node, diagnostics: &mut Vec<Diagno
             secrets.push((entry.key.clone(), secret, place));
         }
     }
-    for missing in spec.secrets.iter().filter(|secret| secrets.iter().all(|(name, ..)| *name != secret.name)) {
+    for missing in spec.secrets.iter().filter(|secret| secrets.iter().all(|(name, ..)| *name != secret.name))
+    {
         let message = format!("`api` lacks the secret `{}` ({}).", missing.name, missing.label);
         diagnostics.push(
             Diagnostic::error(file, Some(node.place), message)

@@ -84,9 +84,11 @@ pub(super) fn check_verify(of: &VerifyOf<'_>, verify: Verify, diagnostics: &mut 
             diagnostics.push(Diagnostic::warning(file, Some(node.place), message).hint(keys));
         }
     } else if spec.api.is_none() || spec.records.iter().all(|record| record.fetch.is_none()) {
-        let message = format!("Waypost does not know how {title} is asked about a booking, so it can't be verified.");
-        diagnostics
-            .push(Diagnostic::error(file, place, message).hint("write `verify: never`, or leave the line out"));
+        let message =
+            format!("Waypost does not know how {title} is asked about a booking, so it can't be verified.");
+        diagnostics.push(
+            Diagnostic::error(file, place, message).hint("write `verify: never`, or leave the line out"),
+        );
     } else if !has_keys {
         let message = format!("To verify, {title} is asked, and this source gives no keys for that.");
         diagnostics.push(Diagnostic::error(file, place, message).hint(keys));

@@ -370,10 +370,4 @@ impl RecordSpec {
     pub fn read_listed(&self, document: Value) -> Result<Told, String> {
         self.read_one(document, &Facts::default())
     }
-
-    /// A record as a webhook would tell of it.
-    pub fn as_told(&self, document: Value) -> Value {
-        let names = self.at.split('/').skip(1).collect::<Vec<_>>();
-        names.into_iter().rev().fold(document, |inner, name| json!({ name: inner }))
-    }
 }

@@ -9,7 +9,7 @@ use super::{
     SealedSecret, SeenEvent, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
     TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
-use super::{KeepingStore, WalkStore};
+use super::{FetchStore, KeepingStore, WalkStore};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
     Standing,
@@ -282,6 +282,8 @@ pub trait Store: Send + Sync {
     fn alerts(&self) -> &dyn AlertStore;
     /// The part about house-keeping: figures, retention, what is known of one guest.
     fn keeping(&self) -> &dyn KeepingStore;
+    /// The part about what is to be fetched from booking systems.
+    fn fetches(&self) -> &dyn FetchStore;
     /// The part about walks over a source's API.
     fn walks(&self) -> &dyn WalkStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.

@@ -1,5 +1,6 @@
 //! The rows that go in and out of the store. Times are milliseconds; JSON is text here and columns in the database.
 
+use super::FetchWrite;
 use crate::domain::{
     AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, EventKey, LinkKey, Millis,
     Position, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
@@ -63,6 +64,8 @@ pub struct StoredBooking {
     pub hash: String,
     /// When the event that made it happened, by the system's word.
     pub happened_at: Option<Millis>,
+    /// Up to which position of the journal it is known to hold.
+    pub as_of: Position,
 }
 
 /// One change, to be stored with the booking's new state.
@@ -122,6 +125,8 @@ pub struct BookingWrite {
     pub terms: Vec<String>,
     /// When.
     pub at: Millis,
+    /// Up to which position of the journal it is known to hold: the event's, or where its request began.
+    pub as_of: Position,
 }
 
 /// A run to be planned.
@@ -168,6 +173,8 @@ pub struct AppliedEvent {
     pub bookings: Vec<BookingWrite>,
     /// Runs.
     pub runs: Vec<NewRun>,
+    /// What it hints at, and which fetches end with it.
+    pub fetches: Vec<FetchWrite>,
 }
 
 /// A run's row.

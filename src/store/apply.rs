@@ -4,6 +4,7 @@
 use super::SqlStore;
 use super::cards::{self, Card};
 use super::causes::{self, Troubled};
+use super::fetches;
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
 use super::seen;
@@ -20,7 +21,7 @@ pub(super) fn bookings_sql(count: usize) -> String {
     format!(
                 "WITH wanted (connector, account, kind, key) AS (VALUES {})
                  SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body,
-                        c.happened_at
+                        c.happened_at, COALESCE(b.as_of, b.position) AS as_of
                  FROM   wanted AS w
                  JOIN   bookings AS b ON b.connector = w.connector AND b.account = w.account
                                      AND b.kind = w.kind AND b.key = w.key
@@ -108,6 +109,7 @@ impl SqlStore {
                     body: row.text("body")?,
                     hash: row.text("hash")?,
                     happened_at: row.int_or_null("happened_at")?,
+                    as_of: row.int("as_of")?,
                 });
             }
         }
@@ -149,6 +151,7 @@ impl SqlStore {
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
         let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
+        statements.extend(fetches::write(&mut session, &open).await?);
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
         let last = plan(&mut session, statements, &runs).await?;
         session.commit_after(last).await?;
@@ -238,15 +241,15 @@ fn write_bookings<'a>(writes: impl Iterator<Item = &'a BookingWrite>) -> Result<
     for piece in sql::pieces(&last) {
         let text = format!(
             "INSERT INTO bookings (id, connector, account, kind, key, source, position, ordinal, status, hash,
-                                   created_at, updated_at, person, trip)
+                                   created_at, updated_at, person, trip, as_of)
              VALUES {}
              ON CONFLICT (id) DO UPDATE
              SET source = excluded.source, position = excluded.position, ordinal = excluded.ordinal,
                  status = excluded.status, hash = excluded.hash, updated_at = excluded.updated_at,
-                 person = excluded.person, trip = excluded.trip",
-            sql::rows(piece.len(), 14, 1)
+                 person = excluded.person, trip = excluded.trip, as_of = excluded.as_of",
+            sql::rows(piece.len(), 15, 1)
         );
-        let mut bound = Vec::with_capacity(piece.len() * 14);
+        let mut bound = Vec::with_capacity(piece.len() * 15);
         for (write, first_at) in piece {
             bound.extend(values![
                 write.id.as_str(),
@@ -263,6 +266,7 @@ fn write_bookings<'a>(writes: impl Iterator<Item = &'a BookingWrite>) -> Result<
                 write.at,
                 to_json("person of a booking", &write.view.person)?,
                 to_json("trip of a booking", &write.view.trip)?,
+                write.as_of,
             ]);
         }
         statements.push(Statement::new(text, bound));

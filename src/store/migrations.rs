@@ -42,6 +42,7 @@ const STEPS: &[Step] = steps![
     8 "0008_alerts",
     9 "0009_privacy",
     12 "0012_seen_events",
+    13 "0013_fetches",
     16 "0016_walks",
 ];
 

@@ -18,6 +18,7 @@ mod causes;
 mod delivery;
 mod erase;
 mod events;
+mod fetches;
 mod figures;
 mod finding;
 mod gate;

@@ -13,7 +13,7 @@ use crate::ports::{
     SealedSecret, SeenEvent, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent,
     StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
-use crate::ports::{KeepingStore, WalkStore};
+use crate::ports::{FetchStore, KeepingStore, WalkStore};
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -346,6 +346,10 @@ impl Store for SqlStore {
     }
 
     fn alerts(&self) -> &dyn AlertStore {
+        self
+    }
+
+    fn fetches(&self) -> &dyn FetchStore {
         self
     }
 

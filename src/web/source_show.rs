@@ -192,6 +192,7 @@ impl Webhook {
             Some(change) => {
                 let tone = match change.kind {
                     ChangeKind::Unreadable | ChangeKind::Refused => Tone::Bad,
+                    ChangeKind::Fetching => Tone::Waiting,
                     ChangeKind::Ignored
                     | ChangeKind::Unchanged
                     | ChangeKind::Stale

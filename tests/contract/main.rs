@@ -21,4 +21,5 @@ mod postgres;
 mod samples;
 mod speed;
 mod together;
+mod walks;
 mod whole_way;

@@ -60,6 +60,7 @@ pub fn change(name: &str, kind: ChangeKind, version: i64, previous: Option<Chang
 
 pub fn booking_write(name: &str, position: Position, version: i64) -> BookingWrite {
     BookingWrite {
+        as_of: position,
         id: booking_id(name),
         key: key(name),
         source: SOURCE.to_owned(),
@@ -98,6 +99,7 @@ pub fn run(name: &str, booking: &str, position: Position) -> NewRun {
 /// The first change of a booking with its runs.
 pub fn created(name: &str, position: Position, runs: Vec<NewRun>) -> AppliedEvent {
     AppliedEvent {
+        fetches: vec![],
         position,
         changes: vec![change(name, ChangeKind::Created, 1, None)],
         bookings: vec![booking_write(name, position, 1)],

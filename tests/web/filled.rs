@@ -294,6 +294,7 @@ impl Site {
             seen: None,
         };
         let applied = AppliedEvent {
+            fetches: vec![],
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
@@ -363,6 +364,7 @@ impl Site {
             trip,
         };
         AppliedEvent {
+            fetches: vec![],
             position,
             changes: vec![NewChange {
                 ordinal: 0,
@@ -378,6 +380,7 @@ impl Site {
                 seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),
