@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim backfill-year bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -88,6 +88,12 @@ sim: deps ## simulations of trouble: SEEDS=5000, or a range SEEDS=100..200; SEED
 	$(if $(SEED),WAYPOST_SIM_SEED=$(SEED),$(if $(SEEDS),WAYPOST_SIM_SEEDS=$(SEEDS))) \
 	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds) \
 	  $(if $(SEED),,| tee -a $(BUILT)/sim.txt)
+
+backfill-year: deps ## a year's backfill (100,000 bookings) killed three times, against a booking system that counts every call
+	[ -n "$${WAYPOST_BIN:-}" ] || $(CARGO) build --release --locked
+	@$(call noted,make backfill-year,backfill-year)
+	WAYPOST_BIN="$${WAYPOST_BIN:-$(BUILT)/release/waypost}" $(CARGO) test --locked --quiet --test backfill -- \
+	  --ignored --nocapture a_whole_year | tee -a $(BUILT)/backfill-year.txt
 
 # What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.
 noted = mkdir -p $(BUILT); echo "\# $(1), $$(date -u +%Y-%m-%dT%H:%M:%SZ), \

@@ -52,7 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "priority",
         ],
     ),
-    ("docs", &["ingest", "bookings", "delivery"]),
+    ("docs", &["ingest", "bookings", "delivery", "walk"]),
     ("told", &["domain", "ports", "document", "rules", "rehearsal", "app"]),
     (
         "web",

@@ -190,7 +190,7 @@ fn by_path(table: Vec<Entry>) -> Vec<(&'static str, Vec<Entry>)> {
 #[cfg(test)]
 mod tests {
     use super::samples::HOSTILE;
-    use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
+    use super::{about_show, backup_show, guest_erase, guest_show, retention_show, walk_show, walks_list};
     use super::{
         account_show, alert_channel, alerts_show, audit_list, link_made, people_list, second_factor, sign_in,
         sign_in_code,

@@ -55,10 +55,10 @@ struct Found {
 /// `GET /walks/{id}`.
 pub async fn walk_show(
     app: web::Data<App>,
-    id: web::Path<i64>,
+    id: web::Path<String>,
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
-    let row = app.walk_row(*id).await?;
+    let row = app.walk_row(number(&id)?).await?;
     let scene = Scene::read(&app).await?;
     let after = query.after.as_deref().and_then(|after| serde_json::from_str::<(String, String)>(after).ok());
     let asked = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
@@ -85,46 +85,51 @@ pub async fn walk_show(
 pub async fn walk_pause(
     app: web::Data<App>,
     viewer: Viewer,
-    id: web::Path<i64>,
+    id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    act(&app, &viewer, *id, WalkAct::Pause).await
+    act(&app, &viewer, &id, WalkAct::Pause).await
 }
 
 /// `POST /walks/{id}/resume`.
 pub async fn walk_resume(
     app: web::Data<App>,
     viewer: Viewer,
-    id: web::Path<i64>,
+    id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    act(&app, &viewer, *id, WalkAct::Resume).await
+    act(&app, &viewer, &id, WalkAct::Resume).await
 }
 
 /// `POST /walks/{id}/stop`.
 pub async fn walk_stop(
     app: web::Data<App>,
     viewer: Viewer,
-    id: web::Path<i64>,
+    id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    act(&app, &viewer, *id, WalkAct::Stop).await
+    act(&app, &viewer, &id, WalkAct::Stop).await
 }
 
 /// `POST /walks/{id}/repair`.
 pub async fn walk_repair(
     app: web::Data<App>,
     viewer: Viewer,
-    id: web::Path<i64>,
+    id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let (row, began) = app.repair_walk(*id, viewer.name()).await?;
+    let (row, began) = app.repair_walk(number(&id)?, viewer.name()).await?;
     if began {
         app.audit(&viewer.who(), "source.repaired", &row.asked.source, &format!("walk {id}")).await;
     }
     Ok(go_to(&format!("/walks/{}", row.seq)))
 }
 
-async fn act(app: &App, viewer: &Viewer, id: i64, act: WalkAct) -> Result<HttpResponse, PageError> {
+async fn act(app: &App, viewer: &Viewer, id: &str, act: WalkAct) -> Result<HttpResponse, PageError> {
+    let id = number(id)?;
     let row = app.act_on_walk(id, act).await?;
     app.audit(&viewer.who(), act_word(act), &row.asked.source, &format!("walk {id}")).await;
     Ok(go_to(&format!("/walks/{id}")))
+}
+
+fn number(id: &str) -> Result<i64, PageError> {
+    id.parse().map_err(|_| PageError::unknown("walk"))
 }
 
 /// What the audit log calls it.

@@ -216,7 +216,7 @@ on_both! {
         assert_eq!(ids("").await, ["bkg_a", "bkg_b"]);
         assert_eq!(ids("bkg_b").await, ["bkg_c"]);
         let erasure = waypost::ports::Erasure { booking: booking_id("a"), now: 9, why: "asked".into() };
-        store.keeping().erase(&erasure).await.unwrap();
+        store.keeping().erase_booking(&erasure).await.unwrap();
         assert!(store.walks().here_by_key(&[key("a")]).await.unwrap()[0].erased);
     }
 }

@@ -35,5 +35,6 @@ mod signed_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod today;
+mod walking;
 mod weight;
 mod workshop;
