@@ -383,6 +383,7 @@ fn vault_names(ruleset: &crate::rules::Ruleset, of: Option<&str>) -> BTreeSet<St
     if of.is_none() {
         for source in ruleset.sources.values() {
             secrets.extend(source.tokens.iter().map(|(secret, _)| secret));
+            secrets.extend(source.sign_in.secrets().map(|(secret, _)| secret));
             secrets.extend(source.api.iter().map(|(_, secret, _)| secret));
         }
     }

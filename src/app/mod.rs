@@ -14,7 +14,10 @@ mod connect;
 mod disk;
 mod doctor;
 mod doctor_connections;
+mod doctor_sources;
+mod door_ways;
 mod existing;
+mod fetching;
 mod guest;
 mod guest_export;
 mod lately;
@@ -37,6 +40,8 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_keys;
+mod source_sign_in;
 mod walks;
 
 pub use crate::delivery::{
@@ -56,6 +61,7 @@ pub use connect::{ConnectError, PartKind, PartNew, SecretHeld, first_mistakes, v
 pub use disk::Space;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
+pub use fetching::Fetching;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
 pub use guest::{Guest, GuestBooking, GuestErased, GuestError};
 pub use live::News;
@@ -74,6 +80,8 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use source_keys::SourceKey;
+pub use source_sign_in::OfferedSignIn;
 pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::Doors;

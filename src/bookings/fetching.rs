@@ -10,6 +10,9 @@ use std::collections::HashSet;
 /// Several hints at one thing within this time make one fetch.
 const TOGETHER_MS: i64 = 300;
 
+/// What could not be used is asked for again after this time.
+const UNFIT_AGAIN_MS: i64 = 60_000;
+
 /// A document that is older than what is known by now.
 pub(super) const TOO_LATE: &str = "something newer came in while it was fetched; it is fetched again";
 /// A record that ended before it was known.
@@ -117,6 +120,19 @@ pub(super) fn came_too_late(head: Option<&DocumentHead>, place: &Place<'_>) -> O
         again_at: Some(place.now),
         unverified: false,
         at: place.now,
+    })
+}
+
+/// A document can't be used: its fetch is made again after a while, and what waits for it goes on waiting.
+pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
+    Some(FetchWrite::Came {
+        fetch: head.fetch.clone()?,
+        begun: 0,
+        booking: None,
+        note: String::new(),
+        again_at: Some(now + UNFIT_AGAIN_MS),
+        unverified: false,
+        at: now,
     })
 }
 

@@ -319,6 +319,11 @@ impl Applier {
             let (key, told, head) = match what {
                 ReadWhat::Record(key, told) => (key, told, None),
                 ReadWhat::Document(head, told) => (head.key.clone(), told, Some(head)),
+                ReadWhat::Unfit(head, kind, note) => {
+                    one.fetches.extend(fetching::unfit(&head, now));
+                    one.changes.push(plain(None, kind, Some(note)));
+                    continue;
+                }
                 ReadWhat::WithoutEffect(kind, note) => {
                     one.changes.push(plain(None, kind, Some(note)));
                     continue;

@@ -29,6 +29,8 @@ pub(super) enum ReadWhat {
     Record(BookingKey, Told),
     /// A record as its system's API gave it.
     Document(DocumentHead, Told),
+    /// A document that can't be used, and why.
+    Unfit(DocumentHead, ChangeKind, String),
     /// Nothing that changes anything, and why.
     WithoutEffect(ChangeKind, String),
 }
@@ -44,7 +46,7 @@ impl Reading {
         self.items.iter().filter_map(|item| match &item.what {
             ReadWhat::Record(key, _) => Some(key),
             ReadWhat::Document(head, _) => Some(&head.key),
-            ReadWhat::WithoutEffect(..) => None,
+            ReadWhat::WithoutEffect(..) | ReadWhat::Unfit(..) => None,
         })
     }
 }
@@ -82,7 +84,7 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
     let items: Vec<ReadItem> = messages
         .into_iter()
         .enumerate()
-        .flat_map(|(index, message)| items_of(source, index, message))
+        .flat_map(|(index, message)| items_of((source, headers.signed_account()), index, message))
         .collect();
     if items.is_empty() {
         return Reading::nothing(ChangeKind::Ignored, "the body tells of nothing that its connector keeps");
@@ -109,26 +111,29 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
         Err(note) => return Reading::nothing(ChangeKind::Unreadable, &note),
     };
     let what = match record.fetched(body, &head.key.account) {
-        Err(note) => ReadWhat::WithoutEffect(ChangeKind::Unreadable, note),
+        Err(note) => ReadWhat::Unfit(head, ChangeKind::Unreadable, note),
         Ok(told) if told.key != head.key.key => {
             let note = format!("the answer is about {}, and {} was asked for", told.key, head.key.key);
-            ReadWhat::WithoutEffect(ChangeKind::Refused, note)
+            ReadWhat::Unfit(head, ChangeKind::Refused, note)
         }
         Ok(told) if told.account.as_ref().is_some_and(|account| *account != head.key.account) => {
             let note = "the answer is about another account than the one that was asked for";
-            ReadWhat::WithoutEffect(ChangeKind::Refused, note.to_owned())
+            ReadWhat::Unfit(head, ChangeKind::Refused, note.to_owned())
         }
         Ok(told) => ReadWhat::Document(head, told),
     };
     Reading { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
 }
 
-fn items_of(source: &Source, index: usize, message: Message) -> Vec<ReadItem> {
+/// `signed`: the account that the sender signed in for.
+fn items_of((source, signed): (&Source, Option<&str>), index: usize, message: Message) -> Vec<ReadItem> {
     let Message { id, time, account, told, .. } = message;
     // What could not be read is read again when it comes again: somebody may have mended the manifest meanwhile.
     let seen = id.filter(|_| told.is_ok()).map(|id| EventKey {
         connector: source.connector.name.clone(),
-        account: account.or_else(|| source.account.clone()).unwrap_or_else(|| source.name.clone()),
+        account: account
+            .or_else(|| signed.or(source.account.as_deref()).map(str::to_owned))
+            .unwrap_or_else(|| source.name.clone()),
         id,
     });
     let item = |what| ReadItem { message: index, seen: seen.clone(), happened_at: time, what };
@@ -137,7 +142,7 @@ fn items_of(source: &Source, index: usize, message: Message) -> Vec<ReadItem> {
         Err(Unreadable::Nothing(note)) => vec![item(ReadWhat::WithoutEffect(ChangeKind::Ignored, note))],
         Ok(told) => told
             .into_iter()
-            .map(|told| match identity(source, &told) {
+            .map(|told| match identity((source, signed), &told) {
                 Ok(key) => item(ReadWhat::Record(key, told)),
                 Err(refused) => {
                     let what = ReadWhat::WithoutEffect(ChangeKind::Refused, refused);
@@ -148,16 +153,23 @@ fn items_of(source: &Source, index: usize, message: Message) -> Vec<ReadItem> {
     }
 }
 
-fn identity(source: &Source, told: &Told) -> Result<BookingKey, String> {
-    if let (Some(expected), Some(found)) = (&source.account, &told.account)
+fn identity((source, signed): (&Source, Option<&str>), told: &Told) -> Result<BookingKey, String> {
+    if let (Some(signed), Some(found)) = (signed, &told.account)
+        && signed != found
+    {
+        return Err(format!(
+            "the body is about the account \"{found}\", and its sender signed in for \"{signed}\""
+        ));
+    }
+    let of_event = told.account.as_deref().or(signed);
+    if let (Some(expected), Some(found)) = (source.account.as_deref(), of_event)
         && expected != found
     {
         return Err(format!(
             "the body is about the account \"{found}\", and this source is for \"{expected}\""
         ));
     }
-    let account =
-        told.account.clone().or_else(|| source.account.clone()).unwrap_or_else(|| source.name.clone());
+    let account = of_event.or(source.account.as_deref()).unwrap_or(&source.name).to_owned();
     for (what, name) in [("key", &told.key), ("account", &account)] {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
             return Err(format!(

@@ -7,7 +7,7 @@ use super::event_type::{TypePattern, clean_type};
 use super::moment::read_moment;
 use super::pattern::{Dotted, key_text};
 use super::records::{KEY_CHARS_MAX, Told, Unreadable};
-use crate::domain::Millis;
+use crate::domain::{Millis, SIGNED_ACCOUNT};
 use serde_json::{Map, Value};
 
 /// Events of one batch; a body with more is not read.
@@ -53,6 +53,11 @@ impl KeptHeaders {
     /// Reads the JSON text that ingest wrote. Anything else holds no headers.
     pub fn read(text: &str) -> Self {
         Self(serde_json::from_str(text).unwrap_or_default())
+    }
+
+    /// The account that the sender signed in for.
+    pub fn signed_account(&self) -> Option<&str> {
+        self.get(SIGNED_ACCOUNT)
     }
 
     /// The value of a header.
@@ -149,6 +154,11 @@ impl Envelope {
         let time = self.time.as_ref().and_then(|spot| read_moment(&find(spot)?.0));
         let account = self.account.as_ref().and_then(text).filter(|account| is_name(account));
         Facts { id, event_type, time, account }
+    }
+
+    /// Whether the system checks the address from time to time.
+    pub fn checks(&self) -> bool {
+        self.ignore.iter().any(|(_, note)| note.as_ref().is_some_and(|note| note.contains("checked this address")))
     }
 
     /// What is said of an event whose type is to be passed over.

@@ -54,9 +54,14 @@ impl Connector {
             name: format!("{}/{source}", self.name),
             title: title.unwrap_or(source).to_owned(),
             about: self.about.clone(),
-            source: Some(SourceSpec {
-                guide: spec.guide.or_else(|| self.source.as_ref()?.guide.clone()),
-                ..spec
+            source: Some(match &self.source {
+                None => spec,
+                Some(general) => SourceSpec {
+                    guide: spec.guide.or_else(|| general.guide.clone()),
+                    sign_in: general.sign_in.clone(),
+                    account_help: general.account_help.clone(),
+                    ..spec
+                },
             }),
             destination: None,
             verified: self.verified,

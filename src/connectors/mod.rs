@@ -8,6 +8,7 @@ mod answer;
 mod answer_read;
 mod answer_rule;
 mod api_answer;
+mod api_standing;
 mod auth;
 mod body;
 mod builtin;
@@ -39,6 +40,9 @@ mod schema;
 mod secret;
 mod setup;
 mod shape;
+mod sign_in;
+mod sign_in_read;
+mod signature_read;
 mod source;
 mod source_api;
 mod source_api_read;
@@ -75,7 +79,9 @@ pub use request::{CallContext, RenderError, RenderedRequest, Which};
 pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
+pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use source::{Source, read_source};
+pub use api_standing::ApiStanding;
 pub use source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi, Token};
 pub use source_spec::SourceSpec;
 pub use verify::{Verify, WhenDown};
@@ -84,10 +90,14 @@ pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreada
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
 mod records_tests;
 #[cfg(test)]
 mod sources_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendors_tests;
 #[cfg(test)]
 mod walk_tests;

@@ -4,7 +4,7 @@
 use crate::document::{Diagnostic, Place};
 use serde_json::Value;
 
-/// A dotted path to one value: names only.
+/// A dotted path to one value: names, and numbers for the items of a list (`attendees.0.email`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dotted {
     names: Vec<String>,
@@ -38,7 +38,11 @@ impl Dotted {
 
     /// The value; `None` where something on the way is absent or no map.
     pub(super) fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.names.iter().try_fold(value, |at, name| at.as_object()?.get(name))
+        self.names.iter().try_fold(value, |at, name| match at {
+            Value::Object(map) => map.get(name),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            _ => None,
+        })
     }
 
     /// The same where keys may be written in any case; one that is written exactly so comes first.
@@ -46,9 +50,10 @@ impl Dotted {
         if !any_case {
             return self.get(value);
         }
-        self.names.iter().try_fold(value, |at, name| {
-            let map = at.as_object()?;
-            map.get(name).or_else(|| map.get(key_in_any_case(map, name)?))
+        self.names.iter().try_fold(value, |at, name| match at {
+            Value::Object(map) => map.get(name).or_else(|| map.get(key_in_any_case(map, name)?)),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            _ => None,
         })
     }
 
@@ -83,6 +88,33 @@ fn step_into<'v>(value: &'v mut Value, name: &str, any_case: bool) -> Option<&'v
 
 fn key_in_any_case<'m>(map: &'m serde_json::Map<String, Value>, name: &str) -> Option<&'m str> {
     map.keys().map(String::as_str).find(|key| key.eq_ignore_ascii_case(name))
+}
+
+/// What makes a key: one path, or several whose texts are joined by `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyPath {
+    paths: Vec<Dotted>,
+}
+
+impl KeyPath {
+    /// `None` where nothing is left.
+    pub(super) fn of(paths: Vec<Dotted>) -> Option<Self> {
+        (!paths.is_empty()).then_some(Self { paths })
+    }
+
+    /// The key; `None` where one of its parts is missing.
+    pub(super) fn get(&self, value: &Value, any_case: bool) -> Option<String> {
+        let part = |path: &Dotted| path.get_in(value, any_case).and_then(key_text);
+        let parts: Option<Vec<String>> = self.paths.iter().map(part).collect();
+        Some(parts?.join("/"))
+    }
+}
+
+impl std::fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let paths: Vec<String> = self.paths.iter().map(ToString::to_string).collect();
+        f.write_str(&paths.join("` and `"))
+    }
 }
 
 /// Where one stands in a document while walking it.

@@ -5,7 +5,7 @@ use super::envelope::Facts;
 use super::event_type::TypePattern;
 use super::fetch_spec::{FetchSpec, HintSpec, Hinted};
 use super::kind::{Condition, States};
-use super::pattern::{At, Dotted, Pattern, key_text};
+use super::pattern::{At, Dotted, KeyPath, Pattern, key_text};
 use super::schema::Schema;
 use super::shape::Shape;
 use super::version::Version;
@@ -37,7 +37,7 @@ pub struct RecordSpec {
     /// The status that an event's type says by itself; the first that fits counts.
     pub(super) status_on: Vec<(TypePattern, String)>,
     pub(super) at: String,
-    pub(super) key: Dotted,
+    pub(super) key: KeyPath,
     pub(super) account: Option<Dotted>,
     pub(super) status: Option<Dotted>,
     pub(super) changes: Vec<Condition>,
@@ -162,7 +162,7 @@ impl RecordSpec {
             return Err(format!("The body's {kind} is {what} where a map was expected."));
         }
         let text_at = |path: &Dotted| path.get_in(&told, self.any_case).and_then(key_text);
-        let key = text_at(&self.key).ok_or_else(|| {
+        let key = self.key.get(&told, self.any_case).ok_or_else(|| {
             format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
         })?;
         let account = self.account.as_ref().and_then(text_at).or_else(|| facts.account.clone());

@@ -8,11 +8,12 @@ use super::fetch_read::{FetchOf, read_fetch, read_hints};
 use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
-use super::pattern::{Dotted, Pattern};
+use super::pattern::{Dotted, KeyPath, Pattern};
 use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
 use super::source_api_read::read_api_spec;
+use super::sign_in_read::{read_offered, read_published};
 use super::source_spec::SourceSpec;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
@@ -33,18 +34,22 @@ pub(super) fn read_source_spec(
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
     let own = fields.boolean("own").unwrap_or(false);
     let api = fields.node("api");
+    let sign_in = fields.node("sign_in");
+    let addresses = fields.texts("addresses");
     let walk = fields.node("walk");
     let parts = SourceParts::take(&mut fields);
     let place = fields.place();
     fields.finish();
-    let mut spec = if own {
+    let spec = if own {
         parts.without_records(file, verified, diagnostics)
     } else {
         parts.read(file, place, (verified, Some(engine)), diagnostics)?
     };
-    spec.api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
-    spec.walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
-    Some(spec)
+    let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
+    let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
+    let addresses = read_published(file, &addresses, diagnostics);
+    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    Some(SourceSpec { sign_in, addresses, api, walk, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -96,6 +101,8 @@ impl<'n> SourceParts<'n> {
             records: Vec::new(),
             envelope: Envelope::default(),
             headers: Vec::new(),
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
             guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
             account_help: self.account_help,
             api: None,
@@ -120,6 +127,8 @@ impl<'n> SourceParts<'n> {
             records: Vec::new(),
             envelope: Envelope::default(),
             headers: WRITTEN_IN.map(str::to_owned).to_vec(),
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
             guide,
             account_help: self.account_help,
             api: None,
@@ -180,6 +189,8 @@ impl<'n> SourceParts<'n> {
             records,
             envelope,
             headers,
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
             guide,
             account_help,
             api: None,
@@ -208,7 +219,13 @@ fn read_record(
     let own_verified = fields.text("verified");
     let at = fields.text("at").unwrap_or_default();
     let at_place = fields.place();
-    let key = fields.required_text("key");
+    let keys = fields.texts("key");
+    if keys.is_empty() {
+        fields.report(
+            Diagnostic::error(file, Some(node.place), "A kind of record has no `key`.")
+                .hint("say where its key stands: `key: id`, or `key: [event, code]` where it takes both"),
+        );
+    }
     let account = fields.text("account");
     let on = fields.texts("on");
     let version = fields.node("version");
@@ -233,7 +250,10 @@ fn read_record(
     fields.finish();
     let mut dotted =
         |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
-    let (key, account, status) = (dotted(key), dotted(account), dotted(status));
+    let (account, status) = (dotted(account), dotted(status));
+    let keys: Vec<Dotted> =
+        keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
+    let key = KeyPath::of(keys);
     let children = read_children(file, children, diagnostics);
     let mut content = Content { noise: patterns(file, &noise, diagnostics), sets: Vec::new() };
     for child in &children {

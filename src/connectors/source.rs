@@ -8,6 +8,8 @@ use super::secret::{SecretRef, read_secret};
 use super::source_api::SourceApi;
 use super::source_api_read::{ApiOf, ReadApi, read_api};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
+use super::sign_in::SignIn;
+use super::sign_in_read::read_sign_in;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub struct Source {
     pub account: Option<String>,
     /// Its URL tokens; several while one is rotated. Empty: generated, kept in the vault as `source.NAME.token`.
     pub tokens: Vec<(SecretRef, Place)>,
+    /// What its webhooks show to be let in.
+    pub sign_in: SignIn,
     /// Secrets of the source system's API (`api:`), with their names there.
     pub api: Vec<(String, SecretRef, Place)>,
     /// That API, where the file gives its keys.
@@ -55,6 +59,7 @@ pub fn read_source(
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
     let enabled = fields.boolean("enabled").unwrap_or(true);
+    let sign_in = fields.node("sign_in");
     let known = connector.as_ref().and_then(|name| catalogue.connectors.get(name));
     // What its bodies tell stands in the source's own file.
     let own = known
@@ -62,6 +67,22 @@ pub fn read_source(
         .map(|known| (known.clone(), SourceParts::take(&mut fields)));
     let place = fields.place();
     fields.finish();
+    let offered = known.and_then(|known| known.source.as_ref()).map(|spec| spec.sign_in.as_slice());
+    let sign_in = sign_in
+        .map(|node| read_sign_in(file, node, offered.unwrap_or_default(), catalogue, diagnostics))
+        .unwrap_or_default();
+    if !sign_in.by_address()
+        && let Some(token) = token
+    {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(token.place),
+                "The address of this source holds no secret of Waypost's, by its `sign_in`.",
+            )
+            .hint("add `address` to what `sign_in` names, or remove `token:`"),
+        );
+    }
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
     let connector = connector?;
     let own = match own {
@@ -101,6 +122,7 @@ pub fn read_source(
         file: file.to_owned(),
         account: account.filter(|account| !account.trim().is_empty()),
         tokens,
+        sign_in,
         api: secrets,
         reach: reach.map(Arc::new),
         verify,

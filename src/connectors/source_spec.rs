@@ -4,7 +4,9 @@ use super::envelope::{Envelope, Facts, KeptHeaders, Message};
 use super::guide::Guide;
 use super::pattern::pointed_at;
 use super::records::{RecordSpec, Told, Unreadable};
+use super::sign_in::OfferedWay;
 use super::source_api::ApiSpec;
+use crate::domain::AddressRange;
 use super::walk::WalkSpec;
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,6 +22,10 @@ pub struct SourceSpec {
     pub envelope: Envelope,
     /// Header names (lower case) that are stored with an event.
     pub headers: Vec<String>,
+    /// Ways to sign in that its sources only name the secret of.
+    pub sign_in: Vec<OfferedWay>,
+    /// The addresses that its webhooks come from, where the system publishes them.
+    pub addresses: Vec<AddressRange>,
     /// What to click in the booking system, step by step.
     pub guide: Option<Guide>,
     /// What `account:` of a source is there; empty where the manifest says nothing.

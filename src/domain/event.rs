@@ -11,6 +11,9 @@ pub const ORIGIN_PROBE: &str = "probe";
 /// `waypost demo` posted it.
 pub const ORIGIN_DEMO: &str = "demo";
 
+/// Among the kept headers of an event: the account that its sender signed in for. No header can be called so.
+pub const SIGNED_ACCOUNT: &str = ":account";
+
 /// What a booking system knows an event by: the same one told again says nothing new.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey {

@@ -14,7 +14,7 @@ mod schedule;
 
 use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
 use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH};
-use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Store, StoreError};
+use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -84,20 +84,23 @@ impl FetchOutcome {
 struct Closed {
     until: Millis,
     since: Millis,
+    /// The credential that was refused, where it was: another one is tried at once.
+    refused: Option<String>,
 }
 
 /// The stage.
 pub struct Fetcher {
     store: Arc<dyn Store>,
     entropy: Arc<dyn Entropy>,
+    secrets: Arc<dyn Secrets>,
     /// Sources whose API is not asked before a time: one call that was told so speaks for all.
     closed: Mutex<BTreeMap<String, Closed>>,
 }
 
 impl Fetcher {
     /// The stage over its ports.
-    pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, entropy, closed: Mutex::default() }
+    pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
+        Self { store, entropy, secrets, closed: Mutex::default() }
     }
 
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.
@@ -105,9 +108,22 @@ impl Fetcher {
         self.store.fetches().recover_fetches(now).await
     }
 
-    /// A person changed something (keys, rights at the other side), or wants it now: sources are asked again.
-    pub fn try_again(&self) {
-        self.closed().clear();
+    /// Sources whose refused credential was changed are asked again at once.
+    async fn reopen(&self, ruleset: &Ruleset, now: Millis) -> Result<(), StoreError> {
+        let changed: Vec<String> = {
+            let mut closed = self.closed();
+            let has_changed = |source: &String, closed: &Closed| {
+                closed.refused.is_some() && credential(ruleset, &*self.secrets, source) != closed.refused
+            };
+            let changed = closed.iter().filter(|(source, closed)| has_changed(source, closed));
+            let changed: Vec<String> = changed.map(|(source, _)| source.clone()).collect();
+            closed.retain(|source, _| !changed.contains(source));
+            changed
+        };
+        for source in changed {
+            self.store.fetches().hurry_fetches(&source, now).await?;
+        }
+        Ok(())
     }
 
     /// Takes due fetches, at most so many.
@@ -117,6 +133,7 @@ impl Fetcher {
         if room == 0 {
             return Ok(claim);
         }
+        self.reopen(ruleset, now).await?;
         let (except, opens_at) = self.closed_now(now);
         let rows = self.store.fetches().claim_fetches(&except, now, room as i64).await?;
         let full = rows.len() == room;
@@ -163,7 +180,7 @@ impl Fetcher {
                 return Ok(FetchOutcome::Came(count));
             }
             Err(ApiTrouble::NotThere(_)) => FetchEnd::Refused { told: not_there(ruleset, &row) },
-            Err(trouble) => self.again(&row, trouble, now),
+            Err(trouble) => self.again(ruleset, &row, trouble, now),
         };
         self.store.fetches().end_fetch(&row, &end, now).await?;
         Ok(match end {
@@ -173,22 +190,23 @@ impl Fetcher {
     }
 
     /// The fetch is tried again; where the trouble is not its own, the others of its source wait with it.
-    fn again(&self, row: &FetchRow, trouble: ApiTrouble, now: Millis) -> FetchEnd {
+    fn again(&self, ruleset: &Ruleset, row: &FetchRow, trouble: ApiTrouble, now: Millis) -> FetchEnd {
         let word = trouble.word().to_owned();
         let told = trouble.to_string();
         let (due_at, failed) = match trouble {
             ApiTrouble::Rests { until, .. } => {
-                self.close(&row.source, until.max(now + 1), now);
+                self.close(&row.source, until.max(now + 1), None, now);
                 (until.max(now + 1), false)
             }
             ApiTrouble::NeedsAuth(_) => {
                 let until = now + schedule::SIGN_IN_MS;
-                self.close(&row.source, until, now);
+                let refused = credential(ruleset, &*self.secrets, &row.source);
+                self.close(&row.source, until, Some(refused.unwrap_or_default()), now);
                 (until, false)
             }
             ApiTrouble::Down { until, .. } => {
                 // Without a time it is not closed; but it is known since when it is in trouble.
-                self.close(&row.source, until.unwrap_or(now), now);
+                self.close(&row.source, until.unwrap_or(now), None, now);
                 let due_at = now + schedule::interval_ms(row.tries);
                 // Where the API as a whole is away, the fetch is made when it is back.
                 (until.map_or(due_at, |until| until.max(now + 1)), true)
@@ -230,10 +248,10 @@ impl Fetcher {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn close(&self, source: &str, until: Millis, now: Millis) {
+    fn close(&self, source: &str, until: Millis, refused: Option<String>, now: Millis) {
         let mut closed = self.closed();
         let since = closed.get(source).map_or(now, |known| known.since);
-        closed.insert(source.to_owned(), Closed { until, since });
+        closed.insert(source.to_owned(), Closed { until, since, refused });
     }
 
     /// Sources that are not asked now, and when the first of them is again. One whose time has come is asked by whatever
@@ -244,6 +262,12 @@ impl Fetcher {
         let except = shut.clone().map(|(source, _)| source.clone()).collect();
         (except, shut.map(|(_, closed)| closed.until).min())
     }
+}
+
+/// The name of a source's credential; empty where it has no value.
+fn credential(ruleset: &Ruleset, secrets: &dyn Secrets, source: &str) -> Option<String> {
+    let reach = ruleset.sources.get(source)?.reach.as_ref()?;
+    Some(reach.credential(secrets).unwrap_or_default())
 }
 
 /// The call of a fetch. `Err`: why there is none, as a sentence.

@@ -190,6 +190,15 @@ pub struct FetchCount {
     pub unverified: i64,
 }
 
+/// What a source heard last, beside webhooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastHeard {
+    /// When something was fetched.
+    pub fetched_at: Option<Millis>,
+    /// When its address was checked.
+    pub checked_at: Option<Millis>,
+}
+
 /// The store of fetches.
 #[async_trait]
 pub trait FetchStore: Send + Sync {
@@ -220,6 +229,9 @@ pub trait FetchStore: Send + Sync {
     async fn fetches_of_source(&self, source: &str, limit: i64) -> Result<Vec<FetchRow>, StoreError>;
     /// What waits, by source.
     async fn count_fetches(&self) -> Result<Vec<FetchCount>, StoreError>;
+    /// When something was fetched for a source last, and when its address was checked: of a bounded number of its last
+    /// events, by the note of the check's change.
+    async fn last_of_source(&self, source: &str, check: &str) -> Result<LastHeard, StoreError>;
     /// Fetches that may go by their webhook, since what waits came before then, and that webhook: the last one.
     async fn fetches_to_go_by(
         &self,

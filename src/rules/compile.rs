@@ -208,6 +208,10 @@ impl<'f> Folder<'f> {
                 );
                 self.told.push(without_value(&source.file, secret, *place, &what));
             }
+            for (secret, place) in source.sign_in.secrets().filter(|(secret, _)| !has_secret(secret)) {
+                let what = format!("the source {} answers 503", source.name);
+                self.told.push(without_value(&source.file, secret, *place, &what));
+            }
             // A token of the vault is generated where it has no value; one of the environment never is.
             let tokens = source
                 .tokens

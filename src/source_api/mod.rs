@@ -13,7 +13,7 @@ mod meter;
 mod tests;
 mod token;
 
-pub use crate::connectors::{ApiAnswer, ApiTrouble};
+pub use crate::connectors::{ApiAnswer, ApiStanding, ApiTrouble};
 
 use crate::connectors::{AnswerClass, Call, Classified, SourceApi, classify_failure};
 use crate::domain::Millis;
@@ -49,17 +49,6 @@ pub struct ApiCall<'a> {
     pub inputs: &'a Map<String, Value>,
     /// True for long walks: they leave a tenth of each limit to calls that somebody waits for.
     pub patient: bool,
-}
-
-/// What is known of a credential now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ApiStanding {
-    /// Why it is not taken.
-    pub needs_auth: Option<String>,
-    /// It rests until then.
-    pub rests_until: Option<Millis>,
-    /// It has not answered since.
-    pub down_since: Option<Millis>,
 }
 
 /// One credential.

@@ -7,7 +7,7 @@ use super::session::{Row, Session, Statement, Value, values};
 use super::sql;
 use crate::domain::{ChangeRef, Millis, Position};
 use crate::ports::{
-    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, NewFetch,
+    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard, NewFetch,
     StoreError, StoredEvent,
 };
 use async_trait::async_trait;
@@ -80,6 +80,16 @@ FROM   fetches AS f
 WHERE  f.state IN ('due', 'working')
 GROUP BY f.source
 ORDER BY f.source";
+
+/// The last events of a source, with what is said of those that were ignored.
+pub(super) const LAST: &str = "
+SELECT e.received_at, e.origin, c.note
+FROM   (SELECT l.position, l.received_at, l.origin FROM events AS l
+        WHERE  l.source = $1
+        ORDER BY l.position DESC
+        LIMIT  500) AS e
+LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind = 'ignored'
+ORDER BY e.position DESC";
 
 pub(super) fn to_go_by_sql() -> String {
     format!(
@@ -420,6 +430,21 @@ impl FetchStore for SqlStore {
             })
         };
         session.rows(COUNT, Vec::new()).await?.iter().map(count).collect()
+    }
+
+    async fn last_of_source(&self, source: &str, check: &str) -> Result<LastHeard, StoreError> {
+        let mut session = self.read("look for what a source heard last").await?;
+        let mut heard = LastHeard::default();
+        for row in session.rows(LAST, values![source]).await? {
+            let at = row.int("received_at")?;
+            let is_check = row.text_or_null("note")?.is_some_and(|note| note.contains(check));
+            match row.text("origin")?.as_str() {
+                "fetch" => heard.fetched_at = heard.fetched_at.or(Some(at)),
+                _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
+                _ => {}
+            }
+        }
+        Ok(heard)
     }
 
     async fn fetches_to_go_by(

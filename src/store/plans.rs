@@ -100,6 +100,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("due fetches", fetches::claim_sql(1), values![1_i64, "source", 8_i64, 1_i64]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
+        ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),
         ("fetches to go by their webhook", fetches::to_go_by_sql(), values![1_i64, 8_i64]),
         (
             "hints that are done with",

@@ -44,6 +44,8 @@ pub struct ChangeTold {
     pub outcome: Vec<Mark>,
     /// When its event came.
     pub at: Moment,
+    /// When it happened, where the booking system says that.
+    pub happened: Option<Moment>,
     /// `10:02`.
     pub clock: String,
     /// Colour and shape.
@@ -133,6 +135,7 @@ impl Teller<'_> {
             outcome: Vec::new(),
             runs_more: 0,
             at: Moment::of(change.received_at, self.scene.now),
+            happened: change.happened_at.map(|at| Moment::of(at, self.scene.now)),
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
             headline: change_headline(change, self.is_booking),

@@ -6,6 +6,7 @@ mod causes;
 mod delivering;
 mod erasing;
 mod events_and_bookings;
+mod fetches;
 mod finding;
 mod keeping;
 mod lanes;
@@ -19,6 +20,7 @@ mod plans;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod samples;
+mod seen;
 mod speed;
 mod together;
 mod walks;
