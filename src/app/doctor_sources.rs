@@ -22,14 +22,20 @@ impl App {
             }
             let Some(fetching) = self.fetching(source).await? else { continue };
             if let Some(trouble) = &fetching.trouble {
-                findings.push(Finding::amiss(&about, trouble, "mend it there, or the keys in its file below `api:`"));
+                findings.push(Finding::amiss(
+                    &about,
+                    trouble,
+                    "mend it there, or the keys in its file below `api:`",
+                ));
             }
             if fetching.waiting > 0 {
                 let text = format!("{} bookings wait to be fetched, the oldest since", fetching.waiting);
-                findings.push(Finding { at: fetching.oldest_at, ..Finding::new(&about, Health::Notice, text) });
+                findings
+                    .push(Finding { at: fetching.oldest_at, ..Finding::new(&about, Health::Notice, text) });
             }
             if fetching.unverified > 0 {
-                let text = format!("{} bookings go by a webhook that was not verified so far.", fetching.unverified);
+                let text =
+                    format!("{} bookings go by a webhook that was not verified so far.", fetching.unverified);
                 findings.push(Finding::new(&about, Health::Notice, text));
             }
         }
@@ -43,7 +49,9 @@ impl App {
             return Finding::new(about, Health::Notice, format!("{title} has no call that tests its keys."));
         };
         let mut inputs = Map::new();
-        inputs.extend(source.account.iter().map(|account| ("account".to_owned(), Value::from(account.as_str()))));
+        inputs.extend(
+            source.account.iter().map(|account| ("account".to_owned(), Value::from(account.as_str()))),
+        );
         let call = ApiCall { api, call: &test.call, inputs: &inputs, patient: false };
         match self.api_client().call(&ruleset.engine, call).await {
             Ok(answer) => {

@@ -67,7 +67,9 @@ impl App {
             ("down", why) if down_since.is_some() => {
                 format!("{title} does not answer: {why}. What waits is fetched by itself when it does.")
             }
-            ("refused", why) => format!("{title} answers what can't be read: {why}. It is tried again by itself."),
+            ("refused", why) => {
+                format!("{title} answers what can't be read: {why}. It is tried again by itself.")
+            }
             _ => return None,
         })
     }
@@ -93,7 +95,8 @@ impl App {
         let (booking, _) = self.store.booking(id).await?.ok_or_else(unknown)?;
         let source = self.fetches_by(&booking.key.connector, &booking.source).ok_or_else(|| {
             AskError::NotNow(
-                "this booking can't be fetched: its source has no keys for the booking system's API".to_owned(),
+                "this booking can't be fetched: its source has no keys for the booking system's API"
+                    .to_owned(),
             )
         })?;
         let now = self.clock.now();
@@ -117,20 +120,31 @@ impl App {
         let can = |source: &Source| {
             source.connector.name == connector
                 && source.reach.is_some()
-                && source.connector.source.as_ref().and_then(|spec| spec.record("booking")).is_some_and(|record| record.fetch.is_some())
+                && source
+                    .connector
+                    .source
+                    .as_ref()
+                    .and_then(|spec| spec.record("booking"))
+                    .is_some_and(|record| record.fetch.is_some())
         };
         active.sources.get(source).filter(|source| can(source)).map(|source| source.name.clone())
     }
 }
 
 fn refused(title: &str, why: &str) -> String {
-    format!("{title} does not let us read bookings: {}. Look at the keys of this source.", why.trim_end_matches('.'))
+    format!(
+        "{title} does not let us read bookings: {}. Look at the keys of this source.",
+        why.trim_end_matches('.')
+    )
 }
 
 /// Whether webhooks of the source lead to fetches.
 fn fetches_ever(source: &Source) -> bool {
-    let thin = |spec: &crate::connectors::SourceSpec| spec.records.iter().any(|record| !record.hints.is_empty());
-    source.verify != Verify::Never || source.reach.is_some() || source.connector.source.as_ref().is_some_and(thin)
+    let thin =
+        |spec: &crate::connectors::SourceSpec| spec.records.iter().any(|record| !record.hints.is_empty());
+    source.verify != Verify::Never
+        || source.reach.is_some()
+        || source.connector.source.as_ref().is_some_and(thin)
 }
 
 fn standing(count: Option<FetchCount>) -> Fetching {

@@ -61,8 +61,8 @@ pub use connect::{ConnectError, PartKind, PartNew, SecretHeld, first_mistakes, v
 pub use disk::Space;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
-pub use fetching::Fetching;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
+pub use fetching::Fetching;
 pub use guest::{Guest, GuestBooking, GuestErased, GuestError};
 pub use live::News;
 pub use look::{Preview, RuleTests, Touched, TouchedBooking};

@@ -56,9 +56,13 @@ impl App {
         let mut wrong = Vec::new();
         let mut given = Vec::new();
         for key in keys.iter().filter(|key| !key.by_hand) {
-            let value = values.get(&format!("key.{}", key.name)).map(|value| value.trim()).unwrap_or_default();
+            let value =
+                values.get(&format!("key.{}", key.name)).map(|value| value.trim()).unwrap_or_default();
             if value.chars().any(char::is_control) {
-                wrong.push(("keys".to_owned(), format!("Paste the {} as one line, as it was shown.", key.label.to_lowercase())));
+                wrong.push((
+                    "keys".to_owned(),
+                    format!("Paste the {} as one line, as it was shown.", key.label.to_lowercase()),
+                ));
             } else if !value.is_empty() {
                 given.push((key.name.as_str(), value));
             } else if source.api.is_empty() {
@@ -91,7 +95,8 @@ impl App {
             self.keep_key(key, &secret(key), value).await?;
         }
         let draft = Draft { file, text, opened: Some(opened) };
-        if let Err(error) = self.publish(vec![draft], actor, format!("Give {name} the keys of its API")).await {
+        if let Err(error) = self.publish(vec![draft], actor, format!("Give {name} the keys of its API")).await
+        {
             for (key, _) in &given {
                 self.store.remove_secret(&secret(key)).await?;
             }

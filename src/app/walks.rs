@@ -6,7 +6,7 @@ use crate::connectors::{ApiTrouble, Source, Verified};
 use crate::domain::Millis;
 use crate::ports::{NewWalk, StoreError, WalkAct, WalkFilter, WalkPurpose, WalkRow, WalkState};
 use crate::source_api::{ApiCall, ApiClient};
-use crate::walk::{SourceCall, SourceCalls, Walked, Walker, walkable};
+use crate::walk::{SourceCall, SourceCalls, Walked, Walker, account_of, needs_account, walkable};
 use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp, ToSpan as _};
@@ -55,6 +55,8 @@ impl App {
             return Err(AskError::NotNow(why));
         }
         check_days(&new.from_day, &new.to_day).map_err(AskError::NotNow)?;
+        let account = account_of(&*self.store, source).await?;
+        needs_account(source, account.as_deref()).map_err(AskError::NotNow)?;
         let (row, began) = self.store.walks().begin_walk(new).await?;
         let asked = &row.asked;
         let same = (asked.purpose, &asked.from_day, &asked.to_day, asked.report)
@@ -135,11 +137,11 @@ impl App {
         Walker::new(self.store.clone(), self.entropy.clone(), self.clock.clone(), calls)
     }
 
-    /// Does one step of a walk by the active ruleset.
-    pub async fn walk_further(&self, walker: &Walker, seq: i64) -> Result<Walked, StoreError> {
+    /// Does one step of a walk by the active ruleset. What it brings in is read beside what comes in by itself, which must not
+    /// wait long behind it; where nobody reads (`alone`), it waits for nobody.
+    pub async fn walk_further(&self, walker: &Walker, seq: i64, alone: bool) -> Result<Walked, StoreError> {
         let Some(ruleset) = self.active() else { return Ok(Walked::Rests(self.clock.now() + 1_000)) };
-        // What it brings in is read beside what comes in by itself, which must not wait long behind it.
-        if self.store.glance().await?.unapplied > UNREAD_MAX {
+        if !alone && self.store.glance().await?.unapplied > UNREAD_MAX {
             return Ok(Walked::Rests(self.clock.now() + 200));
         }
         let walked = walker.step(&ruleset, seq).await?;

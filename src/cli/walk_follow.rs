@@ -74,7 +74,7 @@ pub(super) async fn follow(app: &App, mut row: WalkRow, how: &Follow) -> anyhow:
         }
         let rests = rests_until(&row, now).is_some();
         if here {
-            match app.walk_further(&walker, row.seq).await? {
+            match app.walk_further(&walker, row.seq, true).await? {
                 // Somebody serves now: they go on.
                 Walked::Overtaken => here = false,
                 Walked::Rests(_) => tokio::time::sleep(LOOK).await,

@@ -158,7 +158,9 @@ impl Envelope {
 
     /// Whether the system checks the address from time to time.
     pub fn checks(&self) -> bool {
-        self.ignore.iter().any(|(_, note)| note.as_ref().is_some_and(|note| note.contains("checked this address")))
+        self.ignore
+            .iter()
+            .any(|(_, note)| note.as_ref().is_some_and(|note| note.contains("checked this address")))
     }
 
     /// What is said of an event whose type is to be passed over.

@@ -5,11 +5,11 @@ use super::manifest::{Catalogue, unknown_connector};
 use super::records_read::SourceParts;
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
+use super::sign_in::SignIn;
+use super::sign_in_read::read_sign_in;
 use super::source_api::SourceApi;
 use super::source_api_read::{ApiOf, ReadApi, read_api};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
-use super::sign_in::SignIn;
-use super::sign_in_read::read_sign_in;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use std::sync::Arc;
 

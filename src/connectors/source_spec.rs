@@ -6,8 +6,8 @@ use super::pattern::pointed_at;
 use super::records::{RecordSpec, Told, Unreadable};
 use super::sign_in::OfferedWay;
 use super::source_api::ApiSpec;
-use crate::domain::AddressRange;
 use super::walk::WalkSpec;
+use crate::domain::AddressRange;
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -286,7 +286,8 @@ fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec
         Yaml::Text(text) => field.from.extend(Dotted::read(file, text, node.place, diagnostics)),
         Yaml::List(items) if items.iter().all(|item| item.as_text().is_some()) => {
             let texts = items.iter().filter_map(|item| Some((item.as_text()?, item.place)));
-            field.from = texts.filter_map(|(text, place)| Dotted::read(file, text, place, diagnostics)).collect();
+            field.from =
+                texts.filter_map(|(text, place)| Dotted::read(file, text, place, diagnostics)).collect();
         }
         _ => {
             let message = format!("A field of the view is a path or a map, and this is {}.", node.kind());

@@ -7,7 +7,7 @@
 use super::action::Call;
 use super::envelope::Facts;
 use super::pattern::{Dotted, key_text};
-use super::{RecordSpec, Told, Verified};
+use super::{RecordSpec, SourceSpec, Told, Verified};
 use crate::domain::parse_datetime;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -352,6 +352,15 @@ fn is_behind(value: &str, since: &str) -> bool {
     match (parse_datetime(value), parse_datetime(since)) {
         (Some(value), Some(since)) => value.timestamp() > since.timestamp(),
         _ => value > since,
+    }
+}
+
+impl SourceSpec {
+    /// Whether records of this kind tell no account while webhooks do: then a walk must know it from elsewhere, or what it
+    /// finds would not be the booking that webhooks told of.
+    pub fn tells_account_by_webhook_only(&self, record: &RecordSpec) -> bool {
+        record.account.is_none()
+            && (self.envelope.account.is_some() || record.hints.iter().any(|hint| hint.account.is_some()))
     }
 }
 

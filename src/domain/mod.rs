@@ -23,8 +23,8 @@ pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, Out
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use event::{
-    DocumentHead, EventKey, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE, ORIGIN_WEBHOOK,
-    SIGNED_ACCOUNT, fetch_id, is_document,
+    DocumentHead, EventKey, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE,
+    ORIGIN_WEBHOOK, SIGNED_ACCOUNT, fetch_id, is_document,
 };
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};

@@ -72,7 +72,12 @@ mod tests {
             let text = recipe.adapted("true", "1");
             assert!(text.contains("\nfrom: \"true\"\n"), "{text}");
             assert!(text.contains("use: \"1.upsert_contact\"\n"), "{text}");
-            assert!(!text.contains("harbour-tours") && !text.contains("from: inn") && !text.contains("sandbox-crm."), "{text}");
+            assert!(
+                !text.contains("harbour-tours")
+                    && !text.contains("from: inn")
+                    && !text.contains("sandbox-crm."),
+                "{text}"
+            );
             assert!(
                 text.starts_with('#') && text.lines().nth(1).is_some_and(|line| line.starts_with("title:")),
                 "{text}"

@@ -69,7 +69,7 @@ async fn open(runner: &Runner) -> Result<Vec<i64>, StoreError> {
 async fn one(runner: Arc<Runner>, walker: Arc<Walker>, seq: i64) -> i64 {
     let never = Notify::new();
     while !runner.stopping() {
-        match runner.app.walk_further(&walker, seq).await {
+        match runner.app.walk_further(&walker, seq, false).await {
             Ok(Walked::Over) => return seq,
             // Also where a command does it too: of two who do a step one does nothing.
             Ok(Walked::On(_) | Walked::Overtaken) => {}

@@ -7,8 +7,8 @@ use super::session::{Row, Session, Statement, Value, values};
 use super::sql;
 use crate::domain::{ChangeRef, Millis, Position};
 use crate::ports::{
-    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard, NewFetch,
-    StoreError, StoredEvent,
+    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
+    NewFetch, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};

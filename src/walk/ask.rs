@@ -80,7 +80,7 @@ impl Walker {
             }
             WalkPlace::Record(record) => {
                 let fetch = scene.record.fetch.as_ref().ok_or_else(missing)?;
-                let account = record.account.as_deref().or(account);
+                let account = record.account.as_deref().or(scene.account.as_deref());
                 inputs.insert("key".to_owned(), json!(record.key));
                 inputs.insert("account".to_owned(), json!(account));
                 &*fetch.call

@@ -86,6 +86,7 @@ impl Walker {
         noting.walk.cursor = Value::from(vec![last.account.clone(), last.key.clone()]).to_string();
         let of = self.store.walks().walk(report).await?;
         let whole = of.map_or(0, |of| of.counts.new + of.counts.differs).max(found.len() as i64);
+        noting.walk.counts.told = whole;
         let records = found
             .into_iter()
             .map(|one| WalkRecord {
@@ -107,7 +108,7 @@ impl Scene<'_> {
         let asked = &noting.walk.asked;
         let key = &here.booking.key;
         let of_source = here.source == self.source.name
-            || self.source.account.as_ref() == Some(&key.account)
+            || self.account.as_ref() == Some(&key.account)
             || noting.walk.counts.accounts.contains(&key.account);
         if key.connector != self.source.connector.name
             || key.kind != self.record.kind

@@ -190,7 +190,7 @@ impl Scene<'_> {
         let told = told.and_then(|told| told.account.clone());
         let account = told
             .or_else(|| record.account.clone())
-            .or_else(|| self.source.account.clone())
+            .or_else(|| self.account.clone())
             .unwrap_or_else(|| self.source.name.clone());
         BookingKey {
             connector: self.source.connector.name.clone(),
@@ -215,7 +215,7 @@ impl Scene<'_> {
                 let told = self.record.read_listed(document);
                 match told.and_then(|told| self.fits(&told, None).map(|()| told)) {
                     Ok(told) => {
-                        let account = told.account.clone().or_else(|| self.source.account.clone());
+                        let account = told.account.clone().or_else(|| self.account.clone());
                         let record = WalkRecord { account, key: told.key.clone() };
                         let key = self.key_of(&record, Some(&told));
                         Some(Read { place: None, record, key, told })

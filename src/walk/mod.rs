@@ -27,12 +27,15 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use note::Noting;
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Records that are fetched at once.
 const RECORDS_AT_ONCE: usize = 32;
 /// Lists that are asked for at once: their answers may be large.
 const LISTS_AT_ONCE: usize = 8;
+/// Name of the fact that says through which sources bodies of an account came in.
+const DOORS: &str = "doors";
 /// Time that counts as work between two steps; more is a stop.
 const WORK_MS_MAX: i64 = 120_000;
 
@@ -83,6 +86,8 @@ struct Scene<'s> {
     source: &'s Arc<Source>,
     spec: &'s WalkSpec,
     record: &'s RecordSpec,
+    /// The account of records that tell none.
+    account: Option<String>,
     now: Millis,
 }
 
@@ -108,7 +113,12 @@ impl Walker {
             return Ok(Walked::Rests(until));
         }
         let mut noting = Noting::begin(row, now);
-        let scene = match scene_of(ruleset, &noting.walk.asked.source, now) {
+        let source = noting.walk.asked.source.clone();
+        let account = match ruleset.sources.get(&source) {
+            Some(source) => account_of(&*self.store, source).await?,
+            None => None,
+        };
+        let scene = match scene_of(ruleset, &source, account, now) {
             Ok(scene) => scene,
             Err(why) => {
                 noting.end(WalkState::Stopped, Some(why));
@@ -185,10 +195,47 @@ impl Walker {
 }
 
 /// What a walk of this source goes by, or why there can be none: a sentence without its end.
-fn scene_of<'s>(ruleset: &'s Arc<Ruleset>, source: &str, now: Millis) -> Result<Scene<'s>, String> {
+fn scene_of<'s>(
+    ruleset: &'s Arc<Ruleset>,
+    source: &str,
+    account: Option<String>,
+    now: Millis,
+) -> Result<Scene<'s>, String> {
     let source = ruleset.sources.get(source).ok_or("its source is not there any more")?;
     let (spec, record) = walkable(source)?;
-    Ok(Scene { ruleset, source, spec, record, now })
+    needs_account(source, account.as_deref())?;
+    Ok(Scene { ruleset, source, spec, record, account, now })
+}
+
+/// The account of a source's records that tell none: what its file says, else the only one that its webhooks were of so far
+/// (which `bookings` keeps as a fact).
+pub async fn account_of(store: &dyn Store, source: &Source) -> Result<Option<String>, StoreError> {
+    if source.account.is_some() {
+        return Ok(source.account.clone());
+    }
+    let text = store.fact(DOORS).await?.unwrap_or_default();
+    let doors: BTreeMap<String, BTreeSet<String>> = serde_json::from_str(&text).unwrap_or_default();
+    let of_connector = format!("{}/", source.connector.name);
+    let mut accounts = doors
+        .iter()
+        .filter(|(_, sources)| sources.contains(&source.name))
+        .filter_map(|(account, _)| account.strip_prefix(&of_connector));
+    let (first, more) = (accounts.next(), accounts.next());
+    Ok(first.filter(|_| more.is_none()).map(str::to_owned))
+}
+
+/// Why a walk can't be gone without knowing the account: a sentence without its end.
+pub fn needs_account(source: &Source, known: Option<&str>) -> Result<(), String> {
+    let (_, record) = walkable(source)?;
+    let by_webhook =
+        source.connector.source.as_ref().is_some_and(|spec| spec.tells_account_by_webhook_only(record));
+    if by_webhook && known.is_none() {
+        return Err(format!(
+            "what {} answers does not say of which account it is; write the account into the source's settings",
+            source.connector.title
+        ));
+    }
+    Ok(())
 }
 
 /// How a source's API is walked, or why it can't be: a sentence without its end.

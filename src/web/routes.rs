@@ -17,15 +17,16 @@
 
 use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
 use super::{
-    account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings, api_bookings_fetch, api_causes,
-    api_connections, api_document, api_events, api_health, api_me, api_people, api_rule_applies,
-    api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs, api_sources, api_tokens, audit_list,
-    begin_show, booking_fetch, booking_show, booking_test, bookings_list, colours, connect_catalogue, connect_new,
-    connection_change, connection_pause, connection_show, connections_list, event_show, events_list, live,
-    metrics_show, needs_you_list, needs_you_plan, needs_you_show, people_change, people_list, rule_apply,
-    rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show,
-    second_factor, sign_in, sign_in_code, sign_out, source_change, source_show, sources_list, static_files,
-    today, tokens_list, welcome_show,
+    account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings,
+    api_bookings_fetch, api_causes, api_connections, api_document, api_events, api_health, api_me,
+    api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs,
+    api_sources, api_tokens, audit_list, begin_show, booking_fetch, booking_show, booking_test,
+    bookings_list, colours, connect_catalogue, connect_new, connection_change, connection_pause,
+    connection_show, connections_list, event_show, events_list, live, metrics_show, needs_you_list,
+    needs_you_plan, needs_you_show, people_change, people_list, rule_apply, rule_edit, rule_history,
+    rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in,
+    sign_in_code, sign_out, source_change, source_show, sources_list, static_files, today, tokens_list,
+    welcome_show,
 };
 use super::{api_walks, walk_show, walks_list};
 use crate::domain::Right;

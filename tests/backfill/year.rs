@@ -7,6 +7,7 @@ use crate::vendor::{APP_KEY, Size, USER_KEY, Vendor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use waypost::app::App;
 use waypost::domain::ORIGIN_BACKFILL;
 use waypost::ports::{FindingQuery, NewWalk, WalkOutcome, WalkPurpose, WalkRow, WalkState};
 
@@ -86,22 +87,25 @@ fn source_file(vendor: &Vendor) -> String {
     )
 }
 
-async fn walk_of(home: &Home, seq: i64) -> WalkRow {
-    let app = home.beside().await;
-    let row = app.walk_row(seq).await.expect("the walk");
-    app.store.close().await;
-    row
+async fn walk_of(app: &App, seq: i64) -> WalkRow {
+    app.walk_row(seq).await.expect("the walk")
 }
 
 /// Waits until so many bookings were looked at, or it ended; a few change meanwhile.
-async fn until_looked(home: &Home, vendor: &Vendor, process: &mut Process, seq: i64, looked: i64) -> WalkRow {
+async fn until_looked(
+    (home, app): (&Home, &App),
+    vendor: &Vendor,
+    process: &mut Process,
+    seq: i64,
+    looked: i64,
+) -> WalkRow {
     let began = Instant::now();
     let client = client();
     let mut change = 0;
     loop {
         assert_eq!(process.ended(), None, "it ended by itself:\n{}", home.log_end());
         assert!(began.elapsed() < PATIENCE, "it takes too long:\n{}", home.log_end());
-        let row = walk_of(home, seq).await;
+        let row = walk_of(app, seq).await;
         if row.counts.looked >= looked || row.state != WalkState::Open {
             return row;
         }
@@ -140,24 +144,24 @@ async fn a_year(size: Size, database: Option<&str>) -> Figures {
         at: app.clock.now(),
     };
     let (row, fresh) = app.begin_walk(&new).await.expect("it begins");
-    app.store.close().await;
     assert!(fresh);
     let mut memory = (0, 0);
     for part in KILLS {
         let looked = i64::from(size.bookings) * part / 100;
-        let row = until_looked(&home, &vendor, &mut process, row.seq, looked).await;
+        let row = until_looked((&home, &app), &vendor, &mut process, row.seq, looked).await;
         assert_eq!(row.state, WalkState::Open, "it was through before it was killed");
         let (now, most) = memory_kib(&process);
         memory = (if memory.0 == 0 { now } else { memory.0 }, memory.1.max(most));
         process.kill();
         process = home.start_ready().await;
     }
-    let row = until_looked(&home, &vendor, &mut process, row.seq, i64::MAX).await;
+    let row = until_looked((&home, &app), &vendor, &mut process, row.seq, i64::MAX).await;
     assert_eq!((row.state, row.note.as_deref()), (WalkState::Done, None), "{row:?}");
     quiet(&home).await;
     memory.1 = memory.1.max(memory_kib(&process).1);
     let mut wrong = compare(&vendor, &crm).await;
     wrong.extend(compare_findings(&home, &row).await);
+    app.store.close().await;
     process.kill();
     let (calls, over, failed, most) = vendor.counts();
     Figures {

@@ -6,7 +6,9 @@ use crate::support::Router;
 use crate::world::{events, first_is, inn, kinds, post, settled};
 use serde_json::{Value, json};
 use std::time::Duration;
-use waypost::domain::ChangeKind::{self, Cancelled, Coalesced, Created, Deleted, Fetching, Ignored, Refused, Unchanged, Updated};
+use waypost::domain::ChangeKind::{
+    self, Cancelled, Coalesced, Created, Deleted, Fetching, Ignored, Refused, Unchanged, Updated,
+};
 
 const FIRST: &str = "2026-11-20T08:00:00Z";
 const LATER: &str = "2026-11-20T09:00:00Z";
@@ -207,7 +209,9 @@ async fn an_api_that_is_away_is_waited_for_in_sight() {
     router
         .until("it has failed", async |_| {
             let counts = store.fetches().count_fetches().await.expect("the fetches");
-            counts.first().is_some_and(|count| count.source == "inn" && count.waiting == 1 && count.failing == 1)
+            counts
+                .first()
+                .is_some_and(|count| count.source == "inn" && count.waiting == 1 && count.failing == 1)
         })
         .await;
     let row = store.fetches().fetches_of_source("inn", 9).await.expect("the fetches").remove(0);

@@ -96,7 +96,10 @@ async fn late_copies_are_asked_about_where_there_are_keys() {
     router.post(&cancelled).await;
     router.post(&Booking::new(1).with("/note", "another")).await;
     settled(&router).await;
-    assert_eq!(kinds(&router).await, (vec![Created, Updated, Coalesced, Cancelled, Coalesced], vec![Unchanged, Unchanged]));
+    assert_eq!(
+        kinds(&router).await,
+        (vec![Created, Updated, Coalesced, Cancelled, Coalesced], vec![Unchanged, Unchanged])
+    );
     assert_eq!(crm(&router, 1)["status"], "cancelled");
     router.stop().await;
 }

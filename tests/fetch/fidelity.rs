@@ -10,7 +10,10 @@ const NEWER: [&str; 3] = ["isPreCheckedIn", "isOpenForCharges", "registeredCard"
 fn swagger() -> Option<Value> {
     let places = ["../../shared/payloads/openapi", "../shared/payloads/openapi"];
     let file = "apaleo-booking-v1.oss-traces-2021.json";
-    let found = places.iter().map(|place| Path::new(env!("CARGO_MANIFEST_DIR")).join(place).join(file)).find(|path| path.is_file())?;
+    let found = places
+        .iter()
+        .map(|place| Path::new(env!("CARGO_MANIFEST_DIR")).join(place).join(file))
+        .find(|path| path.is_file())?;
     let bytes = std::fs::read(found).ok()?;
     serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).ok()
 }
@@ -18,7 +21,13 @@ fn swagger() -> Option<Value> {
 /// What of a value is not as its schema says: required fields, types, words.
 fn amiss(swagger: &Value, schema: &Value, value: &Value, at: &str, told: &mut Vec<String>) {
     if let Some(name) = schema["$ref"].as_str() {
-        return amiss(swagger, swagger.pointer(name.trim_start_matches('#')).expect("it is defined"), value, at, told);
+        return amiss(
+            swagger,
+            swagger.pointer(name.trim_start_matches('#')).expect("it is defined"),
+            value,
+            at,
+            told,
+        );
     }
     let fits = match schema["type"].as_str() {
         Some("object") => value.is_object(),

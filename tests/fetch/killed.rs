@@ -49,19 +49,24 @@ async fn a_fetch_survives_kill_9() {
     let home = tempfile::tempdir().expect("a home");
     let apaleo = Apaleo::start("client-1", "secret-1").await;
     let state = SandboxState::new(None, Arc::new(SystemClock::new()));
-    let crm = sandbox::start_with("127.0.0.1:0".parse().expect("an address"), state.clone()).await.expect("a CRM");
+    let crm =
+        sandbox::start_with("127.0.0.1:0".parse().expect("an address"), state.clone()).await.expect("a CRM");
     for folder in ["rules/sources", "rules/connections"] {
         std::fs::create_dir_all(home.path().join(folder)).expect("a folder");
     }
     let write = |path: &str, text: &str| std::fs::write(home.path().join(path), text).expect("a file");
     write("rules/guests.yaml", &RULE.replace("SOURCE", "inn"));
-    write("rules/sources/inn.yaml", &format!("connector: apaleo\ntoken: {{ secret: inn-token }}\n{}", apaleo.api()));
+    write(
+        "rules/sources/inn.yaml",
+        &format!("connector: apaleo\ntoken: {{ secret: inn-token }}\n{}", apaleo.api()),
+    );
     write(
         "rules/connections/crm.yaml",
         &format!("connector: sandbox\ntitle: CRM\nbase_url: {}\nallow_private: true\n", crm.url()),
     );
     {
-        let places = waypost::app::Places { data: home.path().join("data"), database: None, exclusive: false };
+        let places =
+            waypost::app::Places { data: home.path().join("data"), database: None, exclusive: false };
         let app = waypost::app::App::open(places, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await;
         let app = app.expect("the store opens");
         for (name, value) in [("inn-token", INN), ("apaleo-id", "client-1"), ("apaleo-secret", "secret-1")] {
@@ -76,7 +81,8 @@ async fn a_fetch_survives_kill_9() {
     let mut late = Reply::empty(503);
     late.after = Duration::from_secs(600);
     apaleo.script("GET /booking", 5, Some(late));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port").port();
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port").port();
     let ready = async || {
         let answer = client().get(format!("http://127.0.0.1:{port}/readyz")).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
@@ -85,13 +91,15 @@ async fn a_fetch_survives_kill_9() {
     until("the router is ready", ready).await;
     for number in 1..=20 {
         let body = event(number, "Reservation/created", &format!("R{number}-1")).to_string();
-        let posted = client().post(format!("http://127.0.0.1:{port}/hooks/inn/{INN}")).body(body).send().await;
+        let posted =
+            client().post(format!("http://127.0.0.1:{port}/hooks/inn/{INN}")).body(body).send().await;
         assert_eq!(posted.expect("an answer").status().as_u16(), 200);
     }
     until("fetches are under way", async || apaleo.calls("GET /booking") >= 5).await;
     drop(router);
     let router = start(home.path(), port);
-    until("all have arrived", async || state.stats()["objects"]["bookings"]["effects"].as_i64() >= Some(20)).await;
+    until("all have arrived", async || state.stats()["objects"]["bookings"]["effects"].as_i64() >= Some(20))
+        .await;
     assert_eq!(state.stats()["objects"]["bookings"]["doubled"], json!(0));
     drop(router);
     crm.stop().await;

@@ -79,7 +79,9 @@ impl World {
     }
 
     async fn apply(&self) {
-        while self.applier.step(&self.ruleset, self.now, &HereAndNow).await.expect("it is applied").events > 0 {}
+        while self.applier.step(&self.ruleset, self.now, &HereAndNow).await.expect("it is applied").events > 0
+        {
+        }
     }
 
     async fn claim(&mut self) -> Vec<FetchWork> {
@@ -111,7 +113,14 @@ impl World {
     }
 
     async fn waiting(&self) -> i64 {
-        self.store.fetches().count_fetches().await.expect("the fetches").iter().map(|count| count.waiting).sum()
+        self.store
+            .fetches()
+            .count_fetches()
+            .await
+            .expect("the fetches")
+            .iter()
+            .map(|count| count.waiting)
+            .sum()
     }
 
     async fn notes(&self) -> Vec<String> {
@@ -120,9 +129,16 @@ impl World {
         events.reverse();
         let note = |note: Option<String>| {
             let words = note.unwrap_or_default();
-            words.split(' ').map(|word| if word.starts_with("evt_") { "EVENT" } else { word }).collect::<Vec<_>>().join(" ")
+            words
+                .split(' ')
+                .map(|word| if word.starts_with("evt_") { "EVENT" } else { word })
+                .collect::<Vec<_>>()
+                .join(" ")
         };
-        events.into_iter().flat_map(|event| event.changes.into_iter().map(|change| note(change.note))).collect()
+        events
+            .into_iter()
+            .flat_map(|event| event.changes.into_iter().map(|change| note(change.note)))
+            .collect()
     }
 }
 

@@ -36,7 +36,8 @@ pub async fn inn(lines: &str) -> Router {
 
 /// A router whose source `tours` has these lines more.
 pub async fn tours(lines: &str) -> Router {
-    let source = format!("connector: fareharbor\ntitle: Reef Tours\ntoken: {{ secret: tours-token }}\n{lines}");
+    let source =
+        format!("connector: fareharbor\ntitle: Reef Tours\ntoken: {{ secret: tours-token }}\n{lines}");
     let rule = RULE.replace("SOURCE", "tours");
     with_secrets(&[("sources/tours.yaml", &source), ("guests.yaml", &rule)]).await
 }
@@ -103,7 +104,9 @@ pub async fn first_is(router: &Router, kind: ChangeKind) {
     router
         .until("the first event is told of", async |router| {
             let events = events(router).await;
-            events.first().is_some_and(|event| event.changes.first().is_some_and(|change| change.kind == kind))
+            events
+                .first()
+                .is_some_and(|event| event.changes.first().is_some_and(|change| change.kind == kind))
         })
         .await;
 }

@@ -127,7 +127,9 @@ async fn serve(address: SocketAddr, state: Arc<Mutex<State>>) -> FakeHttp {
 impl State {
     fn answer(&mut self, asked: &Asked) -> Option<Reply> {
         let what = format!("{} {}", asked.method, asked.path);
-        if let Some(at) = self.scripts.iter().position(|(on, times, _)| *times > 0 && what.contains(on.as_str())) {
+        if let Some(at) =
+            self.scripts.iter().position(|(on, times, _)| *times > 0 && what.contains(on.as_str()))
+        {
             self.scripts[at].1 -= 1;
             return self.scripts[at].2.clone();
         }
@@ -136,7 +138,11 @@ impl State {
         }
         #[expect(clippy::disallowed_methods, reason = "a fake keeps time by itself")]
         let now = Instant::now();
-        if !self.tokens.get(asked.header("authorization").trim_start_matches("Bearer ")).is_some_and(|ends| *ends > now) {
+        if !self
+            .tokens
+            .get(asked.header("authorization").trim_start_matches("Bearer "))
+            .is_some_and(|ends| *ends > now)
+        {
             return Some(Reply::empty(401).with("www-authenticate", "Bearer error=\"invalid_token\""));
         }
         self.called.push(now);
@@ -145,7 +151,9 @@ impl State {
             if lately > *calls {
                 self.called.pop();
                 self.over += 1;
-                return Some(Reply::json(429, &json!({ "messages": ["slow down"] })).with("retry-after", "1"));
+                return Some(
+                    Reply::json(429, &json!({ "messages": ["slow down"] })).with("retry-after", "1"),
+                );
             }
         }
         Some(self.read(asked).with("apaleo-tracking-id", "00-fake-00"))
@@ -163,9 +171,12 @@ impl State {
         let ends = Instant::now() + self.token_lives;
         self.tokens.insert(token.clone(), ends);
         let lives = self.token_lives.as_secs();
-        Reply::json(200, &json!({
-            "access_token": token, "expires_in": lives, "token_type": "Bearer", "scope": "reservations.read"
-        }))
+        Reply::json(
+            200,
+            &json!({
+                "access_token": token, "expires_in": lives, "token_type": "Bearer", "scope": "reservations.read"
+            }),
+        )
     }
 
     fn read(&self, asked: &Asked) -> Reply {
@@ -196,9 +207,13 @@ impl State {
         let fits = |one: &&Value| {
             let modified = one["modified"].as_str().unwrap_or_default();
             (booking.is_empty() || one["bookingId"] == booking)
-                && (!by_modification || ((from.is_empty() || modified >= from) && (to.is_empty() || modified < to)))
+                && (!by_modification
+                    || ((from.is_empty() || modified >= from) && (to.is_empty() || modified < to)))
         };
-        let all: Vec<&Value> = self.reservations.values().filter(fits).collect();
+        let mut all: Vec<&Value> = self.reservations.values().filter(fits).collect();
+        if asked.parameter("sort") == "updated:asc" {
+            all.sort_by_key(|one| one["modified"].as_str().unwrap_or_default());
+        }
         let rows: Vec<Value> = all
             .iter()
             .skip((page - 1) * size)

@@ -98,7 +98,11 @@ async fn serve(
     let Some(asked) = read(&mut socket).await? else { return Ok(()) };
     let Some(reply) = handler(&asked) else { return Ok(()) };
     tokio::time::sleep(reply.after).await;
-    let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
+    let mut head = format!(
+        "HTTP/1.1 {} x\r\nconnection: close\r\ncontent-length: {}\r\n",
+        reply.status,
+        reply.body.len()
+    );
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -143,7 +147,11 @@ async fn read(socket: &mut TcpStream) -> std::io::Result<Option<Asked>> {
     Ok(Some(Asked {
         method: method.to_owned(),
         path: decode(path),
-        query: query.split('&').filter_map(|pair| pair.split_once('=')).map(|(n, v)| (decode(n), decode(v))).collect(),
+        query: query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(n, v)| (decode(n), decode(v)))
+            .collect(),
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
     }))

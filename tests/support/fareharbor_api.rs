@@ -100,12 +100,16 @@ impl State {
             ("app-key", _) => return Some(error(403, "user-key-invalid")),
             _ => return Some(error(403, "app-key-invalid")),
         }
-        let Some(path) = asked.path.strip_prefix("/api/external/v1/").and_then(|path| path.strip_suffix('/')) else {
+        let Some(path) = asked.path.strip_prefix("/api/external/v1/").and_then(|path| path.strip_suffix('/'))
+        else {
             return Some(error(404, "not-found"));
         };
         let path: Vec<&str> = path.split('/').collect();
         Some(match path.as_slice() {
-            ["companies"] => Reply::json(200, &json!({ "companies": [ { "shortname": "reeftours", "name": "Reef Tours" } ] })),
+            ["companies"] => Reply::json(
+                200,
+                &json!({ "companies": [ { "shortname": "reeftours", "name": "Reef Tours" } ] }),
+            ),
             ["companies", company, "bookings", uuid] => {
                 match self.bookings.get(&((*company).to_owned(), (*uuid).to_owned())) {
                     Some(booking) => Reply::json(200, &json!({ "booking": booking })),
