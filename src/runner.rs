@@ -3,6 +3,7 @@
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
 mod fetching;
+mod walks;
 
 use crate::alerts::{Watcher, World};
 use crate::app::App;
@@ -74,6 +75,8 @@ pub struct Hints {
     pub rules: Notify,
     /// Something is to be fetched.
     pub fetch: Notify,
+    /// A source is to be walked.
+    pub walks: Notify,
 }
 
 /// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
@@ -140,11 +143,12 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 13] = [
+        let parts: [(&str, Thread, Part); 14] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
+            ("walk sources", Thread::Shared, |runner| Box::pin(walks::walk(runner))),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),

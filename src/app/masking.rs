@@ -306,6 +306,10 @@ macro_rules! around {
                 self.inner.chains()
             }
 
+            fn walks(&self) -> &dyn WalkStore {
+                self.inner.walks()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

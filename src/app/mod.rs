@@ -43,6 +43,7 @@ mod secrets;
 mod serve;
 mod source_keys;
 mod source_sign_in;
+mod walks;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -83,6 +84,7 @@ pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
+pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;

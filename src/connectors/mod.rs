@@ -52,6 +52,8 @@ mod templates;
 mod verify;
 mod version;
 mod view;
+mod walk;
+mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, classify, classify_failure};
@@ -85,6 +87,7 @@ pub use source::{Source, read_source};
 pub use source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi, Token};
 pub use source_spec::SourceSpec;
 pub use verify::{Verify, WhenDown};
+pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 
 #[cfg(test)]
 mod calls_tests;
@@ -98,3 +101,5 @@ mod sources_tests;
 mod tests;
 #[cfg(test)]
 mod vendors_tests;
+#[cfg(test)]
+mod walk_tests;

@@ -194,7 +194,6 @@ impl RecordSpec {
             happened_at: facts.time,
             hint: None,
         })
-<<<<<<< HEAD
     }
 
     /// Where the types of events say the status, one that says nothing of it leaves it as it is.
@@ -202,10 +201,6 @@ impl RecordSpec {
         if let Some(present) = present.filter(|_| told.status.is_empty() && !self.status_on.is_empty()) {
             told.status.clone_from(&present.status);
         }
-||||||| 3f57c53
-        Ok(Told { kind: kind.clone(), account, key, entity: told, status, happened_at: facts.time, hint: None })
-=======
->>>>>>> fetch
     }
 
     /// Compares what was told with the present state.

@@ -18,6 +18,7 @@ use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
+use super::walk_read::read_walk;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub(super) fn read_source_spec(
     let api = fields.node("api");
     let sign_in = fields.node("sign_in");
     let addresses = fields.texts("addresses");
+    let walk = fields.node("walk");
     let parts = SourceParts::take(&mut fields);
     let place = fields.place();
     fields.finish();
@@ -47,7 +49,8 @@ pub(super) fn read_source_spec(
     let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
-    Some(SourceSpec { sign_in, addresses, api, ..spec })
+    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    Some(SourceSpec { sign_in, addresses, api, walk, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -104,6 +107,7 @@ impl<'n> SourceParts<'n> {
             guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
             account_help: self.account_help,
             api: None,
+            walk: None,
         }
     }
 
@@ -129,6 +133,7 @@ impl<'n> SourceParts<'n> {
             guide,
             account_help: self.account_help,
             api: None,
+            walk: None,
         })
     }
 
@@ -190,6 +195,7 @@ impl<'n> SourceParts<'n> {
             guide,
             account_help,
             api: None,
+            walk: None,
         })
     }
 }

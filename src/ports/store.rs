@@ -9,7 +9,7 @@ use super::{
     SealedSecret, SeenEvent, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
     TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
-use super::{ChainStore, FetchStore, KeepingStore};
+use super::{ChainStore, FetchStore, KeepingStore, WalkStore};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
     Standing,
@@ -286,6 +286,8 @@ pub trait Store: Send + Sync {
     fn keeping(&self) -> &dyn KeepingStore;
     /// The part about what is to be fetched from booking systems.
     fn fetches(&self) -> &dyn FetchStore;
+    /// The part about walks over a source's API.
+    fn walks(&self) -> &dyn WalkStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
     async fn glance(&self) -> Result<Glance, StoreError>;
     /// A word that differs whenever something happened that pages show; cheap to ask every second.

@@ -44,6 +44,7 @@ const STEPS: &[Step] = steps![
     12 "0012_seen_events",
     13 "0013_fetches",
     14 "0014_rebookings",
+    16 "0016_walks",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

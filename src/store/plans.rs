@@ -5,7 +5,8 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
-    finding, hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
+    finding, hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql, walk_places,
+    walks,
 };
 use super::{erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
@@ -116,6 +117,14 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
             values!["note", "booking", "fch_1", 1_i64],
         ),
         ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
+        ("the walk of a source", walks::open_sql(), values!["tours"]),
+        ("walks of a source", walks::of_source_sql(), values!["tours", 10_i64]),
+        ("places that are due", walk_places::due_sql(), values![1_i64, 1_i64, 32_i64]),
+        ("places that are done", walks::done_sql(2), values![1_i64, 1_i64, 2_i64]),
+        ("what a walk knows", walk_places::findings_of_sql(1), values![1_i64, "account", "key"]),
+        ("what a walk found", walk_places::findings_sql(1), values![1_i64, "a", "k", 50_i64, "new"]),
+        ("bookings to compare", walk_places::here_by_key_sql(1), values!["crm", "account", "guest", "key"]),
+        ("bookings that are here", walk_places::here_after_sql(), values!["", 200_i64]),
     ];
     hot.extend(finding::samples());
     let mut plans = Vec::with_capacity(hot.len());

@@ -13,7 +13,7 @@ use crate::ports::{
     SealedSecret, SeenEvent, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent,
     StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
-use crate::ports::{ChainStore, FetchStore, KeepingStore};
+use crate::ports::{ChainStore, FetchStore, KeepingStore, WalkStore};
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -358,6 +358,10 @@ impl Store for SqlStore {
     }
 
     fn keeping(&self) -> &dyn KeepingStore {
+        self
+    }
+
+    fn walks(&self) -> &dyn WalkStore {
         self
     }
 

@@ -33,6 +33,7 @@ mod api_run_acts;
 mod api_runs;
 mod api_sources;
 mod api_tokens;
+mod api_walks;
 mod audit_list;
 mod backup_show;
 mod begin_show;
@@ -113,6 +114,9 @@ mod times;
 mod today;
 mod tokens_list;
 mod viewer;
+mod walk_show;
+mod walk_told;
+mod walks_list;
 mod welcome_show;
 mod words;
 mod zone;
@@ -190,7 +194,7 @@ fn by_path(table: Vec<Entry>) -> Vec<(&'static str, Vec<Entry>)> {
 #[cfg(test)]
 mod tests {
     use super::samples::HOSTILE;
-    use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
+    use super::{about_show, backup_show, guest_erase, guest_show, retention_show, walk_show, walks_list};
     use super::{
         account_show, alert_channel, alerts_show, audit_list, link_made, people_list, second_factor, sign_in,
         sign_in_code,
@@ -220,6 +224,8 @@ mod tests {
         pages.extend(all("connect_new", connect_new::ConnectNew::samples()));
         pages.extend(all("sources_list", sources_list::SourcesList::samples()));
         pages.extend(all("source_show", source_show::SourceShow::samples()));
+        pages.extend(all("walks_list", walks_list::WalksList::samples()));
+        pages.extend(all("walk_show", walk_show::WalkShow::samples()));
         pages.extend(all("begin_show", begin_show::BeginShow::samples()));
         pages.extend(all("sign_in", sign_in::SignInPage::samples()));
         pages.extend(all("sign_in_code", sign_in_code::CodePage::samples()));

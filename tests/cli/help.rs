@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 34] = [
     "demo",
     "serve",
     "check",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 32] = [
     "replay",
     "causes",
     "apply",
+    "backfill",
+    "reconcile",
     "retry",
     "cancel",
     "hold",

@@ -24,4 +24,5 @@ mod samples;
 mod seen;
 mod speed;
 mod together;
+mod walks;
 mod whole_way;

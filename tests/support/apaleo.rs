@@ -205,7 +205,10 @@ impl State {
                 && (!by_modification
                     || ((from.is_empty() || modified >= from) && (to.is_empty() || modified < to)))
         };
-        let all: Vec<&Value> = self.reservations.values().filter(fits).collect();
+        let mut all: Vec<&Value> = self.reservations.values().filter(fits).collect();
+        if asked.parameter("sort") == "updated:asc" {
+            all.sort_by_key(|one| one["modified"].as_str().unwrap_or_default());
+        }
         let rows: Vec<Value> = all
             .iter()
             .skip((page - 1) * size)

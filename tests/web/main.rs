@@ -36,5 +36,6 @@ mod signing_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod today;
+mod walking;
 mod weight;
 mod workshop;
