@@ -3,12 +3,12 @@
 
 use super::KeepingStore;
 use super::{
-    AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
-    BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
-    DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
-    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
-    TroublePage, TroubledRun, UnfiledBooking, Written,
+    AlertStore, AnsweredCall, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage,
+    BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts,
+    DeliveryWrite, DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf,
+    ListFilter, LostAttempt, NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery,
+    RulesetEntry, RulesetNote, RunRow, SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent,
+    StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
@@ -264,6 +264,14 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<(ChangeView, Option<String>, Option<String>)>, StoreError>;
     /// Runs, newest first.
     async fn list_runs(&self, filter: &ListFilter) -> Result<Vec<RunRow>, StoreError>;
+    /// The newest runs of each of these bookings, all in the order asked for, newest first, at most `each` of one.
+    async fn runs_of_bookings(
+        &self,
+        bookings: &[BookingId],
+        each: i64,
+    ) -> Result<Vec<Vec<RunRow>>, StoreError>;
+    /// Those of the newest `limit` calls to all connections that were answered, newest first.
+    async fn answered_lately(&self, limit: i64) -> Result<Vec<AnsweredCall>, StoreError>;
     /// Attempts of a run, oldest first.
     async fn attempts(&self, run: &RunId) -> Result<Vec<AttemptView>, StoreError>;
     /// One attempt.

@@ -11,6 +11,7 @@ mod account_show;
 mod admission;
 mod alert_channel;
 mod alerts_show;
+mod answer_times;
 mod api_about;
 mod api_acts;
 mod api_alert_channels;
