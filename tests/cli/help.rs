@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 36] = [
     "demo",
     "serve",
     "check",
@@ -33,6 +33,10 @@ const COMMANDS: [&str; 32] = [
     "guest",
     "guest export",
     "guest erase",
+    "connections",
+    "alerts",
+    "alerts list",
+    "alerts test",
     "backup",
     "doctor",
 ];
