@@ -119,6 +119,7 @@ use utoipa::OpenApi;
         api_tokens::make_token,
         api_tokens::revoke_token,
         api_audit::list_audit,
+        api_audit::list_refused_sign_ins,
         api_alerts::get_alert_options,
         api_alerts::set_alert_options,
         api_alerts::list_outages,

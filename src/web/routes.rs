@@ -258,6 +258,7 @@ pub(super) fn table() -> Vec<Entry> {
         post("/api/v1/tokens", May(Right::People), api_tokens::make_token),
         post("/api/v1/tokens/{id}/revoke", May(Right::People), api_tokens::revoke_token),
         get("/api/v1/audit", May(Right::People), api_audit::list_audit),
+        get("/api/v1/sign-ins/refused", May(Right::People), api_audit::list_refused_sign_ins),
         get("/api/v1/alerts/options", May(Right::Settings), api_alerts::get_alert_options),
         post("/api/v1/alerts/options", May(Right::Settings), api_alerts::set_alert_options),
         get("/api/v1/alerts/outages", May(Right::Settings), api_alerts::list_outages),

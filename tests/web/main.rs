@@ -15,6 +15,7 @@ mod api_program;
 mod api_reads;
 mod api_rules;
 mod api_settings;
+mod audit_walk;
 mod browser_pages;
 mod connecting;
 mod contrast;
