@@ -165,7 +165,8 @@ async fn addresses(mail: &Mail, place: &str) -> Result<Vec<SocketAddr>, MailFail
 
 fn of_connecting(error: &lettre::transport::smtp::Error, place: &str) -> String {
     let why = one_line(&innermost(error));
-    if error.is_tls() {
+    // A certificate that is not good comes as a failure of the line.
+    if error.is_tls() || why.contains("certificate") {
         format!(
             "No secure connection to {place} came about ({why}). Look at the port, and whether STARTTLS is meant."
         )
