@@ -9,10 +9,10 @@ use super::api_body::Answer;
 use super::api_error::ErrorBody;
 use super::routes::{Needs, routes};
 use super::{
-    api_about, api_acts, api_alert_channels, api_alerts, api_audit, api_bookings, api_causes,
-    api_connection_acts, api_connections, api_connectors, api_events, api_guests, api_health, api_keeping,
-    api_me, api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs,
-    api_source_acts, api_sources, api_tokens,
+    api_about, api_acts, api_alert_channels, api_alerts, api_audit, api_bookings, api_bookings_fetch,
+    api_causes, api_connection_acts, api_connections, api_connectors, api_events, api_guests, api_health,
+    api_keeping, api_me, api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules,
+    api_run_acts, api_runs, api_source_acts, api_sources, api_tokens,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -56,6 +56,7 @@ use utoipa::OpenApi;
         api_bookings::list_bookings,
         api_bookings::get_booking,
         api_bookings::list_changes,
+        api_bookings_fetch::fetch_booking,
         api_events::list_events,
         api_events::get_event,
         api_events::get_event_body,

@@ -357,16 +357,15 @@ async fn settings(walk: &mut Walk) {
     walk.api("/api/v1/masking", "/api/v1/masking", json!({ "masked": false }), "masking.changed").await;
     // Guests whose runs are at their end: those of the first two bookings.
     let mut guests = Vec::new();
-    for run in &walk.runs().await[..2] {
-        let told = walk.told(&format!("/api/v1/runs/{run}")).await;
-        let booking = told["booking"].as_str().expect("a booking").to_owned();
-        guests.push(booking.clone());
-        for run in
-            walk.told(&format!("/api/v1/runs?booking={booking}")).await["items"].as_array().expect("runs")
-        {
+    let bookings = walk.told("/api/v1/bookings").await;
+    for booking in &bookings["items"].as_array().expect("bookings")[..2] {
+        let key = booking["key"].as_str().expect("a key").to_owned();
+        let runs = walk.told(&format!("/api/v1/runs?booking={key}")).await;
+        for run in runs["items"].as_array().expect("runs") {
             let id = waypost::domain::RunId::new(run["id"].as_str().expect("an id"));
             walk.shop.app.cancel(std::slice::from_ref(&id), "Ada").await.expect("a store");
         }
+        guests.push(key);
     }
     let app = walk.shop.app.clone();
     let mark = app.guest(&guests[0]).await.expect("a guest").mark();
@@ -399,6 +398,10 @@ async fn account(walk: &mut Walk) {
     walk.written_by("/sign-in", "people_sign_in.rs", "signed-in");
     walk.written_by("/sign-in/code", "people_sign_in.rs", "signed-in");
     walk.written_by("/welcome/{token}", "people_links.rs", "account.password-by-link");
+    walk.written_by("/bookings/{id}/fetch", "../web/booking_fetch.rs", "booking.fetched");
+    walk.written_by("/api/v1/bookings/{id}/fetch", "../web/api_bookings_fetch.rs", "booking.fetched");
+    walk.written_by("/sources/{name}/sign-in", "../web/source_change.rs", "source.sign-in");
+    walk.written_by("/sources/{name}/keys", "../web/source_change.rs", "source.keys");
     walk.page("/sign-out", "/sign-out", &[], "signed-out").await;
     walk.nothing(&["/colours"]);
 }
