@@ -134,11 +134,13 @@ impl Runner {
     pub async fn run(self, mut batches: Batches) {
         let runner = Arc::new(self);
         let mut tasks = JoinSet::new();
-        let (app, crowd) = (runner.app.clone(), runner.crowd.clone());
+        let (app, crowd, told) = (runner.app.clone(), runner.crowd.clone(), runner.clone());
         tasks.spawn(async move {
             // Ends when the last server has let go of its end: every request has its answer then.
             while let Some(committed) = batches.commit_next(&*app.clock).await {
                 app.metrics.committed(committed.events, committed.took_us);
+                let refused = committed.events - committed.stored;
+                told.watcher.storing().committed(committed.stored, refused, app.clock.now());
                 crowd.committed(committed.events, app.clock.monotonic_us());
                 app.hints.apply.notify_one();
             }
@@ -432,12 +434,20 @@ impl Runner {
         let never = Notify::new();
         while !self.stopping() {
             let now = self.app.clock.now();
+            let mut stop = self.stop.clone();
+            // First: the database may be what is wrong, and asking it takes a while then.
+            tokio::select! {
+                _ = self.watcher.tell_of_storing(now) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+            if let Err(error) = self.watcher.remember().await {
+                tracing::debug!(error = %error, "who is told of outages could not be read");
+            }
             let active = self.app.active();
             let world = World { ruleset: active.as_deref(), disk_free: self.app.disk_free() };
             if let Err(error) = self.watcher.look(&world, now).await {
                 tracing::warn!(error = %error, cause = error.cause(), "outages could not be looked for");
             }
-            let mut stop = self.stop.clone();
             tokio::select! {
                 sent = self.watcher.send(now) => if let Err(error) = sent {
                     tracing::warn!(error = %error, cause = error.cause(), "alerts could not be sent");

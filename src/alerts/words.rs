@@ -25,6 +25,11 @@ impl<'a> Words<'a> {
         Self { base, zone: TimeZone::get(&options.zone).unwrap_or(TimeZone::UTC), now }
     }
 
+    /// Where the pages are.
+    pub fn base(&self) -> &str {
+        self.base
+    }
+
     /// An outage began.
     pub fn alert(&self, outage: &Outage, sign: &Sign) -> Letter {
         self.letter(LetterKind::Alert, outage, sign, self.what(outage, sign))
@@ -131,7 +136,7 @@ impl<'a> Words<'a> {
     }
 
     /// `08:12 IST`, with the day where that is another one than today.
-    fn time(&self, at: Millis) -> String {
+    pub fn time(&self, at: Millis) -> String {
         let zoned = |at| Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(self.zone.clone()));
         match (zoned(at), zoned(self.now)) {
             (Some(at), Some(now)) if at.date() == now.date() => at.strftime("%H:%M %Z").to_string(),
@@ -198,7 +203,8 @@ pub fn one_line(text: &str) -> String {
     words.join(" ").chars().take(TITLE_CHARS_MAX).collect()
 }
 
-fn counted(count: i64, what: &str) -> String {
+/// `3 webhooks`.
+pub fn counted(count: i64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -207,7 +213,7 @@ fn per_hour(rate: f64) -> String {
 }
 
 /// `1 hour 18 minutes`, `3 days`.
-fn lasting(ms: Millis) -> String {
+pub fn lasting(ms: Millis) -> String {
     let minutes = (ms / 60_000).max(1);
     let (hours, days) = (minutes / 60, minutes / (24 * 60));
     if hours == 0 {

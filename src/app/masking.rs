@@ -391,6 +391,8 @@ around! {
     masks changes_of_booking(id: &BookingId, limit: i64) -> Vec<ChangeView>;
     masks change(reference: ChangeRef) -> Option<(ChangeView, Option<String>, Option<String>)>;
     masks list_runs(filter: &ListFilter) -> Vec<RunRow>;
+    masks runs_of_bookings(bookings: &[BookingId], each: i64) -> Vec<Vec<RunRow>>;
+    passes answered_lately(limit: i64) -> Vec<AnsweredCall>;
     masks attempts(run: &RunId) -> Vec<AttemptView>;
     masks attempt(id: &AttemptId) -> Option<AttemptView>;
     passes counts() -> Counts;

@@ -5,6 +5,7 @@
 //! `explained` (why fields have their values, also for the demo).
 
 mod act;
+mod alerts;
 mod apply;
 mod asked;
 mod backfill;
@@ -13,6 +14,7 @@ mod bookings;
 mod cancel;
 mod causes;
 pub mod check;
+mod connections;
 mod demo;
 mod demo_home;
 mod doctor;
@@ -87,6 +89,8 @@ enum Command {
     Secret(secret::Args),
     User(user::Args),
     Guest(guest::Args),
+    Connections(connections::Args),
+    Alerts(alerts::Args),
     Backup(backup::Args),
     Doctor(doctor::Args),
 }
@@ -197,6 +201,8 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::User(args) => user::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Guest(args) => guest::run(args).await,
+        Command::Connections(args) => connections::run(args).await,
+        Command::Alerts(args) => alerts::run(args).await,
         Command::Backup(args) => backup::run(args).await,
     }
 }

@@ -25,6 +25,7 @@ mod finding;
 mod gate;
 mod hours;
 mod lanes;
+mod lately;
 mod links;
 mod lists;
 mod lock;

@@ -6,6 +6,7 @@
 
 mod applies;
 mod bookings;
+mod connections;
 mod events;
 mod mistakes;
 mod names;
@@ -16,6 +17,7 @@ mod why;
 
 pub use applies::{ApplyAhead, ApplyExample, ApplyFigures, Reason};
 pub use bookings::Booking;
+pub use connections::connection_word;
 pub use events::{Change, Event};
 pub use mistakes::{Mistake, TestReport};
 pub use names::Names;

@@ -2,6 +2,7 @@
 //! it, its key (never shown), its settings and limits. What its buttons do is in `connection_change`. `?part=live` gives the
 //! block that is refreshed in place.
 
+use super::answer_times::{self, AnswerTimes};
 use super::begin_show::Steps;
 use super::connect_form::{FieldTold, GuideTold, key_guide};
 use super::connections_list::ConnectionStanding;
@@ -110,7 +111,7 @@ impl ConnectionShow {
         let scene = Scene::read(app).await?;
         let active = app.active().ok_or_else(|| PageError::unknown("connection"))?;
         let connection = active.connections.get(name).ok_or_else(|| PageError::unknown("connection"))?;
-        let mut page = Self::of(&scene, connection, &just);
+        let mut page = Self::of(&scene, &answer_times::read(app).await?, connection, &just);
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Connection, name);
         page.keys = app.secrets_of(name).await?.iter().map(|held| KeyTold::of(held, &scene)).collect();
@@ -134,7 +135,7 @@ impl ConnectionShow {
         Ok(page)
     }
 
-    fn of(scene: &Scene, connection: &Connection, just: &Just) -> Self {
+    fn of(scene: &Scene, times: &AnswerTimes, connection: &Connection, just: &Just) -> Self {
         let limits = &connection.limits;
         let destination = connection.connector.destination.as_ref();
         let setup = destination.is_some_and(|destination| {
@@ -147,7 +148,7 @@ impl ConnectionShow {
             title: scene.connection(&connection.name),
             connector: connection.connector.title.clone(),
             base_url: connection.base_url.clone(),
-            standing: ConnectionStanding::of(&connection.name, scene),
+            standing: ConnectionStanding::of(&connection.name, scene, times),
             limit: super::today::limit_words(limits),
             setting_up: false,
             tested: just.findings.iter().map(Tested::of).collect(),
@@ -251,7 +252,7 @@ impl ConnectionShow {
             ],
             ..Just::default()
         };
-        let mut full = Self::of(&scene, &hostile, &just);
+        let mut full = Self::of(&scene, &AnswerTimes::default(), &hostile, &just);
         full.fill(&hostile, &values, "c0ffee".into());
         full.title = HOSTILE.into();
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
@@ -267,7 +268,7 @@ impl ConnectionShow {
         .iter()
         .map(|held| KeyTold::of(held, &scene))
         .collect();
-        let mut unreadable = Self::of(&scene, &plain, &Just::default());
+        let mut unreadable = Self::of(&scene, &AnswerTimes::default(), &plain, &Just::default());
         unreadable.trouble = Some(HOSTILE.into());
         vec![unreadable, full]
     }

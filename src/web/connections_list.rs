@@ -1,5 +1,6 @@
 //! `/connections`: where things are sent, whether each takes calls, what waits for it, and a button to pause or resume it.
 
+use super::answer_times::{self, AnswerTimes};
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
@@ -59,33 +60,34 @@ pub async fn connections_list(
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
     let scene = Scene::read(&app).await?;
-    answer(&ConnectionsList::of(&scene, query.said.as_deref()))
+    let times = answer_times::read(&app).await?;
+    answer(&ConnectionsList::of(&scene, &times, query.said.as_deref()))
 }
 
 impl ConnectionsList {
-    fn of(scene: &Scene, said: Option<&str>) -> Self {
+    fn of(scene: &Scene, times: &AnswerTimes, said: Option<&str>) -> Self {
         Self {
             frame: Frame::new(Place::Connections, scene, said),
-            rows: scene.connection_names().iter().map(|name| Row::of(name, scene)).collect(),
+            rows: scene.connection_names().iter().map(|name| Row::of(name, scene, times)).collect(),
         }
     }
 }
 
 impl Row {
-    fn of(name: &str, scene: &Scene) -> Self {
+    fn of(name: &str, scene: &Scene, times: &AnswerTimes) -> Self {
         Self {
             address: in_address(name),
             name: name.to_owned(),
             title: scene.connection(name),
             known: scene.connection_titles.contains_key(name),
-            standing: ConnectionStanding::of(name, scene),
+            standing: ConnectionStanding::of(name, scene, times),
         }
     }
 }
 
 impl ConnectionStanding {
     /// How it is now.
-    pub fn of(name: &str, scene: &Scene) -> Self {
+    pub fn of(name: &str, scene: &Scene, times: &AnswerTimes) -> Self {
         let state = scene.connections.get(name).cloned().unwrap_or_default();
         let mut stopped = state.paused;
         let mut button = if state.paused { "Resume" } else { "Pause" };
@@ -116,6 +118,9 @@ impl ConnectionStanding {
         } else {
             (Mark::new(Tone::Good, "takes calls"), None)
         };
+        // What does not answer now has no time of its answers.
+        let answers = times.get(name).filter(|_| mark.tone == Tone::Good).map(|time| time.words(scene.now));
+        let note = note.or_else(|| answers.map(|words| format!("It {words}.")));
         let oldest = scene.counts.oldest_waiting.iter().find(|(of, _)| of == name);
         Self {
             mark,
@@ -133,6 +138,14 @@ impl ConnectionStanding {
 #[cfg(test)]
 impl ConnectionsList {
     pub(super) fn samples() -> Vec<Self> {
-        vec![Self::of(&Scene::default(), None), Self::of(&super::samples::scene(), Some("paused"))]
+        let times = AnswerTimes::from([(
+            "crm".to_owned(),
+            answer_times::AnswerTime { median_ms: 180, calls: 3, last_at: super::samples::NOW },
+        )]);
+        let none = AnswerTimes::default();
+        vec![
+            Self::of(&Scene::default(), &none, None),
+            Self::of(&super::samples::scene(), &times, Some("paused")),
+        ]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 38] = [
     "demo",
     "serve",
     "check",
@@ -35,6 +35,10 @@ const COMMANDS: [&str; 34] = [
     "guest",
     "guest export",
     "guest erase",
+    "connections",
+    "alerts",
+    "alerts list",
+    "alerts test",
     "backup",
     "doctor",
 ];

@@ -54,7 +54,18 @@ pub fn run(home: &Path, arguments: &[&str]) -> Answered {
 
 /// The same with something on standard input.
 pub fn run_with(home: &Path, arguments: &[&str], input: &str) -> Answered {
-    let mut child = command(home, arguments)
+    to_its_end(command(home, arguments), input)
+}
+
+/// The same with these variables of the environment.
+pub fn run_in(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Answered {
+    let mut command = command(home, arguments);
+    command.envs(variables.iter().copied());
+    to_its_end(command, "")
+}
+
+fn to_its_end(mut command: Command, input: &str) -> Answered {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

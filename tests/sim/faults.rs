@@ -397,6 +397,8 @@ forward! {
     reads changes_of_booking(id: &BookingId, limit: i64) -> Vec<ChangeView>;
     reads change(reference: ChangeRef) -> Option<(ChangeView, Option<String>, Option<String>)>;
     reads list_runs(filter: &ListFilter) -> Vec<RunRow>;
+    reads runs_of_bookings(bookings: &[BookingId], each: i64) -> Vec<Vec<RunRow>>;
+    reads answered_lately(limit: i64) -> Vec<AnsweredCall>;
     reads attempts(run: &RunId) -> Vec<AttemptView>;
     reads attempt(id: &AttemptId) -> Option<AttemptView>;
     reads counts() -> Counts;
