@@ -133,7 +133,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 12] = [
+        let parts: [(&str, Thread, Part); 13] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
@@ -146,6 +146,7 @@ impl Runner {
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
             ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
+            ("keep the pulse", Thread::Shared, |runner| Box::pin(runner.keep_pulse())),
         ];
         for (name, thread, part) in parts {
             tasks.spawn(runner.clone().again_and_again(name, thread, part));
@@ -480,6 +481,20 @@ impl Runner {
                 }
             };
             self.wait(&never, pause).await;
+        }
+    }
+
+    async fn keep_pulse(self: Arc<Self>) {
+        let never = Notify::new();
+        loop {
+            let stopping = self.stopping();
+            if let Err(error) = self.app.keep_pulse(stopping).await {
+                tracing::warn!(error = %error, "refused webhooks and the time could not be noted; trying again");
+            }
+            if stopping {
+                return;
+            }
+            self.wait(&never, REFRESH).await;
         }
     }
 

@@ -295,6 +295,10 @@ macro_rules! around {
                 self.inner.keeping()
             }
 
+            fn pulse(&self) -> &dyn PulseStore {
+                self.inner.pulse()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

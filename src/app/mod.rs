@@ -31,6 +31,7 @@ mod people_sign_in;
 mod people_throttle;
 mod people_tokens;
 mod publish;
+mod pulse;
 mod retention;
 mod rotate;
 mod rule_history;
@@ -68,13 +69,14 @@ pub use people_password::WeakPassword;
 pub use people_sign_in::{Begun, Origin, SESSION_MS};
 pub use people_tokens::TOKEN_PREFIX;
 pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
+pub use pulse::SourcePulse;
 pub use retention::{DAYS_MAX, Retention, RetentionPlan};
 pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 
-use crate::ingest::Doors;
+use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;
 use crate::outbound::HttpOutbound;
 use crate::ports::{Clock, Entropy, Outbound, Store, StoreError};
@@ -115,6 +117,8 @@ pub struct App {
     pub hints: Hints,
     /// What this process counts of its own work.
     pub metrics: Arc<Metrics>,
+    /// Webhooks that were refused and are not written down yet.
+    pub refusals: Arc<Refusals>,
     /// The database is no longer ours (another node took it over): whoever serves must stop.
     pub unfit: tokio::sync::Notify,
     /// Id of this node.
@@ -124,6 +128,7 @@ pub struct App {
     /// Where things are.
     pub places: Places,
     doorkeeper: people::Doorkeeper,
+    heart: pulse::Heart,
     /// Who hands out letters; set once, where the ways out are known.
     postman: std::sync::OnceLock<Arc<crate::alerts::Postman>>,
     vault: Result<Vault, String>,
@@ -189,6 +194,8 @@ impl App {
             unfit: tokio::sync::Notify::new(),
             node,
             places,
+            refusals: Arc::default(),
+            heart: pulse::Heart::default(),
             doorkeeper: people::Doorkeeper::default(),
             postman: std::sync::OnceLock::new(),
             vault,

@@ -173,6 +173,7 @@ fn http_server(
             entropy: app.entropy.clone(),
             limits,
             metrics: app.metrics.clone(),
+            refusals: app.refusals.clone(),
         }));
         http = http.configure(web::health(probe.clone()));
         if let Some(access) = &pages {

@@ -29,6 +29,7 @@ mod schema;
 mod secret;
 mod setup;
 mod shape;
+mod silence;
 mod source;
 mod templates;
 mod view;
@@ -52,6 +53,7 @@ pub use request::{CallContext, RenderError, RenderedRequest, Which};
 pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
+pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, SourceSpec, read_source};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::pattern::{Dotted, Pattern};
 use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
+use super::silence::read_silence;
 use super::source::SourceSpec;
 use super::view::ViewSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
@@ -25,6 +26,7 @@ pub(super) fn read_source_spec(
     let records = fields.node("records");
     let types = fields.node("types");
     let guide = fields.node("guide");
+    let silence = fields.node("silence");
     let account_help = fields.text("account_help").unwrap_or_default();
     let place = fields.place();
     fields.finish();
@@ -55,7 +57,8 @@ pub(super) fn read_source_spec(
         items.iter().filter_map(|item| read_record(file, item, &named, verified, diagnostics)).collect();
     let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
-    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help })
+    let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
+    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, silence, account_help })
 }
 
 fn read_record(

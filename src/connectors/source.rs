@@ -6,6 +6,7 @@ use super::manifest::{Catalogue, unknown_connector};
 use super::records::{RecordSpec, Told, Unreadable};
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
+use super::silence::{OnSilence, SilenceSpec, read_on_silence};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use serde_json::Value;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct SourceSpec {
     pub headers: Vec<String>,
     /// What to click in the booking system, step by step.
     pub guide: Option<Guide>,
+    /// Why it may send nothing, and what it does when webhooks fail.
+    pub silence: Option<SilenceSpec>,
     /// What `account:` of a source is there; empty where the manifest says nothing.
     pub account_help: String,
 }
@@ -66,6 +69,8 @@ pub struct Source {
     pub api: Vec<(String, SecretRef, Place)>,
     /// False: its webhooks are stored and acked, and lead to nothing.
     pub enabled: bool,
+    /// What is done when it is silent for longer than usual.
+    pub on_silence: OnSilence,
     /// The connector's schema with the source's `extra_fields:`, for the record kind `booking` (else the first kind).
     pub schema: Schema,
 }
@@ -88,7 +93,10 @@ pub fn read_source(
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
     let enabled = fields.boolean("enabled").unwrap_or(true);
+    let on_silence = fields.text("on_silence");
     fields.finish();
+    let on_silence =
+        read_on_silence(file, on_silence.as_deref(), fields_place(node, "on_silence"), diagnostics);
     match verify.as_deref() {
         None | Some("never") => {}
         Some("always") => diagnostics.push(
@@ -127,6 +135,7 @@ pub fn read_source(
         tokens,
         api,
         enabled,
+        on_silence,
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
         connector: connector.clone(),
     })

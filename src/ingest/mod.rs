@@ -6,9 +6,11 @@
 
 mod doors;
 mod http;
+mod refusals;
 
 pub use doors::{Door, Doors, Entrance, OldToken, hash_token};
 pub use http::{HookLimits, Hooks, hooks};
+pub use refusals::Refusals;
 
 use crate::domain::{EventId, Millis, Position};
 use crate::ports::{Clock, Entropy, NewEvent, Store};

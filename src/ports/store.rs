@@ -6,9 +6,9 @@ use super::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
     DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
-    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
-    TroublePage, TroubledRun, UnfiledBooking, Written,
+    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, PulseStore, RulesetEntry,
+    RulesetNote, RunRow, SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
+    TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
@@ -279,6 +279,8 @@ pub trait Store: Send + Sync {
     fn alerts(&self) -> &dyn AlertStore;
     /// The part about house-keeping: figures, retention, what is known of one guest.
     fn keeping(&self) -> &dyn KeepingStore;
+    /// The part about the doors' health: refused webhooks, downtimes.
+    fn pulse(&self) -> &dyn PulseStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
     async fn glance(&self) -> Result<Glance, StoreError>;
     /// A word that differs whenever something happened that pages show; cheap to ask every second.

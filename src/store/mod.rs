@@ -34,6 +34,7 @@ mod people_doors;
 mod people_log;
 mod plans;
 mod postgres;
+mod pulse;
 mod retention;
 mod rows;
 mod ruleset_history;

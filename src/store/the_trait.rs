@@ -10,9 +10,9 @@ use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
     DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
-    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset,
-    TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
+    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, PulseStore, RulesetEntry,
+    RulesetNote, RunRow, SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking,
+    StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -346,6 +346,10 @@ impl Store for SqlStore {
     }
 
     fn keeping(&self) -> &dyn KeepingStore {
+        self
+    }
+
+    fn pulse(&self) -> &dyn PulseStore {
         self
     }
 

@@ -4,9 +4,12 @@
 use super::api_body::{Answer, answered};
 use super::api_error::ApiError;
 use super::api_paging::Page;
+use super::rates::Rate;
 use super::scene::Scene;
-use super::today::{SourceRate, rates};
+use super::today::rates;
 use crate::app::App;
+use crate::domain::Stretch;
+use crate::ports::RefusedWebhooks;
 use crate::told::rfc3339;
 use actix_web::web;
 use serde::Serialize;
@@ -38,23 +41,81 @@ pub(super) struct SourceTold {
     usual_per_hour: Option<f64>,
     /// A sentence, where it is silent for longer than usual.
     silence: Option<String>,
+    /// Since its last webhook, where it is silent for longer than usual.
+    #[schema(format = DateTime)]
+    silent_since: Option<String>,
+    /// Webhooks that usually come in such a time, where it is silent.
+    missed: Option<i64>,
+    /// What may be the matter, where it is silent.
+    causes: Vec<String>,
+    /// A sentence, where webhooks of the last 24 hours were answered with something else than 200; booking systems may
+    /// deactivate a webhook for that.
+    refused: Option<String>,
+    /// The same, status by status.
+    refused_by_status: Vec<RefusedTold>,
+    /// When Waypost was not running, within the last week.
+    not_running: Vec<NotRunning>,
+}
+
+/// Webhooks of the last 24 hours that were answered with one status.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RefusedTold {
+    /// HTTP status.
+    #[schema(example = 503)]
+    status: u16,
+    /// How many.
+    webhooks: i64,
+    /// When the last of them was answered.
+    #[schema(format = DateTime)]
+    last_at: String,
+}
+
+/// A time in which Waypost was not running.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NotRunning {
+    /// Its beginning.
+    #[schema(format = DateTime)]
+    from: String,
+    /// Its end.
+    #[schema(format = DateTime)]
+    to: String,
+    /// Webhooks that usually come in such a time, where enough weeks are known.
+    usual: Option<f64>,
 }
 
 impl SourceTold {
-    fn of(app: &App, scene: &Scene, (name, last, rate): &SourceRate) -> Self {
+    fn of(app: &App, rate: &Rate) -> Self {
         let active = app.active();
-        let source = active.as_ref().and_then(|active| active.sources.get(name));
+        let source = active.as_ref().and_then(|active| active.sources.get(&rate.name));
         Self {
-            name: name.clone(),
-            title: scene.source(name),
+            name: rate.name.clone(),
+            title: rate.title.clone(),
             connector: source.map(|source| source.connector.name.clone()).unwrap_or_default(),
             account: source.and_then(|source| source.account.clone()),
             enabled: source.is_some_and(|source| source.enabled),
-            last_webhook_at: last.map(rfc3339),
+            last_webhook_at: rate.last.map(rfc3339),
             last_day: rate.lately,
             usual_per_hour: rate.usual,
-            silence: rate.silence.clone(),
+            silence: rate.silence.as_ref().map(|silence| silence.sentence.clone()),
+            silent_since: rate.silence.as_ref().map(|silence| rfc3339(silence.since)),
+            missed: rate.silence.as_ref().map(|silence| silence.missed),
+            causes: rate.silence.as_ref().map(|silence| silence.causes.clone()).unwrap_or_default(),
+            refused: rate.refused.clone(),
+            refused_by_status: rate.pulse.refused.iter().map(RefusedTold::of).collect(),
+            not_running: rate.pulse.downs.iter().map(NotRunning::of).collect(),
         }
+    }
+}
+
+impl RefusedTold {
+    fn of(refused: &RefusedWebhooks) -> Self {
+        Self { status: refused.status, webhooks: refused.answers, last_at: rfc3339(refused.last_at) }
+    }
+}
+
+impl NotRunning {
+    fn of((down, usual): &(Stretch, Option<f64>)) -> Self {
+        Self { from: rfc3339(down.from), to: rfc3339(down.to), usual: *usual }
     }
 }
 
@@ -66,7 +127,7 @@ impl SourceTold {
 pub(super) async fn list_sources(app: web::Data<App>) -> Answer {
     let scene = Scene::read(&app).await?;
     let rates = rates(&app, &scene).await?;
-    let items: Vec<_> = rates.iter().map(|one| SourceTold::of(&app, &scene, one)).collect();
+    let items: Vec<_> = rates.iter().map(|one| SourceTold::of(&app, one)).collect();
     answered(&Page { items, next: None })
 }
 
@@ -77,6 +138,6 @@ pub(super) async fn list_sources(app: web::Data<App>) -> Answer {
 pub(super) async fn get_source(app: web::Data<App>, name: web::Path<String>) -> Answer {
     let scene = Scene::read(&app).await?;
     let rates = rates(&app, &scene).await?;
-    let found = rates.iter().find(|(known, ..)| known == name.as_str());
-    answered(&SourceTold::of(&app, &scene, found.ok_or_else(|| ApiError::not_found("source"))?))
+    let found = rates.iter().find(|rate| rate.name == name.as_str());
+    answered(&SourceTold::of(&app, found.ok_or_else(|| ApiError::not_found("source"))?))
 }

@@ -1,9 +1,12 @@
 //! `/connections`: where things are sent, whether each takes calls, what waits for it, and a button to pause or resume it.
 
 use super::errors::PageError;
+use super::outlook::Sentence;
 use super::page::{Frame, Place, answer, in_address};
+use super::rates::Rate;
 use super::scene::Scene;
 use super::times::{Moment, clock_time};
+use super::today::{rates, silence_sentence};
 use super::words::{Mark, Tone};
 use crate::app::App;
 use actix_web::{HttpResponse, web};
@@ -22,6 +25,7 @@ pub struct Query {
 pub struct ConnectionsList {
     frame: Frame,
     rows: Vec<Row>,
+    told: Vec<Sentence>,
 }
 
 struct Row {
@@ -59,16 +63,33 @@ pub async fn connections_list(
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
     let scene = Scene::read(&app).await?;
-    answer(&ConnectionsList::of(&scene, query.said.as_deref()))
+    let rates = rates(&app, &scene).await?;
+    answer(&ConnectionsList::of(&scene, &rates, query.said.as_deref()))
 }
 
 impl ConnectionsList {
-    fn of(scene: &Scene, said: Option<&str>) -> Self {
+    fn of(scene: &Scene, rates: &[Rate], said: Option<&str>) -> Self {
         Self {
             frame: Frame::new(Place::Connections, scene, said),
+            told: connected(rates, scene),
             rows: scene.connection_names().iter().map(|name| Row::of(name, scene)).collect(),
         }
     }
+}
+
+/// Are we connected to the booking systems? What is silent is told first.
+fn connected(rates: &[Rate], scene: &Scene) -> Vec<Sentence> {
+    let silent: Vec<Sentence> = rates.iter().filter_map(silence_sentence).collect();
+    if !silent.is_empty() {
+        return silent;
+    }
+    let newest = rates.iter().filter(|rate| rate.last.is_some()).max_by_key(|rate| rate.last);
+    let Some((rate, last)) = newest.and_then(|rate| Some((rate, rate.last?))) else { return Vec::new() };
+    vec![Sentence {
+        tone: Tone::Good,
+        text: format!("{} sent the last webhook {}.", rate.title, Moment::of(last, scene.now).ago),
+        way: None,
+    }]
 }
 
 impl Row {
@@ -133,6 +154,10 @@ impl ConnectionStanding {
 #[cfg(test)]
 impl ConnectionsList {
     pub(super) fn samples() -> Vec<Self> {
-        vec![Self::of(&Scene::default(), None), Self::of(&super::samples::scene(), Some("paused"))]
+        use super::samples::{HOSTILE, NOW, scene};
+        let mut rates = Rate::samples(HOSTILE, NOW);
+        let silent = Self::of(&scene(), &rates, Some("paused"));
+        rates.pop();
+        vec![Self::of(&Scene::default(), &[], None), silent, Self::of(&scene(), &rates, None)]
     }
 }
