@@ -14,6 +14,7 @@ mod connect;
 mod disk;
 mod doctor;
 mod doctor_connections;
+mod doctor_sources;
 mod existing;
 mod guest;
 mod guest_export;
@@ -79,7 +80,7 @@ pub use serve::{ServeError, ServeOptions, Served, serve, start};
 use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;
 use crate::outbound::HttpOutbound;
-use crate::ports::{Clock, Entropy, Outbound, Store, StoreError};
+use crate::ports::{Certificates, Clock, Entropy, Outbound, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
 use crate::store::{OpenOptions, open};
@@ -142,6 +143,10 @@ pub struct App {
     live: live::Live,
     /// The way out, where faces make calls themselves (tests of a credential).
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
+    /// Who looks at certificates.
+    certificates: std::sync::OnceLock<Arc<dyn Certificates>>,
+    /// Where webhooks come in from outside.
+    hooks_url: std::sync::OnceLock<String>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -206,6 +211,8 @@ impl App {
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
+            certificates: std::sync::OnceLock::new(),
+            hooks_url: std::sync::OnceLock::new(),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });

@@ -2,6 +2,7 @@
 //! and the simulator replaces them.
 
 mod alerts;
+mod certificates;
 mod clock;
 mod mail;
 mod outbound;
@@ -18,6 +19,7 @@ mod store_views;
 mod think;
 
 pub use alerts::*;
+pub use certificates::{CertificateState, Certificates, NoCertificate};
 pub use clock::{Clock, Entropy};
 pub use mail::{Mail, MailFailure, Mailer};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};

@@ -7,6 +7,7 @@
 mod applies;
 mod bookings;
 mod events;
+mod findings;
 mod mistakes;
 mod names;
 mod people;
@@ -16,6 +17,7 @@ mod why;
 pub use applies::{ApplyAhead, ApplyExample, ApplyFigures, Reason};
 pub use bookings::Booking;
 pub use events::{Change, Event};
+pub use findings::{Finding, health_word};
 pub use mistakes::{Mistake, TestReport};
 pub use names::Names;
 pub use people::Person;

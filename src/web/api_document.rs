@@ -71,6 +71,7 @@ use utoipa::OpenApi;
         api_connections::resume_connection,
         api_sources::list_sources,
         api_sources::get_source,
+        api_sources::look_over_source,
         api_acts::plan_act,
         api_acts::begin_act,
         api_acts::get_act,

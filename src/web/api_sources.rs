@@ -1,16 +1,18 @@
 //! `GET /api/v1/sources` and `/api/v1/sources/{name}`: where webhooks come from, when the last one came, how many usually
-//! come. Neither URLs nor their tokens are told.
+//! come, whether one is silent; and `POST …/doctor`, which looks it over. Neither URLs nor their tokens are told.
 
-use super::api_body::{Answer, answered};
+use super::api_body::{Answer, Body, answered};
 use super::api_error::ApiError;
 use super::api_paging::Page;
+use super::api_run_acts::Nothing;
 use super::rates::Rate;
 use super::scene::Scene;
 use super::today::rates;
-use crate::app::App;
+use super::viewer::Viewer;
+use crate::app::{App, Health};
 use crate::domain::Stretch;
 use crate::ports::RefusedWebhooks;
-use crate::told::rfc3339;
+use crate::told::{Finding, rfc3339};
 use actix_web::web;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -140,4 +142,37 @@ pub(super) async fn get_source(app: web::Data<App>, name: web::Path<String>) -> 
     let rates = rates(&app, &scene).await?;
     let found = rates.iter().find(|rate| rate.name == name.as_str());
     answered(&SourceTold::of(&app, found.ok_or_else(|| ApiError::not_found("source"))?))
+}
+
+/// What a look over a source found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SourceFindings)]
+pub(super) struct FindingsTold {
+    /// Nothing of it is amiss.
+    well: bool,
+    /// What was looked at, in the order in which it was.
+    findings: Vec<Finding>,
+}
+
+/// Look a source over
+///
+/// Looks at its address and the certificate of that as they are seen from this machine, and says when the last webhook came
+/// and whether that is as usual, what was refused, when Waypost was not running, and whether the truth can be known at all.
+/// Nothing is changed.
+#[utoipa::path(post, path = "/api/v1/sources/{name}/doctor", tag = "sources",
+    params(("name" = String, Path, description = "Its name.", example = "harbour-tours")),
+    request_body(content = Nothing, description = "May be left out."),
+    responses((status = 200, description = "What was found.", body = FindingsTold)))]
+pub(super) async fn look_over_source(
+    app: web::Data<App>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
+    let found = app.look_over(&name).await?;
+    app.audit(&viewer.who(), "source.looked-over", &name, "").await;
+    answered(&FindingsTold {
+        well: found.iter().all(|one| one.health != Health::Amiss),
+        findings: found.iter().map(Finding::of).collect(),
+    })
 }

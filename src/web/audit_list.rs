@@ -88,6 +88,7 @@ pub(super) fn words_of(act: &str) -> &str {
         "connection.removed" => "took a connection away",
         "source.made" => "made a source",
         "source.changed" => "changed a source",
+        "source.looked-over" => "looked a source over",
         "source.address" => "changed the address of a source",
         "source.old-address" => "ended the old address of a source",
         "source.removed" => "took a source away",

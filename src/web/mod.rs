@@ -58,6 +58,7 @@ mod errors;
 mod event_show;
 mod events_list;
 mod form_errors;
+mod found;
 mod guest_erase;
 mod guest_show;
 mod health;

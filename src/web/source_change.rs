@@ -1,4 +1,4 @@
-//! What the buttons of a source's page do: its settings, another address, the end of the old one, taking it away.
+//! What the buttons of a source's page do: a look over it, its settings, another address, the end of the old one, taking it away.
 
 use super::access::Access;
 use super::connect_form::{Refusal, refusal};
@@ -43,6 +43,18 @@ pub async fn source_change(
         }
         Err(error) => refused(&app, &access, &name, error, Some(values)).await,
     }
+}
+
+/// `POST /sources/{name}/look`.
+pub async fn source_look(
+    app: web::Data<App>,
+    access: web::Data<Access>,
+    viewer: Viewer,
+    name: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let findings = app.look_over(&name).await?;
+    app.audit(&viewer.who(), "source.looked-over", &name, "").await;
+    SourceShow::read(&app, &access, &name, Just { findings, ..Just::default() }).await?.answer()
 }
 
 /// `POST /sources/{name}/address`.

@@ -1,5 +1,6 @@
 //! `/sources/{name}`: a door that webhooks come in by: its address to paste into the booking system, with what to click
-//! there; whether the first webhook has come; what came last; and its settings. Only who may connect sees the address.
+//! there; whether the first webhook has come, what came last, whether it is silent and what that may be, what a
+//! look over it found; and its settings. Only who may connect sees the address.
 //! What its buttons do is in `source_change`. `?part=live` gives the block that is refreshed in place.
 
 use super::access::Access;
@@ -7,13 +8,14 @@ use super::begin_show::Steps;
 use super::connect_form::{FieldTold, GuideTold, webhook_guide};
 use super::errors::PageError;
 use super::form_errors::FormErrors;
+use super::found::Found;
 use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, PartKind, PublishError, values_of};
+use crate::app::{App, Finding, PartKind, PublishError, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, ORIGIN_PROBE};
 use crate::ports::{EventView, ListFilter};
@@ -42,6 +44,7 @@ pub struct SourceShow {
     connector: String,
     enabled: bool,
     standing: SourceStanding,
+    found: Vec<Found>,
     last: Vec<Webhook>,
     setting_up: bool,
     urls: Vec<String>,
@@ -76,6 +79,8 @@ pub struct Just {
     pub errors: FormErrors,
     /// Theirs and yours, where somebody changed the file meanwhile.
     pub changed: Option<(String, String)>,
+    /// What a look over it found.
+    pub findings: Vec<Finding>,
 }
 
 /// `GET /sources/{name}`.
@@ -138,6 +143,7 @@ impl SourceShow {
             connector: source.connector.title.clone(),
             enabled: source.enabled,
             standing,
+            found: just.findings.iter().map(|one| Found::of(one, scene.now)).collect(),
             last: Vec::new(),
             setting_up: false,
             urls: Vec::new(),
@@ -206,6 +212,7 @@ impl SourceShow {
         let just = Just {
             errors: FormErrors::at("title", HOSTILE),
             changed: Some((format!("{HOSTILE}\n"), format!("x{HOSTILE}\n"))),
+            findings: Found::samples(HOSTILE),
             ..Just::default()
         };
         let mut full = Self::of(&scene, &source, silent, &just);

@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod doctor_tls;
 mod help;
 mod people;
 mod program;

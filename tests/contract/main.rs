@@ -18,6 +18,7 @@ mod place;
 mod plans;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod pulse;
 mod samples;
 mod speed;
 mod together;
