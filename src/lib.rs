@@ -31,6 +31,7 @@ pub mod connectors;
 pub mod delivery;
 pub mod ingest;
 pub mod rules;
+pub mod walk;
 
 // Beside it: whoever should know is told.
 pub mod alerts;
@@ -41,6 +42,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod priority;
 pub mod sandbox;
+pub mod source_api;
 pub mod store;
 pub mod workspace;
 

@@ -2,6 +2,8 @@
 //!
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
+mod walks;
+
 use crate::alerts::{Watcher, World};
 use crate::app::App;
 use crate::bookings::Applier;
@@ -69,6 +71,8 @@ pub struct Hints {
     pub acts: Notify,
     /// A rule is to be applied to existing bookings.
     pub rules: Notify,
+    /// A source is to be walked.
+    pub walks: Notify,
 }
 
 /// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
@@ -133,10 +137,11 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 13] = [
+        let parts: [(&str, Thread, Part); 14] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
+            ("walk sources", Thread::Shared, |runner| Box::pin(walks::walk(runner))),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
@@ -422,6 +427,9 @@ impl Runner {
             let world = World { ruleset: active.as_deref(), disk_free: self.app.disk_free() };
             if let Err(error) = self.watcher.look(&world, now).await {
                 tracing::warn!(error = %error, cause = error.cause(), "outages could not be looked for");
+            }
+            if let Err(error) = self.app.fill_gaps().await {
+                tracing::warn!(error = %error, cause = error.cause(), "gaps could not be looked after");
             }
             let mut stop = self.stop.clone();
             tokio::select! {

@@ -6,8 +6,10 @@ use super::doctor::{Finding, Health};
 use super::{App, AskError, SourcePulse};
 use crate::connectors::{OnSilence, SilenceSpec, Source};
 use crate::domain::{Millis, Stretch, refused_in_words};
-use crate::ports::{CertificateState, Certificates, Outbound, OutboundRequest, StoreError};
+use crate::expr::Engine;
+use crate::ports::{Answer, CertificateState, Certificates, Outbound, OutboundRequest, StoreError};
 use crate::rules::Ruleset;
+use crate::source_api::{ApiCall, ApiTrouble};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -64,7 +66,7 @@ impl App {
             let then = "Its webhooks are answered with 503 until it has one.";
             findings.push(Self::missing(format!("source {source}"), secret, then));
         }
-        self.look_at(&*self.outbound(), &[known], &mut findings).await?;
+        self.look_at(&*self.outbound(), &ruleset.engine, &[known], &mut findings).await?;
         Ok(findings)
     }
 
@@ -76,12 +78,13 @@ impl App {
         findings: &mut Vec<Finding>,
     ) -> Result<(), StoreError> {
         let sources: Vec<&Source> = ruleset.sources.values().map(AsRef::as_ref).collect();
-        self.look_at(outbound, &sources, findings).await
+        self.look_at(outbound, &ruleset.engine, &sources, findings).await
     }
 
     async fn look_at(
         &self,
         outbound: &dyn Outbound,
+        engine: &Engine,
         sources: &[&Source],
         findings: &mut Vec<Finding>,
     ) -> Result<(), StoreError> {
@@ -102,9 +105,58 @@ impl App {
                 findings.push(try_address(outbound, &about, base, &source.name).await);
             }
             listen(&about, source, &pulse, now, findings);
-            knows_the_truth(&about, source, findings);
+            self.try_api(&about, engine, source, findings).await;
         }
         Ok(())
+    }
+
+    /// Whether there is a way to learn of what never came: keys of its API, and whether these are taken.
+    async fn try_api(&self, about: &str, engine: &Engine, source: &Source, findings: &mut Vec<Finding>) {
+        let title = &source.connector.title;
+        let Some(api) = &source.reach else {
+            let text = "Without API access Waypost can't know of a webhook that never came.";
+            let way_out = format!("where {title} gives API keys, name them under api: in its file");
+            let finding = Finding { way_out: Some(way_out), ..Finding::new(about, Health::Notice, text) };
+            findings.push(finding.on_page(format!(
+                "Where {title} gives API keys, whoever looks after the rules folder names them in the source's file."
+            )));
+            return;
+        };
+        if let Some(secret) = api.missing_secret(&*self.secrets) {
+            let then = "Its API can't be asked until it has one.";
+            findings.push(Self::missing(about.to_owned(), secret, then));
+            return;
+        }
+        let Some(test) = &api.spec.test else { return };
+        let call = ApiCall { api, call: &test.call, inputs: &serde_json::Map::new(), patient: false };
+        findings.push(match self.source_api().call(engine, call).await {
+            Ok(told) => {
+                let answer = Answer {
+                    status: told.status,
+                    headers: Vec::new(),
+                    body: told.body.to_string().into(),
+                    cut: false,
+                };
+                let reached = test.reached(&answer);
+                let reached = if reached.is_empty() { title.clone() } else { reached };
+                Finding::well(about, format!("Its API takes the keys: {reached} was reached."))
+            }
+            Err(ApiTrouble::NeedsAuth(why)) => Finding::amiss(
+                about,
+                format!("Its API does not take the keys: {why}"),
+                "set their secrets anew",
+            )
+            .on_page("Make new keys there, and set them anew."),
+            Err(ApiTrouble::Rests { why, .. }) => {
+                Finding::new(about, Health::Notice, format!("Its API can't be asked just now: {why}"))
+            }
+            Err(ApiTrouble::Down { why, .. } | ApiTrouble::NotThere(why) | ApiTrouble::Refused(why)) => {
+                let way_out =
+                    "look whether that system has an outage, and at base_url below api: in its file";
+                Finding::amiss(about, format!("Its API could not be asked: {why}"), way_out)
+                    .on_page("Look whether that system has an outage. Try again in a moment.")
+            }
+        });
     }
 
     /// Whether the certificate is taken; false where it makes no sense to go on.
@@ -327,20 +379,6 @@ fn away(down: &Stretch, usual: Option<f64>, now: Millis) -> String {
         moment(down.from),
         moment(down.to)
     )
-}
-
-/// Whether there is a way to learn of what never came.
-fn knows_the_truth(about: &str, source: &Source, findings: &mut Vec<Finding>) {
-    if source.api.is_empty() {
-        let text = "Without API access Waypost can't know of a webhook that never came.";
-        let way_out =
-            format!("where {} gives API keys, name them under api: in its file", source.connector.title);
-        let finding = Finding { way_out: Some(way_out), ..Finding::new(about, Health::Notice, text) };
-        findings.push(finding.on_page(format!(
-            "Where {} gives API keys, whoever looks after the rules folder names them in the source's file.",
-            source.connector.title
-        )));
-    }
 }
 
 /// `2027-03-14 08:12 UTC`.

@@ -299,6 +299,10 @@ macro_rules! around {
                 self.inner.pulse()
             }
 
+            fn walks(&self) -> &dyn WalkStore {
+                self.inner.walks()
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

@@ -16,6 +16,7 @@ mod doctor;
 mod doctor_connections;
 mod doctor_sources;
 mod existing;
+mod gaps;
 mod guest;
 mod guest_export;
 mod lately;
@@ -39,6 +40,8 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_calls;
+mod walks;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -76,6 +79,7 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;
@@ -83,6 +87,7 @@ use crate::outbound::HttpOutbound;
 use crate::ports::{Certificates, Clock, Entropy, Outbound, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
+use crate::source_api::ApiClient;
 use crate::store::{OpenOptions, open};
 use crate::workspace::{Vault, VaultSecrets};
 use std::io::ErrorKind;
@@ -147,6 +152,8 @@ pub struct App {
     certificates: std::sync::OnceLock<Arc<dyn Certificates>>,
     /// Where webhooks come in from outside.
     hooks_url: std::sync::OnceLock<String>,
+    /// The way to booking systems: all their calls share its limits.
+    source_api: std::sync::OnceLock<Arc<ApiClient>>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -213,6 +220,7 @@ impl App {
             outbound: std::sync::OnceLock::new(),
             certificates: std::sync::OnceLock::new(),
             hooks_url: std::sync::OnceLock::new(),
+            source_api: std::sync::OnceLock::new(),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });

@@ -102,7 +102,7 @@ pub fn read_connector(
     fields.finish();
     let verified =
         read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
-    let source = source.and_then(|node| read_source_spec(file, node, verified, diagnostics));
+    let source = source.and_then(|node| read_source_spec(file, node, verified, engine, diagnostics));
     let destination = destination.map(|node| read_destination(file, node, verified, engine, diagnostics));
     if source.is_none() && destination.is_none() {
         return None;

@@ -10,6 +10,7 @@ mod answer_rule;
 mod auth;
 mod body;
 mod builtin;
+mod call_limits;
 mod connection;
 mod content;
 mod destination;
@@ -31,8 +32,12 @@ mod setup;
 mod shape;
 mod silence;
 mod source;
+mod source_api;
+mod source_api_read;
 mod templates;
 mod view;
+mod walk;
+mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, classify, classify_failure};
@@ -40,6 +45,7 @@ pub use answer_rule::AnswerRule;
 pub use auth::{Auth, AuthMethod};
 pub use body::{BodyTemplate, MappedFields};
 pub use builtin::builtin;
+pub use call_limits::{CallLimits, CallWindow};
 pub use connection::{Connection, ConnectionSpec, read_connection};
 pub use destination::{Destination, Setting};
 pub use form::{Entries, FieldKind, FormField, FormValues, WrongField, source_entries, source_fields};
@@ -48,13 +54,15 @@ pub use guide::Guide;
 pub use limits::{RateLimits, RetrySchedule, read_retry};
 pub use manifest::{Catalogue, Connector, Verified, read_connector};
 pub use record_url::RecordUrl;
-pub use records::{Children, Compared, Present, RecordSpec, Told, Unreadable};
+pub use records::{Children, Compared, FetchSpec, Present, RecordSpec, Told, Unreadable};
 pub use request::{CallContext, RenderError, RenderedRequest, Which};
 pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use silence::{OnSilence, SilenceSpec};
-pub use source::{Source, SourceSpec, read_source};
+pub use source::{Source, SourceSpec, Verify, WhenDown, read_source};
+pub use source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi, Token};
+pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 
 #[cfg(test)]
 mod calls_tests;
@@ -64,3 +72,5 @@ mod records_tests;
 mod sources_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;

@@ -1,5 +1,6 @@
 //! The source side: what a webhook's body tells of which records, and what that changes.
 
+use super::action::Call;
 use super::content::Content;
 use super::kind::{Condition, States};
 use super::pattern::{At, Dotted, Pattern, key_text};
@@ -8,6 +9,7 @@ use super::shape::Shape;
 use super::view::ViewSpec;
 use crate::domain::{ChangeKind, View, search_terms};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Characters of a key or an account; more is no key.
 const KEY_CHARS_MAX: usize = 500;
@@ -36,6 +38,25 @@ pub struct RecordSpec {
     pub(super) view: ViewSpec,
     /// What bookings are found by beside the common view: custom fields.
     pub(super) search: Vec<Pattern>,
+    /// How one is fetched from the source's API, where it can be.
+    pub fetch: Option<FetchSpec>,
+}
+
+/// How a record is fetched from the source's API.
+#[derive(Clone)]
+pub struct FetchSpec {
+    /// The call; sees `key` and `account`.
+    pub call: Arc<Call>,
+    /// Where in the answer the record is; `None`: where it is in a webhook.
+    pub at: Option<String>,
+    /// Where in the answer several are.
+    pub list: Option<String>,
+}
+
+impl std::fmt::Debug for FetchSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FetchSpec").field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 /// Children of a record.
@@ -118,7 +139,7 @@ impl RecordSpec {
         self.at.starts_with(&other.at) || other.at.starts_with(&self.at)
     }
 
-    fn read_one(&self, mut told: Value) -> Result<Told, String> {
+    pub(super) fn read_one(&self, mut told: Value) -> Result<Told, String> {
         let kind = &self.kind;
         if !told.is_object() {
             let what = match &told {

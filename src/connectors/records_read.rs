@@ -10,15 +10,20 @@ use super::schema::Schema;
 use super::shape::Shape;
 use super::silence::read_silence;
 use super::source::SourceSpec;
+use super::source_api_read::{read_api_spec, read_fetch};
 use super::view::ViewSpec;
+use super::walk_read::read_walk;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::expr::Engine;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Reads `source:`. `None` where nothing usable is left.
 pub(super) fn read_source_spec(
     file: &str,
     node: &Node,
     verified: Verified,
+    engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<SourceSpec> {
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
@@ -27,7 +32,9 @@ pub(super) fn read_source_spec(
     let types = fields.node("types");
     let guide = fields.node("guide");
     let silence = fields.node("silence");
+    let walk = fields.node("walk");
     let account_help = fields.text("account_help").unwrap_or_default();
+    let api = fields.node("api");
     let place = fields.place();
     fields.finish();
     let mut named = BTreeMap::new();
@@ -53,12 +60,16 @@ pub(super) fn read_source_spec(
             return None;
         }
     };
-    let records: Vec<RecordSpec> =
-        items.iter().filter_map(|item| read_record(file, item, &named, verified, diagnostics)).collect();
+    let records: Vec<RecordSpec> = items
+        .iter()
+        .filter_map(|item| read_record(file, item, &named, verified, engine, diagnostics))
+        .collect();
     let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
     let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
-    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, silence, account_help })
+    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
+    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, silence, account_help, api, walk })
 }
 
 fn read_record(
@@ -66,6 +77,7 @@ fn read_record(
     node: &Node,
     types: &BTreeMap<String, &Node>,
     verified: Verified,
+    engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<RecordSpec> {
     let mut fields = Fields::new(file, "a kind of record", node, diagnostics);
@@ -86,6 +98,7 @@ fn read_record(
     let view = fields.node("view");
     let search = fields.texts("search");
     let schema = fields.node("schema");
+    let fetch = fields.node("fetch");
     if !at.is_empty() && !at.starts_with('/') {
         fields.report(
             Diagnostic::error(file, Some(at_place), format!("`at: {at}` is no JSON pointer."))
@@ -125,6 +138,7 @@ fn read_record(
         never_stored: patterns(file, &never_stored, diagnostics),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
         search: patterns(file, &search, diagnostics),
+        fetch: fetch.and_then(|node| read_fetch(file, node, engine, diagnostics)),
     })
 }
 

@@ -7,12 +7,15 @@ use super::records::{RecordSpec, Told, Unreadable};
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
 use super::silence::{OnSilence, SilenceSpec, read_on_silence};
+use super::source_api::{ApiSpec, SourceApi};
+use super::source_api_read::{ApiOf, ReadApi, read_api};
+use super::walk::WalkSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// The source side of a manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceSpec {
     /// Kinds of record that bodies tell of, in the order in which they are tried.
     pub records: Vec<RecordSpec>,
@@ -24,6 +27,10 @@ pub struct SourceSpec {
     pub silence: Option<SilenceSpec>,
     /// What `account:` of a source is there; empty where the manifest says nothing.
     pub account_help: String,
+    /// How all records within a range of days are found, where that is known.
+    pub walk: Option<Arc<WalkSpec>>,
+    /// How the system itself is called, where it can be.
+    pub api: Option<Arc<ApiSpec>>,
 }
 
 impl SourceSpec {
@@ -51,6 +58,26 @@ impl SourceSpec {
     }
 }
 
+/// Whether the source's API is asked before a webhook that tells the whole is believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// It is believed.
+    #[default]
+    Never,
+    /// It only says that something changed; what counts is what the API answers.
+    Always(WhenDown),
+}
+
+/// What is done while the API does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDown {
+    /// Wait: nothing that was not verified goes anywhere.
+    #[default]
+    Hold,
+    /// Go by the webhook after a while, marked unverified, and fetch later.
+    Payload,
+}
+
 /// One `sources/NAME.yaml`.
 pub struct Source {
     /// Its name: that of its file.
@@ -67,6 +94,10 @@ pub struct Source {
     pub tokens: Vec<(SecretRef, Place)>,
     /// Secrets of the source system's API (`api:`), with their names there.
     pub api: Vec<(String, SecretRef, Place)>,
+    /// That API, where the file gives its keys.
+    pub reach: Option<Arc<SourceApi>>,
+    /// Whether the API is asked what a webhook says.
+    pub verify: Verify,
     /// False: its webhooks are stored and acked, and lead to nothing.
     pub enabled: bool,
     /// What is done when it is silent for longer than usual.
@@ -88,7 +119,7 @@ pub fn read_source(
     let connector = fields.required_text("connector");
     let title = fields.text("title");
     let token = fields.node("token");
-    let verify = fields.text("verify");
+    let verify = fields.node("verify");
     let api = fields.node("api");
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
@@ -97,19 +128,7 @@ pub fn read_source(
     fields.finish();
     let on_silence =
         read_on_silence(file, on_silence.as_deref(), fields_place(node, "on_silence"), diagnostics);
-    match verify.as_deref() {
-        None | Some("never") => {}
-        Some("always") => diagnostics.push(
-            Diagnostic::error(file, fields_place(node, "verify"), "`verify: always` is not built yet.")
-                .hint("remove the line, or write `verify: never`"),
-        ),
-        Some(other) => diagnostics.push(
-            Diagnostic::error(file, fields_place(node, "verify"), format!("`verify` is never `{other}`."))
-                .hint("write `verify: never`"),
-        ),
-    }
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
-    let api = api.map(|api| read_api(file, api, diagnostics)).unwrap_or_default();
     let connector = connector?;
     let Some(connector) = catalogue.connectors.get(&connector) else {
         diagnostics.push(unknown_connector(file, connector_place, &connector, catalogue, |known| {
@@ -125,6 +144,21 @@ pub fn read_source(
         );
         return None;
     };
+    let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
+    let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
+    let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
+    if verify != Verify::Never {
+        check_verify(file, node, connector, spec, api.is_some(), diagnostics);
+    }
+    if on_silence == OnSilence::Backfill && (spec.walk.is_none() || reach.is_none()) {
+        let message = "`on_silence: backfill` does nothing here: what was missed can't be fetched.";
+        let hint = if spec.walk.is_none() {
+            format!("the connector `{}` does not say how all of its records are found", connector.name)
+        } else {
+            String::from("name the keys of its API under `api:`, or write `on_silence: tell`")
+        };
+        diagnostics.push(Diagnostic::warning(file, fields_place(node, "on_silence"), message).hint(hint));
+    }
     let extra: Vec<String> = extra.into_iter().map(|(path, _)| path).collect();
     let record = spec.record("booking").or(spec.records.first());
     Some(Source {
@@ -133,7 +167,9 @@ pub fn read_source(
         file: file.to_owned(),
         account: account.filter(|account| !account.trim().is_empty()),
         tokens,
-        api,
+        api: secrets,
+        reach: reach.map(Arc::new),
+        verify,
         enabled,
         on_silence,
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
@@ -157,19 +193,63 @@ fn read_tokens(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Ve
     }
 }
 
-fn read_api(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, SecretRef, Place)> {
-    let Yaml::Map(entries) = &node.yaml else {
-        let message = format!("`api` must be a map of secrets, and this is {}.", node.kind());
+/// Reads `verify:`: never, always, or `{ when_down: hold }`.
+fn read_verify(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Verify {
+    let wrong = |place, what: &str, diagnostics: &mut Vec<Diagnostic>| {
         diagnostics.push(
-            Diagnostic::error(file, Some(node.place), message).hint("write `api: { app: { secret: NAME } }`"),
+            Diagnostic::error(file, Some(place), format!("{what}.")).hint(
+                "write `verify: never`, `verify: always`, or `verify: { always: true, when_down: payload }` to go by \
+                 the webhook while the API does not answer",
+            ),
         );
-        return Vec::new();
+        Verify::Never
     };
-    let mut read = Vec::new();
-    for entry in entries {
-        if let Some((secret, place)) = read_secret(file, &entry.value, diagnostics) {
-            read.push((entry.key.clone(), secret, place));
+    match &node.yaml {
+        Yaml::Text(text) if text == "never" => Verify::Never,
+        Yaml::Text(text) if text == "always" => Verify::Always(WhenDown::Hold),
+        Yaml::Text(text) => wrong(node.place, &format!("`verify` is never `{text}`"), diagnostics),
+        Yaml::Map(_) => {
+            let mut fields = Fields::new(file, "verify", node, diagnostics);
+            let always = fields.boolean("always").unwrap_or(true);
+            let when_down = fields.node("when_down");
+            fields.finish();
+            let when_down = match when_down.map(|node| (node.as_text(), node.place)) {
+                None | Some((Some("hold"), _)) => WhenDown::Hold,
+                Some((Some("payload"), _)) => WhenDown::Payload,
+                Some((_, place)) => return wrong(place, "`when_down` is `hold` or `payload`", diagnostics),
+            };
+            if always { Verify::Always(when_down) } else { Verify::Never }
+        }
+        _ => {
+            let what = format!("`verify` is a word or a map, and this is {}", node.kind());
+            wrong(node.place, &what, diagnostics)
         }
     }
-    read
+}
+
+/// What can't be asked can't be verified.
+fn check_verify(
+    file: &str,
+    node: &Node,
+    connector: &Connector,
+    spec: &SourceSpec,
+    has_keys: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let place = fields_place(node, "verify");
+    let title = &connector.title;
+    if spec.api.is_none() || spec.records.iter().all(|record| record.fetch.is_none()) {
+        let message =
+            format!("Waypost does not know how {title} is asked about a booking, so it can't be verified.");
+        diagnostics.push(
+            Diagnostic::error(file, place, message).hint("write `verify: never`, or leave the line out"),
+        );
+    } else if !has_keys {
+        let names = spec.api.iter().flat_map(|api| &api.secrets);
+        let names: Vec<String> = names.map(|one| format!("{}: {{ secret: NAME }}", one.name)).collect();
+        let message = format!("To verify, {title} is asked, and this source gives no keys for that.");
+        diagnostics.push(
+            Diagnostic::error(file, place, message).hint(format!("add `api: {{ {} }}`", names.join(", "))),
+        );
+    }
 }

@@ -6,3 +6,7 @@ pub const ORIGIN_WEBHOOK: &str = "webhook";
 pub const ORIGIN_PROBE: &str = "probe";
 /// `waypost demo` posted it.
 pub const ORIGIN_DEMO: &str = "demo";
+/// A walk over the source's API found it.
+pub const ORIGIN_BACKFILL: &str = "backfill";
+/// A walk that repairs what differs found it.
+pub const ORIGIN_RECONCILE: &str = "reconcile";

@@ -16,6 +16,7 @@ mod store_rows;
 mod store_rules;
 mod store_search;
 mod store_views;
+mod store_walks;
 mod think;
 
 pub use alerts::*;
@@ -33,4 +34,5 @@ pub use store_rows::*;
 pub use store_rules::*;
 pub use store_search::*;
 pub use store_views::*;
+pub use store_walks::*;
 pub use think::Think;

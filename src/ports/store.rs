@@ -1,7 +1,6 @@
 //! The store: what the stages and the faces may ask of the database. Each method owns its transaction; on the hot path
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
-use super::KeepingStore;
 use super::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -10,6 +9,7 @@ use super::{
     RulesetNote, RunRow, SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
     TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
+use super::{KeepingStore, WalkStore};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
 };
@@ -281,6 +281,8 @@ pub trait Store: Send + Sync {
     fn keeping(&self) -> &dyn KeepingStore;
     /// The part about the doors' health: refused webhooks, downtimes.
     fn pulse(&self) -> &dyn PulseStore;
+    /// The part about walks over a source's API.
+    fn walks(&self) -> &dyn WalkStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
     async fn glance(&self) -> Result<Glance, StoreError>;
     /// A word that differs whenever something happened that pages show; cheap to ask every second.

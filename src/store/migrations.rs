@@ -42,6 +42,7 @@ const STEPS: &[Step] = steps![
     8 "0008_alerts",
     9 "0009_privacy",
     15 "0015_missed_webhooks",
+    16 "0016_walks",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

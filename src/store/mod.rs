@@ -46,6 +46,8 @@ mod sqlite;
 mod sqlite_copy;
 mod sqlite_file;
 mod the_trait;
+mod walk_places;
+mod walks;
 
 pub use open::{OpenOptions, open, open_in_memory};
 pub use plans::{Plan, plans};

@@ -5,7 +5,6 @@ use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
     Verdict,
 };
-use crate::ports::KeepingStore;
 use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -14,6 +13,7 @@ use crate::ports::{
     RulesetNote, RunRow, SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking,
     StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
+use crate::ports::{KeepingStore, WalkStore};
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -350,6 +350,10 @@ impl Store for SqlStore {
     }
 
     fn pulse(&self) -> &dyn PulseStore {
+        self
+    }
+
+    fn walks(&self) -> &dyn WalkStore {
         self
     }
 

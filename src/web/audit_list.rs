@@ -89,6 +89,7 @@ pub(super) fn words_of(act: &str) -> &str {
         "source.made" => "made a source",
         "source.changed" => "changed a source",
         "source.looked-over" => "looked a source over",
+        "source.filled" => "fetched what a source may not have sent",
         "source.address" => "changed the address of a source",
         "source.old-address" => "ended the old address of a source",
         "source.removed" => "took a source away",

@@ -120,6 +120,7 @@ pub(super) fn table() -> Vec<Entry> {
         get("/sources/{name}", May(Right::See), source_show::source_show),
         post("/sources/{name}", May(Right::Connect), source_change::source_change),
         post("/sources/{name}/look", May(Right::Connect), source_change::source_look),
+        post("/sources/{name}/fill", May(Right::Connect), source_change::source_fill),
         post("/sources/{name}/address", May(Right::Connect), source_change::source_rotate),
         post("/sources/{name}/old-address/end", May(Right::Connect), source_change::source_end_old),
         post("/sources/{name}/remove", May(Right::Connect), source_change::source_remove),

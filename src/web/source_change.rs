@@ -25,6 +25,13 @@ pub struct RotateForm {
     hours: String,
 }
 
+/// What the button sends that fetches what may be missing.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct FillForm {
+    #[serde(default)]
+    since: String,
+}
+
 /// `POST /sources/{name}`.
 pub async fn source_change(
     app: web::Data<App>,
@@ -55,6 +62,20 @@ pub async fn source_look(
     let findings = app.look_over(&name).await?;
     app.audit(&viewer.who(), "source.looked-over", &name, "").await;
     SourceShow::read(&app, &access, &name, Just { findings, ..Just::default() }).await?.answer()
+}
+
+/// `POST /sources/{name}/fill`.
+pub async fn source_fill(
+    app: web::Data<App>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    form: web::Form<FillForm>,
+) -> Result<HttpResponse, PageError> {
+    let since = form.since.parse().map_err(|_| PageError::unreadable_form("no such time"))?;
+    let row = app.fill_gap(&name, since, viewer.name()).await?;
+    let days = format!("{} to {}", row.asked.from_day, row.asked.to_day);
+    app.audit(&viewer.who(), "source.filled", &name, &days).await;
+    Ok(to(&name, "filling"))
 }
 
 /// `POST /sources/{name}/address`.

@@ -17,7 +17,7 @@ use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
 use crate::app::{App, Finding, PartKind, PublishError, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
-use crate::domain::{ChangeKind, ORIGIN_PROBE};
+use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE};
 use crate::ports::{EventView, ListFilter};
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -45,6 +45,10 @@ pub struct SourceShow {
     enabled: bool,
     standing: SourceStanding,
     found: Vec<Found>,
+    /// What was missed can be fetched.
+    fills: bool,
+    /// Since when it would be.
+    gap: Option<Millis>,
     last: Vec<Webhook>,
     setting_up: bool,
     urls: Vec<String>,
@@ -110,6 +114,8 @@ impl SourceShow {
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
+        page.fills = app.can_fill(name);
+        page.gap = page.standing.gap();
         if page.frame.connects() {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
@@ -144,6 +150,8 @@ impl SourceShow {
             enabled: source.enabled,
             standing,
             found: just.findings.iter().map(|one| Found::of(one, scene.now)).collect(),
+            fills: false,
+            gap: None,
             last: Vec::new(),
             setting_up: false,
             urls: Vec::new(),
@@ -217,6 +225,8 @@ impl SourceShow {
         };
         let mut full = Self::of(&scene, &source, silent, &just);
         full.fill(&source, &FormValues::from([("title".into(), HOSTILE.into())]), "c0ffee".into());
+        full.fills = true;
+        full.gap = full.standing.gap();
         full.title = HOSTILE.into();
         full.connector = HOSTILE.into();
         full.enabled = false;

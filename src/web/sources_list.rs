@@ -7,6 +7,7 @@ use super::scene::Scene;
 use super::times::Moment;
 use super::words::Mark;
 use crate::app::App;
+use crate::domain::Millis;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -45,6 +46,8 @@ pub(super) struct SourceStanding {
     pub refused: Option<String>,
     /// Sentences: when Waypost was not running.
     pub downs: Vec<String>,
+    /// When the first of these began.
+    down_since: Option<Millis>,
     /// When the last webhook came.
     pub last: Option<Moment>,
     /// Webhooks of the last 24 hours.
@@ -73,10 +76,17 @@ impl SourceStanding {
             silence: rate.silence,
             refused: rate.refused,
             downs: rate.downs,
+            down_since: rate.pulse.downs.first().map(|(down, _)| down.from),
             last: rate.last.map(|last| Moment::of(last, scene.now)),
             lately: rate.lately,
             usual: rate.usual.map(per_hour),
         }
+    }
+
+    /// Since when something may be missing: since it is silent, or Waypost was not running.
+    pub fn gap(&self) -> Option<Millis> {
+        let silent = self.silence.as_ref().map(|silence| silence.since);
+        silent.into_iter().chain(self.down_since).min()
     }
 
     #[cfg(test)]
