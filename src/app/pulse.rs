@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn it_is_written_down_every_now_and_then_and_a_sleep_ends_a_stretch() {
         let heart = Heart::default();
-        let mut tick = |now, at_once| {
+        let tick = |now, at_once| {
             let due = heart.tick(1_000, now, at_once);
             if due.is_some() {
                 heart.written(now);

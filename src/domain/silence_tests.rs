@@ -21,14 +21,14 @@ fn seen_after(rhythm: &Rhythm, last: i64, hours: i64, away: &[Stretch]) -> Optio
 #[test]
 fn a_source_that_sends_much_is_seen_soon_and_one_that_sends_little_late() {
     // So many in each hour; seen after so many quarters of an hour.
-    for (rate, quarters) in [(200, 1), (60, 2), (14, 5), (4, 14), (1, 46)] {
+    for (rate, quarters) in [(200, 1), (60, 2), (14, 5), (4, 13), (1, 46)] {
         let steady = weeks(5, |_| rate);
         let seen = seen_after(&steady, END * HOUR, 500, &[]).map(|ms| ms / (HOUR / 4));
         assert_eq!(seen, Some(quarters), "{rate} an hour");
     }
     let seldom = weeks(8, |slot| i64::from(slot % 84 == 0));
     let seen = seen_after(&seldom, END * HOUR, 24 * 60, &[]).map(|ms| ms / (24 * HOUR));
-    assert_eq!(seen, Some(24), "two a week: after more than three weeks");
+    assert_eq!(seen, Some(23), "two a week: after more than three weeks");
 }
 
 #[test]
@@ -60,7 +60,9 @@ fn a_silence_says_since_when_and_what_usually_comes() {
     let steady = weeks(5, |_| 14);
     let last = END * HOUR;
     let silence = steady.silence(last, last + 3 * HOUR, &[]);
-    assert_eq!(silence, Some(Silence { since: last, usually: 14.0, missed: 42.0 }));
+    let Some(Silence { since, usually, missed }) = silence else { panic!("it is silent") };
+    assert_eq!(since, last);
+    assert!((usually - 14.0).abs() < 1e-9 && (missed - 42.0).abs() < 1e-9, "{usually} {missed}");
     // A silence does not become usual, however long it lasts.
     let after = steady.silence(last, last + 20 * WEEK, &[]).unwrap();
     assert!((after.missed - 20.0 * 168.0 * 14.0).abs() < 1e-6, "{after:?}");

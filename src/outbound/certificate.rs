@@ -135,7 +135,7 @@ impl Judge {
     fn judge(&self, now: Millis) -> CertificateState {
         match self.verify(&*self.verifier, seconds(now)) {
             Ok(()) => CertificateState::Good { until: self.good_until(seconds(now)) },
-            Err(rustls::Error::InvalidCertificate(error)) => self.wrong(&error),
+            Err(rustls::Error::InvalidCertificate(error)) => self.wrong(&error, seconds(now)),
             Err(error) => CertificateState::Refused(error.to_string()),
         }
     }
@@ -146,7 +146,7 @@ impl Judge {
         verifier.verify_server_cert(own, others, &self.name, &[], at).map(|_| ())
     }
 
-    fn wrong(&self, error: &CertificateError) -> CertificateState {
+    fn wrong(&self, error: &CertificateError, now: u64) -> CertificateState {
         match error {
             CertificateError::Expired => CertificateState::Expired { at: None },
             CertificateError::ExpiredContext { not_after, .. } => {
@@ -160,14 +160,14 @@ impl Judge {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 CertificateState::OtherName { names: presented.clone() }
             }
-            CertificateError::UnknownIssuer if self.is_self_signed() => CertificateState::SelfSigned,
+            CertificateError::UnknownIssuer if self.is_self_signed(now) => CertificateState::SelfSigned,
             CertificateError::UnknownIssuer => CertificateState::Unsigned { sent: self.shown.len() },
             other => CertificateState::Refused(other.to_string()),
         }
     }
 
     /// With itself as a root, somebody known has signed it, whatever else is wrong with it then.
-    fn is_self_signed(&self) -> bool {
+    fn is_self_signed(&self, now: u64) -> bool {
         let mut roots = RootCertStore::empty();
         let Some(own) = self.shown.first() else { return false };
         if roots.add(own.clone()).is_err() {
@@ -180,7 +180,7 @@ impl Judge {
             name: self.name.clone(),
             provider: self.provider.clone(),
         };
-        let judged = alone.verify(&*alone.verifier, seconds(0));
+        let judged = alone.verify(&*alone.verifier, now);
         !matches!(
             judged,
             Err(rustls::Error::InvalidCertificate(

@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(
             silent.downs,
             [
-                "Waypost was not running from 10:13 today to 11:14 (1 hour 1 minute). About 18 webhooks usually come in such a \
+                "Waypost was not running from 01:53 UTC today to 02:54 UTC (1 hour 1 minute). About 18 webhooks usually come in such a \
                  time; what was not sent again is missing."
             ]
         );
