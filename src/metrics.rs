@@ -50,6 +50,7 @@ pub struct Metrics {
     commits_failed: IntCounter,
     changes: [IntCounter; ChangeKind::ALL.len()],
     attempts: IntCounterVec,
+    fetches: IntCounterVec,
     delivery_seconds: Histogram,
     standing: Mutex<Gauges>,
 }
@@ -126,6 +127,11 @@ impl Metrics {
                 ("waypost_attempts_total", "Calls to connections that ended, by what became of them."),
                 &["connection", "outcome"],
             ),
+            fetches: counters(
+                &registry,
+                ("waypost_fetches_total", "Fetches from booking systems that ended, by what became of them."),
+                &["source", "outcome"],
+            ),
             delivery_seconds: histogram(
                 &registry,
                 (
@@ -178,6 +184,11 @@ impl Metrics {
     /// A call ended.
     pub fn attempted(&self, connection: &str, outcome: &str) {
         self.attempts.with_label_values(&[connection, outcome]).inc();
+    }
+
+    /// A fetch from a booking system ended.
+    pub fn fetched(&self, source: &str, outcome: &str) {
+        self.fetches.with_label_values(&[source, outcome]).inc();
     }
 
     /// A run was finished by a call, so long after its webhook had come in.

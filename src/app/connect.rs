@@ -116,7 +116,9 @@ impl App {
     /// All connectors that there are: those of the rules at work, else those that come with Waypost.
     pub fn connectors(&self) -> Catalogue {
         if let Some(active) = self.active() {
-            return active.catalogue.clone();
+            let mut known = active.catalogue.clone();
+            known.connectors.retain(|_, connector| !connector.is_of_source());
+            return known;
         }
         let (engine, _) = Engine::build(&Scripts::default(), Limits::default());
         Catalogue::builtin(&engine, &mut Vec::new())

@@ -129,7 +129,7 @@ impl App {
         }
         let Some(test) = &api.spec.test else { return };
         let call = ApiCall { api, call: &test.call, inputs: &serde_json::Map::new(), patient: false };
-        findings.push(match self.source_api().call(engine, call).await {
+        findings.push(match self.api_client().call(engine, call).await {
             Ok(told) => {
                 let answer = Answer {
                     status: told.status,

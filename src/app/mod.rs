@@ -40,7 +40,6 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
-mod source_calls;
 mod walks;
 
 pub use crate::delivery::{
@@ -152,8 +151,8 @@ pub struct App {
     certificates: std::sync::OnceLock<Arc<dyn Certificates>>,
     /// Where webhooks come in from outside.
     hooks_url: std::sync::OnceLock<String>,
-    /// The way to booking systems: all their calls share its limits.
-    source_api: std::sync::OnceLock<Arc<ApiClient>>,
+    /// The way to booking systems: one, so that limits hold for all who go it.
+    api_client: std::sync::OnceLock<Arc<ApiClient>>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -220,7 +219,7 @@ impl App {
             outbound: std::sync::OnceLock::new(),
             certificates: std::sync::OnceLock::new(),
             hooks_url: std::sync::OnceLock::new(),
-            source_api: std::sync::OnceLock::new(),
+            api_client: std::sync::OnceLock::new(),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });
@@ -240,6 +239,15 @@ impl App {
     /// The way out: the one that the router goes, else this machine's.
     pub fn outbound(&self) -> Arc<dyn Outbound> {
         self.outbound.get_or_init(|| Arc::new(HttpOutbound::new())).clone()
+    }
+
+    /// The way to booking systems' APIs: one for all that is fetched, walked through, subscribed to and tested.
+    pub fn api_client(&self) -> Arc<ApiClient> {
+        let new = || {
+            let (secrets, clock, store) = (self.secrets.clone(), self.clock.clone(), self.store.clone());
+            Arc::new(ApiClient::new(self.outbound(), secrets, clock, store))
+        };
+        self.api_client.get_or_init(new).clone()
     }
 
     /// Why the vault's secrets can't be read, where they can't.

@@ -6,6 +6,7 @@ use crate::alerts::{Postman, Watcher};
 use crate::bookings::Applier;
 use crate::clock::{OsEntropy, SystemClock};
 use crate::delivery::Delivery;
+use crate::fetch::Fetcher;
 use crate::ingest::{HookLimits, Hooks, Intake, hooks, intake};
 use crate::outbound::{HttpOutbound, SmtpMailer};
 use crate::ports::{Clock, Entropy, Outbound, StoreError};
@@ -133,6 +134,7 @@ pub async fn start(
         watcher: Watcher::new(app.store.clone(), entropy.clone(), postman, base),
         app: app.clone(),
         applier: Applier::new(app.store.clone(), entropy.clone()),
+        fetcher: Arc::new(Fetcher::new(app.store.clone(), entropy.clone())),
         delivery,
         outbound,
         stop: stopped,

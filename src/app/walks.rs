@@ -2,11 +2,11 @@
 //! command goes itself where nobody serves. Also for others of this program that find a gap (`begin_walk`).
 
 use super::{App, AskError, is_day};
-use crate::connectors::{Source, Verified};
+use crate::connectors::{ApiTrouble, Source, Verified};
 use crate::domain::Millis;
 use crate::ports::{NewWalk, StoreError, WalkAct, WalkFilter, WalkPurpose, WalkRow, WalkState};
-use crate::source_api::{ApiCall, ApiClient, ApiTrouble};
-use crate::walk::{CallTrouble, SourceCall, SourceCalls, Walked, Walker, walkable};
+use crate::source_api::{ApiCall, ApiClient};
+use crate::walk::{SourceCall, SourceCalls, Walked, Walker, walkable};
 use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp, ToSpan as _};
@@ -131,7 +131,7 @@ impl App {
 
     /// The walker over this app's ports.
     pub fn walker(&self) -> Walker {
-        let calls = Arc::new(Calls { client: self.source_api() });
+        let calls = Arc::new(Calls { client: self.api_client() });
         Walker::new(self.store.clone(), self.entropy.clone(), self.clock.clone(), calls)
     }
 
@@ -185,19 +185,12 @@ struct Calls {
 
 #[async_trait]
 impl SourceCalls for Calls {
-    async fn call(&self, asked: SourceCall<'_>) -> Result<Value, CallTrouble> {
+    async fn call(&self, asked: SourceCall<'_>) -> Result<Value, ApiTrouble> {
         let Some(api) = &asked.source.reach else {
-            return Err(CallTrouble::NeedsSignIn("the source's file gives no access to its API".into()));
+            return Err(ApiTrouble::NeedsAuth("the source's file gives no access to its API".into()));
         };
         let call = ApiCall { api, call: asked.call, inputs: asked.inputs, patient: true };
-        match self.client.call(&asked.ruleset.engine, call).await {
-            Ok(answer) => Ok(answer.body),
-            Err(ApiTrouble::NotThere(why)) => Err(CallTrouble::NotThere(why)),
-            Err(ApiTrouble::NeedsAuth(why)) => Err(CallTrouble::NeedsSignIn(why)),
-            Err(ApiTrouble::Rests { until, why }) => Err(CallTrouble::Rests(until, why)),
-            Err(ApiTrouble::Down { until, why }) => Err(CallTrouble::Down(until, why)),
-            Err(ApiTrouble::Refused(why)) => Err(CallTrouble::Refused(why)),
-        }
+        self.client.call(&asked.ruleset.engine, call).await.map(|answer| answer.body)
     }
 }
 

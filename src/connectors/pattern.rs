@@ -40,6 +40,49 @@ impl Dotted {
     pub(super) fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.names.iter().try_fold(value, |at, name| at.as_object()?.get(name))
     }
+
+    /// The same where keys may be written in any case; one that is written exactly so comes first.
+    pub(super) fn get_in<'v>(&self, value: &'v Value, any_case: bool) -> Option<&'v Value> {
+        if !any_case {
+            return self.get(value);
+        }
+        self.names.iter().try_fold(value, |at, name| {
+            let map = at.as_object()?;
+            map.get(name).or_else(|| map.get(key_in_any_case(map, name)?))
+        })
+    }
+
+    /// The value, to be taken out.
+    pub(super) fn get_mut_in<'v>(&self, value: &'v mut Value, any_case: bool) -> Option<&'v mut Value> {
+        self.names.iter().try_fold(value, |at, name| step_into(at, name, any_case))
+    }
+}
+
+/// What stands at a JSON pointer, its keys written in any case where that is said.
+pub(super) fn pointed_at<'v>(value: &'v mut Value, pointer: &str, any_case: bool) -> Option<&'v mut Value> {
+    if !any_case || pointer.is_empty() {
+        return value.pointer_mut(pointer);
+    }
+    pointer.split('/').skip(1).try_fold(value, |at, part| {
+        let name = part.replace("~1", "/").replace("~0", "~");
+        match at {
+            Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
+            at => step_into(at, &name, true),
+        }
+    })
+}
+
+fn step_into<'v>(value: &'v mut Value, name: &str, any_case: bool) -> Option<&'v mut Value> {
+    let map = value.as_object_mut()?;
+    if !any_case || map.contains_key(name) {
+        return map.get_mut(name);
+    }
+    let key = key_in_any_case(map, name)?.to_owned();
+    map.get_mut(&key)
+}
+
+fn key_in_any_case<'m>(map: &'m serde_json::Map<String, Value>, name: &str) -> Option<&'m str> {
+    map.keys().map(String::as_str).find(|key| key.eq_ignore_ascii_case(name))
 }
 
 /// Where one stands in a document while walking it.

@@ -1,11 +1,8 @@
 //! Reads `source.api:` of manifests, and `api:` of source files.
 
-use super::action::Call;
-use super::action_read::read_call;
-use super::answer_read::{pointer_is_well, read_answers};
+use super::answer_read::read_answers;
 use super::call_limits::{CallLimits, read_call_limits};
 use super::connection::is_base_url;
-use super::records::FetchSpec;
 use super::secret::{SecretRef, read_secret};
 use super::setup::read_test;
 use super::source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi};
@@ -19,8 +16,6 @@ use std::sync::Arc;
 const TIMEOUT_MS: u64 = 30_000;
 /// The longest.
 const TIMEOUT_MS_MAX: u64 = 120_000;
-/// Names that templates of a fetch see.
-pub(super) const FETCH_NAMES: [&str; 2] = ["key", "account"];
 
 /// Reads `source.api:`.
 pub(super) fn read_api_spec(
@@ -167,43 +162,6 @@ fn read_auth(
             None
         }
     }
-}
-
-/// Reads `fetch:` of a kind of record, or of one of its hints.
-pub(super) fn read_fetch(
-    file: &str,
-    node: &Node,
-    engine: &Engine,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<FetchSpec> {
-    let mut rest = node.clone();
-    let mut taken = |key: &str| match &mut rest.yaml {
-        Yaml::Map(entries) => {
-            let at = entries.iter().position(|entry| entry.key == key)?;
-            Some(entries.remove(at).value)
-        }
-        _ => None,
-    };
-    let (at, list) = (taken("at"), taken("list"));
-    let mut pointer = |node: Option<Node>| {
-        let node = node?;
-        let text = node.as_text().unwrap_or("?").to_owned();
-        (text.is_empty() || pointer_is_well(file, &text, node.place, diagnostics)).then_some(text)
-    };
-    let (at, list) = (pointer(at), pointer(list));
-    let compiling = Compiling { file, engine, names: &FETCH_NAMES };
-    let call: Call = read_call(compiling, "a fetch", &rest, diagnostics)?;
-    if call.method != "GET" {
-        diagnostics.push(
-            Diagnostic::error(
-                file,
-                Some(node.place),
-                "A fetch is a GET: it may be made any number of times.",
-            )
-            .hint("write `method: GET`"),
-        );
-    }
-    Some(FetchSpec { call: Arc::new(call), at, list })
 }
 
 /// Keys of a source file's `api:` that are no secrets.

@@ -5,6 +5,7 @@
 //! place and its answer only, so that a place may be asked for again at any time.
 
 use super::action::Call;
+use super::envelope::Facts;
 use super::pattern::{Dotted, key_text};
 use super::{RecordSpec, Told, Verified};
 use crate::domain::parse_datetime;
@@ -30,6 +31,12 @@ pub struct WalkSpec {
     pub(super) at: Dotted,
     /// From the root.
     pub(super) levels: Vec<WalkLevel>,
+}
+
+impl std::fmt::Debug for WalkSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WalkSpec").field("kind", &self.kind).field("by", &self.by).finish_non_exhaustive()
+    }
 }
 
 /// One level of the tree.
@@ -354,19 +361,13 @@ impl RecordSpec {
     pub fn read_fetched(&self, mut answer: Value) -> Result<Told, String> {
         let at = self.fetch.as_ref().and_then(|fetch| fetch.at.as_deref()).unwrap_or(&self.at);
         match answer.pointer_mut(at).map(Value::take) {
-            Some(found) => self.read_one(found),
+            Some(found) => self.read_one(found, &Facts::default()),
             None => Err(format!("The answer has no {} at {at}.", self.kind)),
         }
     }
 
     /// The record that an item of a list is. `Err` is a sentence.
     pub fn read_listed(&self, document: Value) -> Result<Told, String> {
-        self.read_one(document)
-    }
-
-    /// A record as a webhook would tell of it.
-    pub fn as_told(&self, document: Value) -> Value {
-        let names = self.at.split('/').skip(1).collect::<Vec<_>>();
-        names.into_iter().rev().fold(document, |inner, name| json!({ name: inner }))
+        self.read_one(document, &Facts::default())
     }
 }

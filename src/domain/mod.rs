@@ -24,7 +24,10 @@ pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, Out
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use downtime::{DOWN_MS_MIN, Stretch, downtimes};
-pub use event::{ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_RECONCILE, ORIGIN_WEBHOOK};
+pub use event::{
+    DocumentHead, EventKey, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE,
+    ORIGIN_WEBHOOK, fetch_id, is_document,
+};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};
 pub use mask::{

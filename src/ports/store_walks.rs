@@ -2,7 +2,7 @@
 //! that are still to be asked for, and what it found. Filled by the store; `walk`, `app` and the pages go by them.
 
 use super::{StoreError, StoredBooking};
-use crate::domain::{BookingId, BookingKey, Millis, Position};
+use crate::domain::{BookingId, BookingKey, Millis};
 use async_trait::async_trait;
 
 /// The whole of a walk, in shares: each place has its part, and hands it on to what it leads to.
@@ -421,6 +421,4 @@ pub trait WalkStore: Send + Sync {
     async fn write_walk(&self, write: &WalkWrite) -> Result<bool, StoreError>;
     /// Forgets a piece of what ended walks leave behind. True where there is more.
     async fn tidy_walks(&self) -> Result<bool, StoreError>;
-    /// The last position of the journal.
-    async fn journal_end(&self) -> Result<Position, StoreError>;
 }

@@ -13,6 +13,8 @@ mod meter;
 mod tests;
 mod token;
 
+pub use crate::connectors::{ApiAnswer, ApiTrouble};
+
 use crate::connectors::{AnswerClass, Call, Classified, SourceApi, classify_failure};
 use crate::domain::Millis;
 use crate::expr::Engine;
@@ -47,45 +49,6 @@ pub struct ApiCall<'a> {
     pub inputs: &'a Map<String, Value>,
     /// True for long walks: they leave a tenth of each limit to calls that somebody waits for.
     pub patient: bool,
-}
-
-/// An answer that is fine.
-#[derive(Clone, Debug)]
-pub struct ApiAnswer {
-    /// Status.
-    pub status: u16,
-    /// Its JSON; null where there was no body (204).
-    pub body: Value,
-}
-
-/// Why no answer came of a call.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApiTrouble {
-    /// The API does not know it (404, 410).
-    #[error("{0}")]
-    NotThere(String),
-    /// The API does not take the credential, or it has no value here.
-    #[error("{0}")]
-    NeedsAuth(String),
-    /// The limit is used up, or the API said that it is.
-    #[error("{why}")]
-    Rests {
-        /// When to try again.
-        until: Millis,
-        /// A sentence.
-        why: String,
-    },
-    /// It does not answer, or with failures of its own.
-    #[error("{why}")]
-    Down {
-        /// When to try again at the earliest, where that is known.
-        until: Option<Millis>,
-        /// A sentence.
-        why: String,
-    },
-    /// It answered that it won't, or what nobody can read.
-    #[error("{0}")]
-    Refused(String),
 }
 
 /// What is known of a credential now.

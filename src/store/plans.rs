@@ -5,9 +5,10 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, delivery, events, finding,
-    hours, lanes, links, people, people_doors, people_log, pulse, ruleset_history, runs, sql,
+    hours, lanes, links, people, people_doors, people_log, pulse, ruleset_history, runs, sql, walk_places,
+    walks,
 };
-use super::{erase, retention};
+use super::{erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -33,6 +34,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
         ("bookings by key", apply::bookings_sql(1), record.clone()),
         ("known hashes", apply::hashes_sql(1), values!["booking", "hash"]),
+        ("seen events", seen::seen_sql(1), values!["connector", "account", "id"]),
         ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
         ("superseding", apply::supersede_sql(1), lane_and_time.clone()),
         ("taking over", lanes::take_over_sql(1), lane_and_time.clone()),
@@ -99,7 +101,24 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a group", of_group, of_group_bound),
         ("counting a group", counted, counted_bound),
         ("overtaking", causes::overtake_sql(1), values!["run", 1_i64]),
+        ("due fetches", fetches::claim_sql(1), values![1_i64, "source", 8_i64, 1_i64]),
+        ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
+        ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
+        ("fetches to go by their webhook", fetches::to_go_by_sql(), values![1_i64, 8_i64]),
+        (
+            "hints that are done with",
+            fetches::done_sql("coalesced"),
+            values!["note", "booking", "fch_1", 1_i64],
+        ),
         ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
+        ("the walk of a source", walks::open_sql(), values!["tours"]),
+        ("walks of a source", walks::of_source_sql(), values!["tours", 10_i64]),
+        ("places that are due", walk_places::due_sql(), values![1_i64, 1_i64, 32_i64]),
+        ("places that are done", walks::done_sql(2), values![1_i64, 1_i64, 2_i64]),
+        ("what a walk knows", walk_places::findings_of_sql(1), values![1_i64, "account", "key"]),
+        ("what a walk found", walk_places::findings_sql(1), values![1_i64, "a", "k", 50_i64, "new"]),
+        ("bookings to compare", walk_places::here_by_key_sql(1), values!["crm", "account", "guest", "key"]),
+        ("bookings that are here", walk_places::here_after_sql(), values!["", 200_i64]),
     ];
     hot.extend(finding::samples());
     let mut plans = Vec::with_capacity(hot.len());

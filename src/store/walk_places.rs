@@ -5,7 +5,7 @@ use super::SqlStore;
 use super::rows::{booking_key, from_json, to_json, word};
 use super::session::{Row, Statement, Value, values};
 use super::sql;
-use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
+use crate::domain::{BookingId, BookingKey, ChangeRef, Millis};
 use crate::ports::{
     DuePlaces, FindingQuery, HereBooking, NewWalk, PlaceRow, StoreError, StoredBooking, WalkAct, WalkFilter,
     WalkFinding, WalkOutcome, WalkRow, WalkStore, WalkWrite,
@@ -56,7 +56,8 @@ pub(super) fn findings_of_sql(count: usize) -> String {
 
 const HERE_COLUMNS: &str = "
     b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, b.source, b.created_at,
-    c.body, CAST(CASE WHEN x.position >= b.position THEN 1 ELSE 0 END AS BIGINT) AS erased";
+    c.body, c.happened_at, COALESCE(b.as_of, b.position) AS as_of,
+    CAST(CASE WHEN x.position >= b.position THEN 1 ELSE 0 END AS BIGINT) AS erased";
 
 const HERE_JOINS: &str = "
     LEFT JOIN changes AS c ON c.position = b.position AND c.ordinal = b.ordinal
@@ -182,12 +183,6 @@ impl WalkStore for SqlStore {
 
     async fn tidy_walks(&self) -> Result<bool, StoreError> {
         self.tidy_a_walk().await
-    }
-
-    async fn journal_end(&self) -> Result<Position, StoreError> {
-        let mut session = self.read("look at the end of the journal").await?;
-        let row = session.row("SELECT MAX(position) AS last FROM events", Vec::new()).await?;
-        Ok(row.map(|row| row.int_or_null("last")).transpose()?.flatten().unwrap_or(0))
     }
 }
 
@@ -334,6 +329,8 @@ fn here(row: &Row) -> Result<HereBooking, StoreError> {
             status: row.text("status")?,
             body: row.text_or_null("body")?.unwrap_or_else(|| String::from("null")),
             hash: row.text("hash")?,
+            happened_at: row.int_or_null("happened_at")?,
+            as_of: row.int("as_of")?,
         },
         source: row.text("source")?,
         created_at: row.int("created_at")?,

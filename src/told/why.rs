@@ -59,7 +59,8 @@ pub fn change_as_sentence(change: &ChangeView) -> String {
         ChangeKind::Coalesced => {
             "Coalesced, nothing to send by itself: it shared a fetch with another event.".into()
         }
-        ChangeKind::Refused => "Refused, nothing to send: it is of another account than the source's.".into(),
+        ChangeKind::Refused => "Refused, nothing to send and nothing changed.".into(),
+        ChangeKind::Fetching => "Waiting for fetch: the booking system is asked what changed.".into(),
         ChangeKind::Ignored => "Ignored, nothing to send: it is about nothing that is kept.".into(),
         ChangeKind::Unreadable => "Unreadable, nothing to send. The body is stored as it came.".into(),
     };

@@ -3,8 +3,8 @@
 
 use super::look::Document;
 use super::note::Noting;
-use super::{CallTrouble, Scene, SourceCall, Walked, Walker, place_of};
-use crate::connectors::{WalkCall, WalkPlace, WalkRecord};
+use super::{Scene, SourceCall, Walked, Walker, place_of};
+use crate::connectors::{ApiTrouble, WalkCall, WalkPlace, WalkRecord};
 use crate::domain::Position;
 use crate::ports::{PlaceRow, StoreError, WalkFinding, WalkOutcome};
 use futures::future::join_all;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const SIGN_IN_MS: i64 = 60_000;
 
 /// A place with its answer.
-type Asked = (PlaceRow, WalkPlace, Result<Value, CallTrouble>);
+type Asked = (PlaceRow, WalkPlace, Result<Value, ApiTrouble>);
 
 impl Walker {
     /// Asks for places, and notes what came of it.
@@ -26,7 +26,7 @@ impl Walker {
         places: Vec<PlaceRow>,
     ) -> Result<Walked, StoreError> {
         // What comes in from now on is newer than what is answered now.
-        let begun = self.store.walks().journal_end().await?;
+        let begun = self.store.fetches().last_position().await?;
         let mut calls = Vec::new();
         for place in places {
             match place_of(&place) {
@@ -56,7 +56,7 @@ impl Walker {
                         Err(why) => noting.failed(&place, &why, true),
                     }
                 }
-                (Err(CallTrouble::NotThere(why)), what) => {
+                (Err(ApiTrouble::NotThere(why)), what) => {
                     noting.walk.counts.calls += 1;
                     noting.answered();
                     self.not_there(scene, &mut noting, (&place, what), &why).await?;
@@ -68,9 +68,9 @@ impl Walker {
         self.write(noting).await
     }
 
-    async fn answer(&self, scene: &Scene<'_>, place: &WalkPlace) -> Result<Value, CallTrouble> {
+    async fn answer(&self, scene: &Scene<'_>, place: &WalkPlace) -> Result<Value, ApiTrouble> {
         let account = scene.source.account.as_deref();
-        let missing = || CallTrouble::Refused("the connector has changed since the walk began".into());
+        let missing = || ApiTrouble::Refused("the connector has changed since the walk began".into());
         let mut inputs = Map::new();
         let call = match place {
             WalkPlace::Call(at) => {
@@ -184,21 +184,21 @@ impl Walker {
 }
 
 /// A place was asked for in vain.
-fn in_vain(noting: &mut Noting, scene: &Scene<'_>, place: &PlaceRow, trouble: CallTrouble, others: bool) {
+fn in_vain(noting: &mut Noting, scene: &Scene<'_>, place: &PlaceRow, trouble: ApiTrouble, others: bool) {
     match trouble {
-        CallTrouble::Rests(until, why) => noting.rest(until.max(scene.now + 1), why),
-        CallTrouble::NeedsSignIn(why) => {
+        ApiTrouble::Rests { until, why } => noting.rest(until.max(scene.now + 1), why),
+        ApiTrouble::NeedsAuth(why) => {
             noting.rest(scene.now + SIGN_IN_MS, format!("it needs sign-in: {why}"));
         }
-        CallTrouble::Down(until, why) => {
+        ApiTrouble::Down { until, why } => {
             noting.failed(place, &why, others);
             if noting.walk.rests_until.is_none() && !others {
                 noting.rest_longer(until, why);
             }
         }
-        CallTrouble::Refused(why) => noting.failed(place, &why, true),
+        ApiTrouble::Refused(why) => noting.failed(place, &why, true),
         // Handled where it is known what it is about.
-        CallTrouble::NotThere(_) => {}
+        ApiTrouble::NotThere(_) => {}
     }
 }
 

@@ -6,10 +6,12 @@ use super::ask::{Begun, named};
 use super::note::Noting;
 use super::{Scene, Walker};
 use crate::connectors::{Compared, Present, Told, WalkPlace, WalkRecord};
-use crate::domain::{BookingKey, ChangeKind, ORIGIN_BACKFILL, ORIGIN_RECONCILE};
-use crate::ports::{HereBooking, NewEvent, PlaceRow, StoreError, WalkFinding, WalkOutcome, WalkPurpose};
+use crate::domain::{BookingKey, ChangeKind, DocumentHead, ORIGIN_BACKFILL, ORIGIN_RECONCILE};
+use crate::ports::{
+    HereBooking, NewEvent, PlaceRow, StoreError, StoredBooking, WalkFinding, WalkOutcome, WalkPurpose,
+};
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Bytes of an account or a key; more is none.
@@ -113,7 +115,7 @@ impl Walker {
     ) -> Result<Option<NewEvent>, StoreError> {
         let Read { place, record, key, told } = read;
         // Something came in for it after the request began: what counts is what is there now.
-        let overtaken = here.as_ref().is_some_and(|here| here.booking.change.position > begun);
+        let overtaken = here.as_ref().is_some_and(|here| here.booking.as_of > begun);
         if overtaken
             && place.as_ref().is_none_or(|place| place.tries < AGAIN_MAX)
             && scene.record.fetch.is_some()
@@ -170,14 +172,14 @@ impl Walker {
     ) -> NewEvent {
         let now = self.clock.now();
         let backfill = noting.walk.asked.purpose == WalkPurpose::Backfill;
-        let headers = json!({ "account": key.account, "kind": key.kind, "key": key.key, "begun": begun });
+        let head = DocumentHead { key: key.clone(), begun, fetch: None, unverified: false };
         NewEvent {
             id: self.entropy.event_id(now),
             source: scene.source.name.clone(),
             received_at: now,
             origin: if backfill { ORIGIN_BACKFILL } else { ORIGIN_RECONCILE },
-            headers: headers.to_string(),
-            body: Bytes::from(scene.record.as_told(document).to_string()),
+            headers: head.to_headers(),
+            body: Bytes::from(document.to_string()),
         }
     }
 }
@@ -270,7 +272,8 @@ fn compare(
         what: format!("booking {}", here.booking.id),
         why: error.to_string(),
     })?;
-    let present = Present { entity, hash: here.booking.hash.clone(), status: here.booking.status.clone() };
+    let StoredBooking { hash, status, happened_at, .. } = here.booking.clone();
+    let present = Present { entity, hash, status, happened_at };
     let Compared { kind, paths, .. } = scene.record.compare(Some(&present), told);
     Ok(match kind {
         ChangeKind::Unchanged if looked_up => (WalkOutcome::Elsewhere, Vec::new()),

@@ -17,7 +17,7 @@ mod note;
 #[cfg(test)]
 mod tests;
 
-use crate::connectors::{Call, RecordSpec, Source, WalkPlace, WalkSpec};
+use crate::connectors::{ApiTrouble, Call, RecordSpec, Source, WalkPlace, WalkSpec};
 use crate::domain::Millis;
 use crate::ports::{
     Clock, Entropy, PlaceRow, Store, StoreError, WHOLE_SHARE, WalkPhase, WalkRow, WalkState, WalkWrite,
@@ -40,7 +40,7 @@ const WORK_MS_MAX: i64 = 120_000;
 #[async_trait]
 pub trait SourceCalls: Send + Sync {
     /// Makes one call, when it is its turn. Null where the answer has no body.
-    async fn call(&self, asked: SourceCall<'_>) -> Result<Value, CallTrouble>;
+    async fn call(&self, asked: SourceCall<'_>) -> Result<Value, ApiTrouble>;
 }
 
 /// One call to a source's API.
@@ -54,21 +54,6 @@ pub struct SourceCall<'c> {
     pub call: &'c Call,
     /// What its templates see.
     pub inputs: &'c Map<String, Value>,
-}
-
-/// Why there is no answer, each with a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CallTrouble {
-    /// The API does not know it.
-    NotThere(String),
-    /// The credential is not taken, or has no value.
-    NeedsSignIn(String),
-    /// The limit is used up until then.
-    Rests(Millis, String),
-    /// It does not answer, or with failures of its own; known until when, or not.
-    Down(Option<Millis>, String),
-    /// It answered that it won't, or what can't be read.
-    Refused(String),
 }
 
 /// What a step did.

@@ -1,10 +1,12 @@
 //! The walker with a vendor of its own: whatever happens on the way, a walk finds each record once, and says of each what it
 //! came to.
 
-use super::{CallTrouble, SourceCall, SourceCalls, Walked, Walker};
+use super::{SourceCall, SourceCalls, Walked, Walker};
 use crate::clock::OsEntropy;
-use crate::connectors::Call;
-use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, EventId, Millis, ORIGIN_BACKFILL, View};
+use crate::connectors::{ApiTrouble, Call};
+use crate::domain::{
+    BookingId, BookingKey, ChangeKind, ChangeRef, DocumentHead, EventId, Millis, ORIGIN_BACKFILL, View,
+};
 use crate::expr::Scope;
 use crate::ports::{
     AppliedEvent, BookingWrite, Clock, FindingQuery, NewChange, NewEvent, NewWalk, Store, WalkAct,
@@ -32,7 +34,7 @@ impl Clock for Hands {
 }
 
 /// What the vendor does with a call, by its path, before it answers.
-type Mood = Box<dyn FnMut(&str) -> Option<CallTrouble> + Send>;
+type Mood = Box<dyn FnMut(&str) -> Option<ApiTrouble> + Send>;
 
 /// Answers by path and query.
 struct Vendor {
@@ -66,7 +68,7 @@ impl Vendor {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    fn feels(&self, mood: impl FnMut(&str) -> Option<CallTrouble> + Send + 'static) {
+    fn feels(&self, mood: impl FnMut(&str) -> Option<ApiTrouble> + Send + 'static) {
         *self.mood.lock().unwrap() = Box::new(mood);
     }
 
@@ -96,7 +98,7 @@ fn rendered(asked: &SourceCall<'_>) -> String {
 
 #[async_trait]
 impl SourceCalls for Vendor {
-    async fn call(&self, asked: SourceCall<'_>) -> Result<Value, CallTrouble> {
+    async fn call(&self, asked: SourceCall<'_>) -> Result<Value, ApiTrouble> {
         let path = rendered(&asked);
         let number = {
             let mut all = self.asked.lock().unwrap();
@@ -115,7 +117,7 @@ impl SourceCalls for Vendor {
         if let Some(trouble) = (self.mood.lock().unwrap())(&path) {
             return Err(trouble);
         }
-        known.ok_or_else(|| CallTrouble::NotThere(format!("there is no {path}")))
+        known.ok_or_else(|| ApiTrouble::NotThere(format!("there is no {path}")))
     }
 }
 
@@ -241,8 +243,8 @@ impl World {
         let mut keys = Vec::new();
         for event in events {
             let body: Value = serde_json::from_slice(&event.body).expect("JSON");
-            assert!(event.headers.contains("begun"), "{}", event.headers);
-            keys.push(self.put(&body["booking"], event.position).await);
+            assert!(DocumentHead::read(&event.headers).is_some(), "{}", event.headers);
+            keys.push(self.put(&body, event.position).await);
         }
         keys
     }
@@ -274,6 +276,8 @@ impl World {
             body: Some(compared.entity.to_string()),
             hash: Some(compared.hash.clone()),
             at: 1,
+            happened_at: None,
+            seen: None,
         };
         let write = BookingWrite {
             id,
@@ -285,9 +289,15 @@ impl World {
             hash: compared.hash,
             terms: Vec::new(),
             at: 1,
+            as_of: position,
         };
-        let applied =
-            AppliedEvent { position, changes: vec![change], bookings: vec![write], runs: Vec::new() };
+        let applied = AppliedEvent {
+            position,
+            changes: vec![change],
+            bookings: vec![write],
+            runs: Vec::new(),
+            fetches: Vec::new(),
+        };
         self.store.apply_events(&[applied]).await.expect("applied");
         key.key
     }
@@ -410,9 +420,11 @@ async fn trouble_of_the_whole_api_rests_the_walk_and_loses_nothing() {
     world.vendor.feels(move |_| {
         calls += 1;
         match calls {
-            2 | 3 => Some(CallTrouble::Rests(clock.now() + 30_000, "the limit is used up".into())),
-            5..=9 => Some(CallTrouble::Down(None, "it does not answer".into())),
-            11 => Some(CallTrouble::NeedsSignIn("the key is not taken".into())),
+            2 | 3 => {
+                Some(ApiTrouble::Rests { until: clock.now() + 30_000, why: "the limit is used up".into() })
+            }
+            5..=9 => Some(ApiTrouble::Down { until: None, why: "it does not answer".into() }),
+            11 => Some(ApiTrouble::NeedsAuth("the key is not taken".into())),
             _ => None,
         }
     });
@@ -429,7 +441,7 @@ async fn a_place_that_fails_alone_is_put_aside_and_tried_again_when_a_person_say
     harbour(&world.vendor, 1, 2, 2, 2);
     let seq = world.begin(WalkPurpose::Backfill).await;
     world.vendor.feels(|path| {
-        path.contains("c0-1001-1/").then(|| CallTrouble::Refused("a mistake of ours (500)".into()))
+        path.contains("c0-1001-1/").then(|| ApiTrouble::Refused("a mistake of ours (500)".into()))
     });
     let row = world.go(seq).await;
     assert_eq!((row.state, row.note.as_deref()), (WalkState::Done, Some("one place could not be read")));

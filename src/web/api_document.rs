@@ -11,7 +11,7 @@ use super::routes::{Needs, routes};
 use super::{
     api_acts, api_audit, api_bookings, api_causes, api_connections, api_events, api_health, api_me,
     api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs,
-    api_sources, api_tokens,
+    api_sources, api_tokens, api_walks,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -41,7 +41,7 @@ use utoipa::OpenApi;
         (name = "runs", description = "What the rules did, why, and what a person does with one run."),
         (name = "needs you", description = "What needs somebody, by reason, and acts on all of it."),
         (name = "connections", description = "Where things are sent."),
-        (name = "sources", description = "Where webhooks come from."),
+        (name = "sources", description = "Where webhooks come from, and what their booking systems have."),
         (name = "rules", description = "What goes where: looked at, tested, published, brought back, applied."),
         (name = "people", description = "Accounts, API tokens, and the log of what was done."),
     ),
@@ -72,6 +72,14 @@ use utoipa::OpenApi;
         api_sources::list_sources,
         api_sources::get_source,
         api_sources::look_over_source,
+        api_walks::list_walks,
+        api_walks::begin_walk,
+        api_walks::get_walk,
+        api_walks::list_findings,
+        api_walks::pause_walk,
+        api_walks::resume_walk,
+        api_walks::stop_walk,
+        api_walks::repair_walk,
         api_acts::plan_act,
         api_acts::begin_act,
         api_acts::get_act,

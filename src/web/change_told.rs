@@ -177,6 +177,7 @@ fn read(text: Option<String>) -> Value {
 fn tone(kind: ChangeKind) -> Tone {
     match kind {
         ChangeKind::Refused | ChangeKind::Unreadable => Tone::Bad,
+        ChangeKind::Fetching => Tone::Waiting,
         kind if kind.has_effect() => Tone::Good,
         _ => Tone::Quiet,
     }
@@ -186,6 +187,9 @@ fn nothing(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Unchanged => "Nothing to send: the booking is as it was.",
         ChangeKind::Stale => "Nothing to send: something newer is known already.",
+        ChangeKind::Fetching => {
+            "The booking system is asked what changed. What comes of it is sent by itself."
+        }
         ChangeKind::Coalesced => "What it told is part of the change after it.",
         ChangeKind::Refused | ChangeKind::Ignored | ChangeKind::Unreadable => {
             "Nothing was changed and nothing is sent. The webhook is kept as it came."

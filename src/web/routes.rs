@@ -27,6 +27,7 @@ use super::{
     second_factor, sign_in, sign_in_code, sign_out, source_change, source_show, sources_list, static_files,
     today, tokens_list, welcome_show,
 };
+use super::{api_walks, walk_show, walks_list};
 use crate::domain::Right;
 use actix_web::http::Method;
 use actix_web::web;
@@ -124,6 +125,13 @@ pub(super) fn table() -> Vec<Entry> {
         post("/sources/{name}/address", May(Right::Connect), source_change::source_rotate),
         post("/sources/{name}/old-address/end", May(Right::Connect), source_change::source_end_old),
         post("/sources/{name}/remove", May(Right::Connect), source_change::source_remove),
+        get("/sources/{name}/walks", May(Right::See), walks_list::walks_list),
+        post("/sources/{name}/walks", May(Right::Operate), walks_list::walk_begin),
+        get("/walks/{id}", May(Right::See), walk_show::walk_show),
+        post("/walks/{id}/pause", May(Right::Operate), walk_show::walk_pause),
+        post("/walks/{id}/resume", May(Right::Operate), walk_show::walk_resume),
+        post("/walks/{id}/stop", May(Right::Operate), walk_show::walk_stop),
+        post("/walks/{id}/repair", May(Right::Operate), walk_show::walk_repair),
         get("/begin", May(Right::See), begin_show::begin_show),
         post("/begin/rule", May(Right::ChangeRules), begin_show::begin_rule),
         // Coming in and going out.
@@ -199,6 +207,14 @@ pub(super) fn table() -> Vec<Entry> {
         get("/api/v1/sources", May(Right::See), api_sources::list_sources),
         get("/api/v1/sources/{name}", May(Right::See), api_sources::get_source),
         post("/api/v1/sources/{name}/doctor", May(Right::Connect), api_sources::look_over_source),
+        get("/api/v1/sources/{name}/walks", May(Right::See), api_walks::list_walks),
+        post("/api/v1/sources/{name}/walks", May(Right::Operate), api_walks::begin_walk),
+        get("/api/v1/walks/{id}", May(Right::See), api_walks::get_walk),
+        get("/api/v1/walks/{id}/findings", May(Right::See), api_walks::list_findings),
+        post("/api/v1/walks/{id}/pause", May(Right::Operate), api_walks::pause_walk),
+        post("/api/v1/walks/{id}/resume", May(Right::Operate), api_walks::resume_walk),
+        post("/api/v1/walks/{id}/stop", May(Right::Operate), api_walks::stop_walk),
+        post("/api/v1/walks/{id}/repair", May(Right::Operate), api_walks::repair_walk),
         post("/api/v1/acts/plan", May(Right::Operate), api_acts::plan_act),
         post("/api/v1/acts", May(Right::Operate), api_acts::begin_act),
         get("/api/v1/acts/{id}", May(Right::See), api_acts::get_act),

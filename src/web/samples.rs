@@ -216,6 +216,7 @@ pub fn change() -> ChangeView {
         previous: None,
         at: NOW,
         received_at: NOW,
+        happened_at: Some(NOW - 61_000),
     }
 }
 

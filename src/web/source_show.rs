@@ -14,8 +14,9 @@ use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
+use super::walk_told::WalkTold;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, Finding, PartKind, PublishError, values_of};
+use crate::app::{App, Finding, PartKind, PublishError, Walkable, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE};
 use crate::ports::{EventView, ListFilter};
@@ -63,6 +64,10 @@ pub struct SourceShow {
     opened: String,
     diff: Option<LineDiff>,
     fields: Vec<FieldTold>,
+    /// Number and words of the walk over its API that is under way.
+    walk_under_way: Option<(i64, String)>,
+    /// Why its API can't be walked.
+    walk_why_not: Option<String>,
 }
 
 /// A webhook that came.
@@ -116,6 +121,11 @@ impl SourceShow {
         page.rules = app.users_of(PartKind::Source, name);
         page.fills = app.can_fill(name);
         page.gap = page.standing.gap();
+        if let Some(row) = app.open_walk(name).await? {
+            let told = WalkTold::of(&row, &scene);
+            page.walk_under_way =
+                Some((told.id, format!("{} of {}: {} %", told.title, told.days, told.percent)));
+        }
         if page.frame.connects() {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
@@ -166,6 +176,11 @@ impl SourceShow {
             opened: String::new(),
             diff: just.changed.as_ref().map(|(theirs, yours)| LineDiff::of(theirs, yours)),
             fields: Vec::new(),
+            walk_under_way: None,
+            walk_why_not: match App::walkable(source) {
+                Walkable::Yes { .. } => None,
+                Walkable::No(why) => Some(why),
+            },
         }
     }
 
@@ -191,6 +206,7 @@ impl Webhook {
             Some(change) => {
                 let tone = match change.kind {
                     ChangeKind::Unreadable | ChangeKind::Refused => Tone::Bad,
+                    ChangeKind::Fetching => Tone::Waiting,
                     ChangeKind::Ignored
                     | ChangeKind::Unchanged
                     | ChangeKind::Stale
@@ -236,6 +252,7 @@ impl SourceShow {
         full.urls = vec![HOSTILE.into(), HOSTILE.into()];
         full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
+        full.walk_under_way = Some((1, HOSTILE.into()));
         full.last =
             [event(vec![change()]), event(Vec::new())].iter().map(|one| Webhook::of(one, &scene)).collect();
         vec![waits, full]

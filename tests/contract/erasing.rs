@@ -79,6 +79,7 @@ async fn guest(store: &Arc<dyn Store>, name: &str, state: RunState) -> RunId {
     first.bookings[0].view.trip =
         json!({ "code": "#70000001", "title": "Whale watch", "starts_at": "2027-03-14T09:30:00-1000" });
     let mut second = AppliedEvent {
+        fetches: vec![],
         position: positions[1],
         changes: vec![change(
             name,
@@ -316,7 +317,7 @@ on_both! {
         guest(&store, "a", RunState::Done).await;
         store.keeping().erase_booking(&erasure("a")).await.unwrap();
         let position = store.append_events(&[event("a3", b"again")]).await.unwrap()[0];
-        let mut third = AppliedEvent {
+        let mut third = AppliedEvent { fetches: vec![],
             position,
             changes: vec![change("a", ChangeKind::Updated, 3, Some(ChangeRef { position: 2, ordinal: 0 }))],
             bookings: vec![booking_write("a", position, 3)],

@@ -62,7 +62,7 @@ on_both! {
         store.append_events(&[event("1", b"{}"), event("2", b"{}"), event("3", b"{}")]).await.unwrap();
         let first = ChangeRef { position: 1, ordinal: 0 };
         let second = ChangeRef { position: 2, ordinal: 0 };
-        let updated = AppliedEvent {
+        let updated = AppliedEvent { fetches: vec![],
             position: 2,
             changes: vec![change("a", ChangeKind::Updated, 2, Some(first))],
             bookings: vec![booking_write("a", 2, 2)],
@@ -73,7 +73,7 @@ on_both! {
         let found = store.bookings_by_key(&[key("none"), key("a")]).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].change, found[0].body.as_str()), (second, body_of("a", 2).as_str()));
-        let unchanged = AppliedEvent {
+        let unchanged = AppliedEvent { fetches: vec![],
             position: 3,
             changes: vec![change("a", ChangeKind::Unchanged, 2, Some(second))],
             bookings: Vec::new(),
@@ -132,7 +132,7 @@ on_both! {
     async fn a_replay_reads_the_present_version(place: &Place) {
         let store = place.open().await;
         store.append_events(&[event("1", b"{}"), event("2", b"{}")]).await.unwrap();
-        let updated = AppliedEvent {
+        let updated = AppliedEvent { fetches: vec![],
             position: 2,
             changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
             bookings: vec![booking_write("a", 2, 2)],

@@ -45,6 +45,7 @@ async fn changed(store: &Arc<dyn Store>, name: &str, at: i64, set: impl Fn(&mut 
     booking.at = at;
     set(&mut booking);
     let updated = AppliedEvent {
+        fetches: vec![],
         position,
         changes: vec![change(
             name,

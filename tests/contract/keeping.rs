@@ -51,6 +51,7 @@ async fn two_versions(store: &Arc<dyn Store>, name: &str, runs: bool) -> (Change
     let planned = if runs { vec![run(name, name, positions[0])] } else { Vec::new() };
     store.apply_events(&[created(name, positions[0], planned)]).await.unwrap();
     let updated = AppliedEvent {
+        fetches: vec![],
         position: positions[1],
         changes: vec![change(name, ChangeKind::Updated, 2, Some(first))],
         bookings: vec![booking_write(name, positions[1], 2)],

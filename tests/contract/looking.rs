@@ -16,6 +16,7 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
     of_other.bookings[0].status = String::from("cancelled");
     of_other.bookings[0].at = 5_000;
     let updated = AppliedEvent {
+        fetches: vec![],
         position: 3,
         changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
         bookings: vec![booking_write("a", 3, 2)],
@@ -27,6 +28,7 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
         }],
     };
     let unreadable = AppliedEvent {
+        fetches: vec![],
         position: 4,
         changes: vec![NewChange {
             booking: None,
@@ -137,7 +139,7 @@ on_both! {
         // The sixth is applied before the fifth, which stays on the list.
         store.append_events(&[event("5", b"{}"), event("6", b"?"), event("7", b"{}")]).await.unwrap();
         let unreadable = NewChange { booking: None, ..change("", ChangeKind::Unreadable, 0, None) };
-        let sixth = AppliedEvent { position: 6, changes: vec![unreadable], bookings: vec![], runs: vec![] };
+        let sixth = AppliedEvent { fetches: vec![], position: 6, changes: vec![unreadable], bookings: vec![], runs: vec![] };
         store.apply_events(&[sixth]).await.unwrap();
         store.write_delivery(&[write(&row(&store, "1").await, RunState::Held, 4_000)]).await.unwrap();
         let counts = store.counts().await.unwrap();

@@ -22,4 +22,5 @@ mod pulse;
 mod samples;
 mod speed;
 mod together;
+mod walks;
 mod whole_way;

@@ -312,6 +312,7 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
     let change = ChangeRef { position, ordinal: 0 };
     let key = body["uuid"].as_str().expect("a uuid").to_owned();
     AppliedEvent {
+        fetches: vec![],
         position,
         changes: vec![NewChange {
             ordinal: 0,
@@ -323,6 +324,8 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
             body: Some(body.to_string()),
             hash: Some("h".into()),
             at: 2_000,
+            happened_at: None,
+            seen: None,
         }],
         bookings: vec![BookingWrite {
             terms: Vec::new(),

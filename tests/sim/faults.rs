@@ -324,6 +324,7 @@ forward! {
     writes count_crash(position: Position) -> i64;
     reads bookings_by_key(keys: &[BookingKey]) -> Vec<StoredBooking>;
     reads known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
+    reads seen_events(keys: &[EventKey]) -> Vec<SeenEvent>;
     writes apply_events(events: &[AppliedEvent]) -> ();
     writes plan_runs(runs: &[NewRun]) -> ();
     reads due_connections() -> Vec<DueConnection>;

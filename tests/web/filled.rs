@@ -290,8 +290,11 @@ impl Site {
             body: None,
             hash: None,
             at: self.now - 12 * MINUTE,
+            happened_at: None,
+            seen: None,
         };
         let applied = AppliedEvent {
+            fetches: vec![],
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
@@ -361,6 +364,7 @@ impl Site {
             trip,
         };
         AppliedEvent {
+            fetches: vec![],
             position,
             changes: vec![NewChange {
                 ordinal: 0,
@@ -372,8 +376,11 @@ impl Site {
                 body: Some(body.to_string()),
                 hash: Some(hash.clone()),
                 at,
+                happened_at: None,
+                seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),
