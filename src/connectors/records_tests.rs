@@ -1,7 +1,7 @@
 //! FareHarbor's bodies, through its manifest.
 
 use super::tests::{catalogue, engine};
-use super::{Compared, Connector, Known, Present, RecordSpec, Told, Unreadable};
+use super::{Compared, Connector, KeptHeaders, Known, Present, RecordSpec, Told, Unreadable};
 use crate::domain::ChangeKind;
 use crate::expr::{Path, Segment};
 use serde_json::{Value, json};
