@@ -145,7 +145,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 14] = [
+        let parts: [(&str, Thread, Part); 15] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
@@ -160,6 +160,7 @@ impl Runner {
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
             ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
+            ("keep the pulse", Thread::Shared, |runner| Box::pin(runner.keep_pulse())),
         ];
         for (name, thread, part) in parts {
             tasks.spawn(runner.clone().again_and_again(name, thread, part));
@@ -448,6 +449,9 @@ impl Runner {
             if let Err(error) = self.watcher.look(&world, now).await {
                 tracing::warn!(error = %error, cause = error.cause(), "outages could not be looked for");
             }
+            if let Err(error) = self.app.fill_gaps().await {
+                tracing::warn!(error = %error, cause = error.cause(), "gaps could not be looked after");
+            }
             tokio::select! {
                 sent = self.watcher.send(now) => if let Err(error) = sent {
                     tracing::warn!(error = %error, cause = error.cause(), "alerts could not be sent");
@@ -505,6 +509,20 @@ impl Runner {
                 }
             };
             self.wait(&never, pause).await;
+        }
+    }
+
+    async fn keep_pulse(self: Arc<Self>) {
+        let never = Notify::new();
+        loop {
+            let stopping = self.stopping();
+            if let Err(error) = self.app.keep_pulse(stopping).await {
+                tracing::warn!(error = %error, "refused webhooks and the time could not be noted; trying again");
+            }
+            if stopping {
+                return;
+            }
+            self.wait(&never, REFRESH).await;
         }
     }
 

@@ -302,8 +302,13 @@ macro_rules! around {
                 self.inner.keeping()
             }
 
+
             fn chains(&self) -> &dyn ChainStore {
                 self.inner.chains()
+            }
+
+            fn pulse(&self) -> &dyn PulseStore {
+                self.inner.pulse()
             }
 
             fn walks(&self) -> &dyn WalkStore {

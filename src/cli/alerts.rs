@@ -3,13 +3,14 @@
 
 use super::Ended;
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, line_of, near, rfc3339, say, say_json};
+use super::output::{ago, line_of, near, say, say_json};
 use super::user::base;
 use crate::alerts::Postman;
 use crate::app::{App, Machine, Who};
 use crate::domain::ChannelTo;
 use crate::outbound::SmtpMailer;
 use crate::ports::{AlertChannel, Sending};
+use crate::told::rfc3339;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::sync::Arc;

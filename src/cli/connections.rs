@@ -2,9 +2,10 @@
 
 use super::Ended;
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, counted, line_of, rfc3339, say, say_json};
+use super::output::{ago, counted, line_of, say, say_json};
 use crate::ports::ConnectionState;
 use crate::told::connection_word;
+use crate::told::rfc3339;
 use serde_json::json;
 use std::collections::BTreeMap;
 

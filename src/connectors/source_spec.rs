@@ -5,6 +5,7 @@ use super::guide::Guide;
 use super::pattern::pointed_at;
 use super::records::{RecordSpec, Told, Unreadable};
 use super::sign_in::OfferedWay;
+use super::silence::SilenceSpec;
 use super::source_api::ApiSpec;
 use super::walk::WalkSpec;
 use crate::domain::AddressRange;
@@ -28,6 +29,8 @@ pub struct SourceSpec {
     pub addresses: Vec<AddressRange>,
     /// What to click in the booking system, step by step.
     pub guide: Option<Guide>,
+    /// Why it may send nothing, and what it does when webhooks fail.
+    pub silence: Option<SilenceSpec>,
     /// What `account:` of a source is there; empty where the manifest says nothing.
     pub account_help: String,
     /// How the system itself is called, where it can be.

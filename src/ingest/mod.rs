@@ -6,12 +6,14 @@
 
 mod doors;
 mod http;
+mod refusals;
 mod sender;
 mod signature;
 mod token;
 
 pub use doors::{Door, Doors, Entrance, OldToken, Refusal, Shown, Way, hash_token};
 pub use http::{HookLimits, Hooks, hooks};
+pub use refusals::Refusals;
 pub use sender::Reached;
 pub use signature::{SignedRequest, signing_key};
 pub use token::TokenCheck;

@@ -6,8 +6,9 @@ use super::{
     BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts,
     DeliveryWrite, DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf,
     ListFilter, LostAttempt, NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery,
-    RulesetEntry, RulesetNote, RunRow, SealedSecret, SeenEvent, SourceHour, SourceMemory, StoredBooking,
-    StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
+    PulseStore, RulesetEntry, RulesetNote, RunRow, SealedSecret, SeenEvent, SourceHour, SourceMemory,
+    StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking,
+    Written,
 };
 use super::{ChainStore, FetchStore, KeepingStore, WalkStore};
 use crate::domain::{
@@ -292,6 +293,8 @@ pub trait Store: Send + Sync {
     fn chains(&self) -> &dyn ChainStore;
     /// The part about house-keeping: figures, retention, what is known of one guest.
     fn keeping(&self) -> &dyn KeepingStore;
+    /// The part about the doors' health: refused webhooks, downtimes.
+    fn pulse(&self) -> &dyn PulseStore;
     /// The part about what is to be fetched from booking systems.
     fn fetches(&self) -> &dyn FetchStore;
     /// The part about walks over a source's API.

@@ -37,6 +37,7 @@ mod people_doors;
 mod people_log;
 mod plans;
 mod postgres;
+mod pulse;
 mod retention;
 mod rows;
 mod ruleset_history;

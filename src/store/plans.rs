@@ -5,8 +5,8 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
-    finding, hours, lanes, lately, links, people, people_doors, people_log, ruleset_history, runs, sql,
-    walk_places, walks,
+    finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
+    sql, walk_places, walks,
 };
 use super::{erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
@@ -91,8 +91,11 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("who has a day", finding::HAVE_DAY.to_owned(), values!["2027-03-14", "2027-03-20", 100_i64]),
         ("terms that begin so", finding::TERMS_LIKE.to_owned(), values!["le", "lf", 100_i64]),
         ("links that point to a booking", finding::LINKS_THAT_POINT.to_owned(), values!["booking", 10_i64]),
-        ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "probe", 100_i64]),
-        ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source"]),
+        ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "webhook", 100_i64]),
+        ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source", 1_i64, "webhook"]),
+        ("refused webhooks", pulse::REFUSED.to_owned(), values![1_i64, 100_i64]),
+        ("when it was running", pulse::UPTIMES.to_owned(), values![1_i64, 100_i64]),
+        ("when it was running before", pulse::UPTIME_BEFORE.to_owned(), values![1_i64]),
         ("old webhooks", retention::NEXT_BODIES.to_owned(), values![1_i64, 32_i64]),
         ("webhooks kept longer", retention::KEPT.to_owned(), values!["event", 1_i64, 32_i64]),
         ("bodies of webhooks", retention::bodies_sql(2), values![1_i64, 2_i64]),

@@ -10,9 +10,9 @@ use crate::ports::{
     BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts,
     DeliveryWrite, DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf,
     ListFilter, LostAttempt, NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery,
-    RulesetEntry, RulesetNote, RunRow, SealedSecret, SeenEvent, SourceHour, SourceMemory, Store, StoreError,
-    StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking,
-    Written,
+    PulseStore, RulesetEntry, RulesetNote, RunRow, SealedSecret, SeenEvent, SourceHour, SourceMemory, Store,
+    StoreError, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun,
+    UnfiledBooking, Written,
 };
 use crate::ports::{ChainStore, FetchStore, KeepingStore, WalkStore};
 use async_trait::async_trait;
@@ -371,6 +371,10 @@ impl Store for SqlStore {
     }
 
     fn keeping(&self) -> &dyn KeepingStore {
+        self
+    }
+
+    fn pulse(&self) -> &dyn PulseStore {
         self
     }
 

@@ -84,6 +84,7 @@ use utoipa::OpenApi;
         api_sources::list_sources,
         api_source_acts::make_source,
         api_sources::get_source,
+        api_sources::look_over_source,
         api_walks::list_walks,
         api_walks::begin_walk,
         api_walks::get_walk,

@@ -99,6 +99,8 @@ pub(super) fn words_of(act: &str) -> &str {
         "walk.paused" => "paused a walk",
         "walk.resumed" => "let a walk go on",
         "walk.stopped" => "stopped a walk",
+        "source.looked-over" => "looked a source over",
+        "source.filled" => "fetched what a source may not have sent",
         "source.address" => "changed the address of a source",
         "source.sign-in" => "set a secret that a source's webhooks sign in with",
         "source.old-address" => "ended the old address of a source",

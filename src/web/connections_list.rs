@@ -2,9 +2,12 @@
 
 use super::answer_times::{self, AnswerTimes};
 use super::errors::PageError;
+use super::outlook::Sentence;
 use super::page::{Frame, Place, answer, in_address};
+use super::rates::Rate;
 use super::scene::Scene;
 use super::times::{Moment, clock_time};
+use super::today::{rates, silence_sentence};
 use super::words::{Mark, Tone};
 use crate::app::App;
 use actix_web::{HttpResponse, web};
@@ -23,6 +26,7 @@ pub struct Query {
 pub struct ConnectionsList {
     frame: Frame,
     rows: Vec<Row>,
+    told: Vec<Sentence>,
 }
 
 struct Row {
@@ -60,17 +64,33 @@ pub async fn connections_list(
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
     let scene = Scene::read(&app).await?;
-    let times = answer_times::read(&app).await?;
-    answer(&ConnectionsList::of(&scene, &times, query.said.as_deref()))
+    let (times, rates) = (answer_times::read(&app).await?, rates(&app, &scene).await?);
+    answer(&ConnectionsList::of(&scene, &rates, &times, query.said.as_deref()))
 }
 
 impl ConnectionsList {
-    fn of(scene: &Scene, times: &AnswerTimes, said: Option<&str>) -> Self {
+    fn of(scene: &Scene, rates: &[Rate], times: &AnswerTimes, said: Option<&str>) -> Self {
         Self {
             frame: Frame::new(Place::Connections, scene, said),
+            told: connected(rates, scene),
             rows: scene.connection_names().iter().map(|name| Row::of(name, scene, times)).collect(),
         }
     }
+}
+
+/// Are we connected to the booking systems? What is silent is told first.
+fn connected(rates: &[Rate], scene: &Scene) -> Vec<Sentence> {
+    let silent: Vec<Sentence> = rates.iter().filter_map(silence_sentence).collect();
+    if !silent.is_empty() {
+        return silent;
+    }
+    let newest = rates.iter().filter(|rate| rate.last.is_some()).max_by_key(|rate| rate.last);
+    let Some((rate, last)) = newest.and_then(|rate| Some((rate, rate.last?))) else { return Vec::new() };
+    vec![Sentence {
+        tone: Tone::Good,
+        text: format!("{} sent the last webhook {}.", rate.title, Moment::of(last, scene.now).ago),
+        way: None,
+    }]
 }
 
 impl Row {
@@ -138,14 +158,15 @@ impl ConnectionStanding {
 #[cfg(test)]
 impl ConnectionsList {
     pub(super) fn samples() -> Vec<Self> {
+        use super::samples::{HOSTILE, NOW, scene};
         let times = AnswerTimes::from([(
             "crm".to_owned(),
-            answer_times::AnswerTime { median_ms: 180, calls: 3, last_at: super::samples::NOW },
+            answer_times::AnswerTime { median_ms: 180, calls: 3, last_at: NOW },
         )]);
         let none = AnswerTimes::default();
-        vec![
-            Self::of(&Scene::default(), &none, None),
-            Self::of(&super::samples::scene(), &times, Some("paused")),
-        ]
+        let mut rates = Rate::samples(HOSTILE, NOW);
+        let silent = Self::of(&scene(), &rates, &none, Some("paused"));
+        rates.pop();
+        vec![Self::of(&Scene::default(), &[], &none, None), silent, Self::of(&scene(), &rates, &times, None)]
     }
 }

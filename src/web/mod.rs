@@ -71,6 +71,7 @@ mod errors;
 mod event_show;
 mod events_list;
 mod form_errors;
+mod found;
 mod guest_erase;
 mod guest_show;
 mod health;
@@ -214,6 +215,7 @@ mod tests {
         booking_test, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list,
     };
     use super::{needs_you_list, needs_you_plan, needs_you_show, today, tokens_list, welcome_show};
+    use super::{walk_show, walks_list};
     use askama::Template;
 
     /// Renders every page with every sample, and tells which page it was.

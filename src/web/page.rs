@@ -204,6 +204,7 @@ fn said_words(word: &str) -> Option<&'static str> {
         "rotated" => "There is a new address. The old one is taken for a while, too.",
         "rotated-at-once" => "There is a new address. The old one is not taken any more.",
         "old-ended" => "The old address is not taken any more.",
+        "filling" => "What may be missing is being fetched. It goes the way that webhooks go.",
         "taken-away" => "It is taken away.",
         "resumed" => "The connection takes calls again. What waited goes out now.",
         _ => return None,

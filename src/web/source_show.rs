@@ -1,5 +1,6 @@
 //! `/sources/{name}`: a door that webhooks come in by: its address to paste into the booking system, with what to click
-//! there; whether the first webhook has come; what came last; and its settings. Only who may connect sees the address.
+//! there; whether the first webhook has come, what came last, whether it is silent and what that may be, what a
+//! look over it found; and its settings. Only who may connect sees the address.
 //! What its buttons do is in `source_change`. `?part=live` gives the block that is refreshed in place.
 
 use super::access::Access;
@@ -7,6 +8,7 @@ use super::begin_show::Steps;
 use super::connect_form::{FieldTold, GuideTold, webhook_guide};
 use super::errors::PageError;
 use super::form_errors::FormErrors;
+use super::found::Found;
 use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
@@ -14,7 +16,9 @@ use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::walk_told::WalkTold;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, SourceKey, Walkable, values_of};
+use crate::app::{
+    App, Fetching, Finding, OfferedSignIn, PartKind, PublishError, SourceKey, Walkable, values_of,
+};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
@@ -43,6 +47,11 @@ pub struct SourceShow {
     connector: String,
     enabled: bool,
     standing: SourceStanding,
+    found: Vec<Found>,
+    /// What was missed can be fetched.
+    fills: bool,
+    /// Since when it would be.
+    gap: Option<Millis>,
     last: Vec<Webhook>,
     fetching: Option<FetchingTold>,
     setting_up: bool,
@@ -119,6 +128,8 @@ pub struct Just {
     pub way: String,
     /// Theirs and yours, where somebody changed the file meanwhile.
     pub changed: Option<(String, String)>,
+    /// What a look over it found.
+    pub findings: Vec<Finding>,
 }
 
 /// `GET /sources/{name}`.
@@ -150,6 +161,8 @@ impl SourceShow {
         page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
+        page.fills = app.can_fill(name);
+        page.gap = page.standing.gap();
         if let Some(row) = app.open_walk(name).await? {
             let told = WalkTold::of(&row, &scene);
             page.walk_under_way =
@@ -192,6 +205,9 @@ impl SourceShow {
             connector: source.connector.title.clone(),
             enabled: source.enabled,
             standing,
+            found: just.findings.iter().map(|one| Found::of(one, scene.now)).collect(),
+            fills: false,
+            gap: None,
             last: Vec::new(),
             fetching: None,
             setting_up: false,
@@ -289,10 +305,13 @@ impl SourceShow {
         let just = Just {
             errors: FormErrors::at("title", HOSTILE),
             changed: Some((format!("{HOSTILE}\n"), format!("x{HOSTILE}\n"))),
+            findings: Found::samples(HOSTILE),
             ..Just::default()
         };
         let mut full = Self::of(&scene, &source, silent, &just);
         full.fill(&source, &FormValues::from([("title".into(), HOSTILE.into())]), "c0ffee".into());
+        full.fills = true;
+        full.gap = full.standing.gap();
         full.title = HOSTILE.into();
         full.connector = HOSTILE.into();
         full.fetching = Some(FetchingTold::of(

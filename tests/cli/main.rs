@@ -3,6 +3,7 @@
 mod alerts;
 mod commands;
 mod demo;
+mod doctor_tls;
 mod help;
 mod people;
 mod program;

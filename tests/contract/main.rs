@@ -20,6 +20,7 @@ mod place;
 mod plans;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod pulse;
 mod samples;
 mod seen;
 mod speed;

@@ -262,6 +262,14 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
+            fn walks(&self) -> &dyn waypost::ports::WalkStore {
+                self.inner.walks()
+            }
+
+            fn pulse(&self) -> &dyn waypost::ports::PulseStore {
+                self.inner.pulse()
+            }
+
             fn keeping(&self) -> &dyn KeepingStore {
                 self
             }

@@ -35,6 +35,7 @@ mod security;
 #[path = "../support/signed_in.rs"]
 mod signed_in;
 mod signing_in;
+mod silence;
 #[expect(dead_code, reason = "the flow suite uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;

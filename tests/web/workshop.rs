@@ -215,6 +215,7 @@ impl Workshop {
             clock: self.clock.clone(),
             entropy: self.app.entropy.clone(),
             limits: HookLimits::default(),
+            refusals: std::sync::Arc::default(),
             metrics: self.app.metrics.clone(),
             reached: Arc::default(),
         };
