@@ -60,6 +60,8 @@ pub struct SourceShow {
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// Whether the address holds a secret of ours.
+    secret_in_address: bool,
     /// Whether whoever knows the address may send.
     address_opens: bool,
     /// The keys of the booking system's API.
@@ -216,6 +218,7 @@ impl SourceShow {
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            secret_in_address: source.sign_in.by_address(),
             address_opens: source.sign_in.ways.len() == 1 && source.sign_in.by_address(),
             keys: Vec::new(),
             signs_in: source.sign_in.told(),
