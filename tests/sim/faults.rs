@@ -282,6 +282,10 @@ macro_rules! forward {
                 self
             }
 
+            fn fetches(&self) -> &dyn FetchStore {
+                self.inner.fetches()
+            }
+
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
                 self.inner.alerts()
             }
