@@ -94,10 +94,10 @@ rebookings: deps ## all orders of a rebooking's webhooks, and ORDERS=5000 of a c
 	WAYPOST_REBOOKINGS=$(or $(ORDERS),2000) $(CARGO) test --locked --quiet --test rebooking -- --nocapture \
 	  | tee -a $(BUILT)/rebookings.txt
 
-backfill-year: deps ## a year's backfill (100,000 bookings) killed three times, against a booking system that counts every call
+backfill-year: deps ## a year's backfill killed three times, against a booking system that counts every call; BOOKINGS=100000
 	[ -n "$${WAYPOST_BIN:-}" ] || $(CARGO) build --release --locked
-	@$(call noted,make backfill-year,backfill-year)
-	WAYPOST_BIN="$${WAYPOST_BIN:-$(BUILT)/release/waypost}" $(CARGO) test --locked --quiet --test backfill -- \
+	@$(call noted,make backfill-year$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS)),backfill-year)
+	WAYPOST_YEAR_BOOKINGS=$(BOOKINGS) WAYPOST_BIN="$${WAYPOST_BIN:-$(BUILT)/release/waypost}" $(CARGO) test --locked --quiet --test backfill -- \
 	  --ignored --nocapture a_whole_year | tee -a $(BUILT)/backfill-year.txt
 
 # What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.

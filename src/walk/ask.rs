@@ -188,7 +188,9 @@ fn in_vain(noting: &mut Noting, scene: &Scene<'_>, place: &PlaceRow, trouble: Ap
     match trouble {
         ApiTrouble::Rests { until, why } => noting.rest(until.max(scene.now + 1), why),
         ApiTrouble::NeedsAuth(why) => {
-            noting.rest(scene.now + SIGN_IN_MS, format!("it needs sign-in: {why}"));
+            if noting.walk.rests_until.is_none() {
+                noting.rest_longer(Some(scene.now + SIGN_IN_MS), format!("it needs sign-in: {why}"));
+            }
         }
         ApiTrouble::Down { until, why } => {
             noting.failed(place, &why, others);

@@ -37,7 +37,7 @@ const LISTS_AT_ONCE: usize = 8;
 /// Name of the fact that says through which sources bodies of an account came in.
 const DOORS: &str = "doors";
 /// Time that counts as work between two steps; more is a stop.
-const WORK_MS_MAX: i64 = 120_000;
+const WORK_MS_MAX: i64 = 600_000;
 
 /// How a source's API is asked. Limits and sign-in are its business.
 #[async_trait]
@@ -266,7 +266,9 @@ fn place_of(row: &PlaceRow) -> Option<WalkPlace> {
 
 /// A walk as it stands, with the time that it was at work added.
 fn worked(mut row: WalkRow, now: Millis) -> WalkRow {
-    let since = row.rests_until.unwrap_or(row.updated_at).max(row.updated_at);
+    // A rest that the limits ask for is part of its pace; one in which nothing is answered is not.
+    let idle_until = row.rests_until.filter(|_| row.failures > 0).unwrap_or(row.updated_at);
+    let since = idle_until.max(row.updated_at);
     row.counts.worked_ms += (now - since).clamp(0, WORK_MS_MAX);
     row
 }
