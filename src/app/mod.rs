@@ -34,6 +34,7 @@ mod publish;
 mod retention;
 mod rotate;
 mod rule_history;
+mod rule_moves;
 mod rulesets;
 mod secrets;
 mod serve;
@@ -71,6 +72,7 @@ pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
 pub use retention::{DAYS_MAX, Retention, RetentionPlan};
 pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
+pub use rule_moves::RuleMove;
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 

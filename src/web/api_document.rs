@@ -10,8 +10,8 @@ use super::api_error::ErrorBody;
 use super::routes::{Needs, routes};
 use super::{
     api_acts, api_audit, api_bookings, api_causes, api_connections, api_events, api_health, api_me,
-    api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs,
-    api_sources, api_tokens,
+    api_people, api_rule_applies, api_rule_builder, api_rule_drafts, api_rule_moves, api_rule_tests,
+    api_rules, api_run_acts, api_runs, api_sources, api_tokens,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -83,6 +83,10 @@ use utoipa::OpenApi;
         api_rule_drafts::check_rule,
         api_rule_drafts::preview_rule,
         api_rule_drafts::publish_rule,
+        api_rule_builder::model_rule,
+        api_rule_builder::edit_rule,
+        api_rule_moves::rename_rule,
+        api_rule_moves::remove_rule,
         api_rule_drafts::switch_rule,
         api_rule_drafts::revert_rule,
         api_rule_tests::run_rule_tests,

@@ -8,7 +8,9 @@ use super::line_diff::unified;
 use super::rule_file::{RuleFile, check};
 use super::rule_words::fate_words;
 use super::viewer::Viewer;
-use crate::app::{App, AskError, BookingOutlook, Checked, Draft, Fate, PublishError, StepOutlook, Touched};
+use crate::app::{
+    App, AskError, BookingOutlook, Checked, Draft, Fate, PublishError, Published, StepOutlook, Touched,
+};
 use crate::domain::BookingId;
 use crate::rules::with_enabled;
 use crate::told::{Field, Mistake, Why};
@@ -297,7 +299,7 @@ pub(super) async fn revert_rule(
 }
 
 /// A draft of a file with this text, else with its own.
-fn draft(file: &RuleFile, text: Option<String>) -> Result<Draft, ApiError> {
+pub(super) fn draft(file: &RuleFile, text: Option<String>) -> Result<Draft, ApiError> {
     if let Some(why) = &file.trouble {
         return Err(PublishError::NoFolder(why.clone()).into());
     }
@@ -316,13 +318,15 @@ async fn publish(app: Arc<App>, viewer: &Viewer, rule: &str, draft: Draft, reaso
     let file = draft.file.clone();
     let published = app.publish(vec![draft], viewer.actor(), reason.clone()).await?;
     app.audit(&viewer.who(), "rule.published", rule, &reason).await;
-    answered(&PublishedTold {
-        ruleset: published.ruleset,
-        commit: published.commit,
-        no_commit: published.no_commit,
-        nothing_new: published.nothing_new,
-        text_hash: app.open_file(&file).await?.map(|(_, hash)| hash),
-    })
+    answered(&PublishedTold::of(published, app.open_file(&file).await?.map(|(_, hash)| hash)))
+}
+
+impl PublishedTold {
+    /// What was published, with the hash of the file as it stands now.
+    pub(super) fn of(published: Published, text_hash: Option<String>) -> Self {
+        let Published { ruleset, commit, no_commit, nothing_new } = published;
+        Self { ruleset, commit, no_commit, nothing_new, text_hash }
+    }
 }
 
 fn mistakes(checked: &Checked) -> Vec<Mistake> {

@@ -14,6 +14,7 @@ mod api_program;
 mod api_reads;
 mod api_rules;
 mod browser_pages;
+mod building;
 mod connecting;
 mod contrast;
 mod doors;
