@@ -94,7 +94,7 @@ async fn a_mistake_stands_at_its_field_with_a_button_that_mends_it() {
     let shop = Workshop::open(1).await;
     let text = GUESTS
         .replace("from: tours", "from: toors")
-        .replace("{{ person.phone }}", "{{ person.fone }}")
+        .replace("{{ person.phone }}", "{{ person.phon }}")
         .replace("      id: \"{{ person.email }}\"\n", "");
     let opened = shop.opened("guests.yaml").await.expect("a hash");
     let form = [("text", text.as_str()), ("opened", &opened), ("act", "check")];

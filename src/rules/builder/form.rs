@@ -34,7 +34,7 @@ pub struct RuleForm {
 }
 
 /// A condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionForm {
     /// As written; empty where there is none.
     pub text: String,
@@ -169,6 +169,13 @@ fn list_of(node: &Node) -> Vec<String> {
     }
 }
 
+/// None: no rows.
+impl Default for ConditionForm {
+    fn default() -> Self {
+        Self { text: String::new(), rows: Some(Vec::new()) }
+    }
+}
+
 impl ConditionForm {
     fn of(node: &Node) -> Self {
         let text = match &node.yaml {
@@ -185,7 +192,6 @@ impl StepForm {
     fn of(node: &Node, texts: &Texts<'_>) -> Self {
         let mut step = Self {
             whole: Lines { first: node.place.line, last: texts.line_at(node.span.end) },
-            condition: ConditionForm { rows: Some(Vec::new()), ..ConditionForm::default() },
             ..Self::default()
         };
         let Yaml::Map(entries) = &node.yaml else { return step };
