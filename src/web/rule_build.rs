@@ -117,7 +117,13 @@ pub async fn rule_build_press(
     form.text.clone_from(&merged.text);
     match pressed {
         Act::File => return answer(&RuleEdit::read(&app, &file, &form).await?),
-        Act::Review if merged.wrong.is_empty() => return review(&app, &file, &form, None).await,
+        // A draft with a mistake stays here, where the mistake stands at its field.
+        Act::Review if merged.wrong.is_empty() => {
+            let checked = check(&app, &file.draft(&form.text, &form.opened)).await?;
+            if !checked.is_broken() {
+                return review(&app, &file, &form, None).await;
+            }
+        }
         Act::Mend(control) => {
             form.text = mended(&app, &file, &form, &control).await?;
             merged.text.clone_from(&form.text);
