@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim rebookings bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -88,6 +88,11 @@ sim: deps ## simulations of trouble: SEEDS=5000, or a range SEEDS=100..200; SEED
 	$(if $(SEED),WAYPOST_SIM_SEED=$(SEED),$(if $(SEEDS),WAYPOST_SIM_SEEDS=$(SEEDS))) \
 	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds) \
 	  $(if $(SEED),,| tee -a $(BUILT)/sim.txt)
+
+rebookings: deps ## all orders of a rebooking's webhooks, and ORDERS=5000 of a chain of three
+	@$(call noted,make rebookings$(if $(ORDERS), ORDERS=$(ORDERS)),rebookings)
+	WAYPOST_REBOOKINGS=$(or $(ORDERS),2000) $(CARGO) test --locked --quiet --test rebooking -- --nocapture \
+	  | tee -a $(BUILT)/rebookings.txt
 
 # What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.
 noted = mkdir -p $(BUILT); echo "\# $(1), $$(date -u +%Y-%m-%dT%H:%M:%SZ), \

@@ -197,6 +197,9 @@ impl Mask for DueRun {
         self.paths.iter_mut().for_each(|path| *path = mask_path(path));
         mask_json(&mut self.body);
         self.previous.iter_mut().for_each(mask_json);
+        let neighbours = self.chain.before.iter_mut().chain(&mut self.chain.after);
+        neighbours.for_each(mask_json);
+        self.chain.before_key.iter_mut().chain(&mut self.chain.after_key).for_each(String::clear);
     }
 }
 
@@ -291,8 +294,16 @@ macro_rules! around {
                 self.inner.alerts()
             }
 
+            fn fetches(&self) -> &dyn FetchStore {
+                self.inner.fetches()
+            }
+
             fn keeping(&self) -> &dyn KeepingStore {
                 self.inner.keeping()
+            }
+
+            fn chains(&self) -> &dyn ChainStore {
+                self.inner.chains()
             }
 
             async fn close(&self) {
@@ -318,6 +329,7 @@ around! {
     passes count_crash(position: Position) -> i64;
     passes bookings_by_key(keys: &[BookingKey]) -> Vec<StoredBooking>;
     passes known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
+    passes seen_events(keys: &[EventKey]) -> Vec<SeenEvent>;
     passes apply_events(events: &[AppliedEvent]) -> ();
     passes plan_runs(runs: &[NewRun]) -> ();
     passes due_connections() -> Vec<DueConnection>;

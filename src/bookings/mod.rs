@@ -4,27 +4,41 @@
 //! and 9 rest on it: each event ends with a change per thing that it told of; one that fails, panics or even kills the
 //! process ends as `unreadable` and the others go on.
 
+mod applying;
+mod chain;
+mod copies;
 mod doors;
+mod fetching;
 mod file;
+mod one_event;
+mod planned;
 mod read;
 
 use crate::connectors::{Present, Told};
-use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState};
+use crate::domain::{
+    BookingId, BookingKey, Chains, ChangeKind, ChangeRef, EventKey, Millis, ORIGIN_PROBE, Position, RunState,
+};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, Store, StoreError, StoredBooking, StoredEvent,
-    Think,
+    AppliedEvent, Entropy, NewChange, SeenEvent, Store, StoreError, StoredBooking, StoredEvent, Think,
 };
-use crate::rules::{ChangeContext, PlannedState, Ruleset};
+use crate::rules::Ruleset;
 pub use doors::{Known as KnownDoors, known_doors};
+pub use planned::{RunPlace, planned_runs};
 
+use applying::{end_taken_over, spec_of};
+use chain::Batch;
+use copies::Copies;
 use doors::AccountDoors;
+use fetching::Late;
 use read::{Reading, read_event};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+/// So often a batch is computed anew since something in it looks like a late copy; what comes up then is only flagged.
+const LATE_ROUNDS_MAX: usize = 4;
 /// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction, which deliveries wait for.
 pub const BATCH_EVENTS_MAX: i64 = 256;
 /// Bytes of bodies in one batch, so that a few huge bodies don't hold memory.
@@ -64,11 +78,22 @@ pub struct Applier {
 /// A booking and the hash of one of its versions.
 type HashOfBooking = (BookingId, String);
 
+/// A change whose content may be that of an earlier version.
+#[derive(Clone)]
+struct Candidate {
+    ordinal: i64,
+    of: HashOfBooking,
+    /// The system's API can be asked whether it is so.
+    asks: bool,
+}
+
 /// A booking's state while a batch is under way.
 struct State {
     id: BookingId,
     change: Option<ChangeRef>,
     present: Option<Present>,
+    /// Up to which position it is known to hold.
+    as_of: Position,
 }
 
 impl Applier {
@@ -191,7 +216,8 @@ impl Applier {
         Ok(did(&applied))
     }
 
-    /// Reads, compares and plans, in the order of the events.
+    /// Reads, compares and plans, in the order of the events. Where something looks like a late copy and the system's API
+    /// can be asked, it is done once more, with that as a hint: as if the copy had told nothing.
     async fn compute(
         &self,
         ruleset: &Arc<Ruleset>,
@@ -199,43 +225,85 @@ impl Applier {
         now: Millis,
         think: &dyn Think,
     ) -> Result<Vec<AppliedEvent>, StoreError> {
+        let mut late = Late::default();
+        loop {
+            let (mut applied, candidates) = self.compute_once(ruleset, events, &late, now, think).await?;
+            let found = self.find_late_copies(&applied, &candidates).await?;
+            if !late.learn(events, &found, LATE_ROUNDS_MAX) {
+                flag_late_copies(&mut applied, &found);
+                return Ok(applied);
+            }
+        }
+    }
+
+    async fn compute_once(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
+        late: &Late,
+        now: Millis,
+        think: &dyn Think,
+    ) -> Result<(Vec<AppliedEvent>, Vec<(usize, Candidate)>), StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
         think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
-        let mut states = self.load_states(&readings, now).await?;
+        let mut batch = self.load(ruleset, events, &readings, now).await?;
+        let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
-        let mut to_look_up = Vec::new();
+        let mut candidates = Vec::new();
         think.run(&mut || {
-            for (event, reading) in events.iter().zip(&mut readings) {
+            for (event, reading) in events.iter().zip(std::mem::take(&mut readings)) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     with_deadline(think.deadline(), || {
-                        self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
+                        self.apply_one(ruleset, event, reading, (&mut batch, &mut copies, &doors, late), now)
                     })
                 }));
-                let (one, pairs) = result.unwrap_or_else(|_| {
+                let (mut one, found) = result.unwrap_or_else(|_| {
                     let note = "quarantined: a mistake of Waypost came up while reading it";
                     let changes = vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))];
                     (without_effect(event, now, changes), Vec::new())
                 });
-                to_look_up.extend(pairs.into_iter().map(|(ordinal, pair)| (applied.len(), ordinal, pair)));
+                candidates.extend(found.into_iter().map(|candidate| (applied.len(), candidate)));
+                let taken_over = std::mem::take(&mut one.taken_over);
                 applied.push(one);
+                for taken in taken_over {
+                    end_taken_over(&mut applied, &taken);
+                    applied.last_mut().into_iter().for_each(|one: &mut AppliedEvent| {
+                        one.taken_over.push(taken.clone());
+                    });
+                }
             }
         });
-        self.flag_late_copies(&mut applied, &to_look_up).await?;
-        Ok(applied)
+        Ok((applied, candidates))
     }
 
-    async fn load_states(
+    /// The present states of what the batch tells of, and of all in their chains.
+    async fn load(
         &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
         readings: &[Reading],
         now: Millis,
-    ) -> Result<HashMap<BookingKey, State>, StoreError> {
-        let mut keys: Vec<BookingKey> = readings
-            .iter()
-            .flat_map(|reading| reading.told.iter().filter_map(|(key, _)| key.as_ref().ok().cloned()))
-            .collect();
-        keys.sort();
-        keys.dedup();
+    ) -> Result<Batch, StoreError> {
+        let mut told: BTreeSet<BookingKey> = BTreeSet::new();
+        let mut chained: BTreeSet<BookingKey> = BTreeSet::new();
+        for (event, reading) in events.iter().zip(readings) {
+            for (key, body) in reading.records() {
+                told.insert(key.clone());
+                let chain = spec_of(ruleset, event, &body.kind).and_then(|spec| spec.chain.as_ref());
+                let Some(chain) = chain else { continue };
+                chained.insert(key.clone());
+                let steps = chain::steps(chain, key, &body.entity);
+                chained.extend(steps.into_iter().flat_map(|step| [step.old, step.new]));
+            }
+        }
+        let mut chains = Chains::default();
+        if !chained.is_empty() {
+            let asked: Vec<BookingKey> = chained.iter().cloned().collect();
+            chains = Chains::of(self.store.chains().rebookings(&asked).await?);
+            chained.extend(asked.iter().flat_map(|key| chains.whole(key)));
+        }
+        let keys: Vec<BookingKey> = told.union(&chained).cloned().collect();
         let mut states = HashMap::new();
         if !keys.is_empty() {
             for stored in self.store.bookings_by_key(&keys).await? {
@@ -243,204 +311,51 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        for key in keys {
+        for key in told {
             states.entry(key).or_insert_with(|| State {
                 id: self.entropy.booking_id(now),
                 change: None,
                 present: None,
+                as_of: 0,
             });
         }
-        Ok(states)
+        Ok(Batch { states, chains })
     }
 
-    /// One event against the states so far. Also gives the (ordinal, booking, hash) that are to be looked up among
-    /// earlier versions.
-    fn apply_one(
+    /// Which of the candidates look like an earlier version of their booking.
+    async fn find_late_copies(
         &self,
-        ruleset: &Arc<Ruleset>,
-        event: &StoredEvent,
-        reading: &mut Reading,
-        (states, doors): (&mut HashMap<BookingKey, State>, &doors::Known),
-        now: Millis,
-    ) -> (AppliedEvent, Vec<(i64, HashOfBooking)>) {
-        let mut one =
-            AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![] };
-        let mut pairs = Vec::new();
-        if let Some((kind, note)) = &reading.without_effect {
-            one.changes.push(plain_change(0, None, *kind, Some(note.clone()), now));
-            return (one, pairs);
+        applied: &[AppliedEvent],
+        candidates: &[(usize, Candidate)],
+    ) -> Result<Vec<(usize, Candidate)>, StoreError> {
+        if candidates.is_empty() {
+            return Ok(Vec::new());
         }
-        for (ordinal, (key, told)) in std::mem::take(&mut reading.told).into_iter().enumerate() {
-            let ordinal = ordinal as i64;
-            let key = match key {
-                Ok(key) => key,
-                Err(refused) => {
-                    one.changes.push(plain_change(ordinal, None, ChangeKind::Refused, Some(refused), now));
-                    continue;
-                }
-            };
-            let (Some(state), Some(source)) = (states.get_mut(&key), ruleset.sources.get(&event.source))
-            else {
-                continue;
-            };
-            let spec = source.connector.source.as_ref().and_then(|spec| spec.record(&told.kind));
-            let Some(spec) = spec else { continue };
-            let (status, is_booking) = (told.status.clone(), told.kind == "booking");
-            let compared = spec.compare(state.present.as_ref(), told);
-            if !compared.kind.has_effect() {
-                let id = state.change.is_some().then(|| state.id.clone());
-                one.changes.push(plain_change(ordinal, id, compared.kind, compared.note, now));
-                continue;
-            }
-            let reference = ChangeRef { position: event.position, ordinal };
-            if compared.flag_if_known && state.change.is_some() {
-                pairs.push((ordinal, (state.id.clone(), compared.hash.clone())));
-            }
-            let view = spec.view(&compared.entity);
-            one.changes.push(NewChange {
-                ordinal,
-                booking: Some(state.id.clone()),
-                kind: compared.kind,
-                paths: compared.paths.clone(),
-                note: compared.note,
-                previous: state.change,
-                body: Some(compared.entity.to_string()),
-                hash: Some(compared.hash.clone()),
-                at: now,
-            });
-            one.bookings.push(BookingWrite {
-                id: state.id.clone(),
-                key: key.clone(),
-                source: event.source.clone(),
-                change: reference,
-                status: status.clone(),
-                view: view.clone(),
-                hash: compared.hash.clone(),
-                terms: spec.terms(&view, &compared.entity),
-                at: now,
-            });
-            let booking = Arc::new(compared.entity);
-            let context = ChangeContext {
-                source: event.source.clone(),
-                doors: doors.of(&key, &event.source),
-                account: key.account.clone(),
-                kind: compared.kind,
-                paths: compared.paths,
-                booking: booking.clone(),
-                previous: state.present.take().map(|present| Arc::new(present.entity)),
-                view,
-                at: now,
-                event: event.id.to_string(),
-            };
-            if is_booking {
-                let id = state.id.clone();
-                one.runs.extend(self.plan(ruleset, &context, &id, reference, now));
-            }
-            state.change = Some(reference);
-            drop(context);
-            let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
-            state.present = Some(Present { entity, hash: compared.hash, status });
-        }
-        if one.changes.is_empty() {
-            let note = "the body tells of nothing that its connector keeps".to_owned();
-            one.changes.push(plain_change(0, None, ChangeKind::Ignored, Some(note), now));
-        }
-        (one, pairs)
-    }
-
-    fn plan(
-        &self,
-        ruleset: &Arc<Ruleset>,
-        context: &ChangeContext,
-        booking: &BookingId,
-        change: ChangeRef,
-        now: Millis,
-    ) -> Vec<NewRun> {
-        let place = RunPlace { booking, change, position: change.position, trigger: "change" };
-        planned_runs(&*self.entropy, ruleset.plan(context), &place, now)
-    }
-
-    /// Adds the note to changes whose content an earlier version of the booking had.
-    async fn flag_late_copies(
-        &self,
-        applied: &mut [AppliedEvent],
-        to_look_up: &[(usize, i64, (BookingId, String))],
-    ) -> Result<(), StoreError> {
-        if to_look_up.is_empty() {
-            return Ok(());
-        }
-        let pairs: Vec<_> = to_look_up.iter().map(|(_, _, pair)| pair.clone()).collect();
-        let mut known: HashSet<(BookingId, String)> =
-            self.store.known_hashes(&pairs).await?.into_iter().collect();
-        for (index, one) in applied.iter_mut().enumerate() {
-            for (_, ordinal, pair) in to_look_up.iter().filter(|(at, _, _)| *at == index) {
-                if !known.contains(pair) {
-                    continue;
-                }
-                if let Some(change) = one.changes.iter_mut().find(|c| c.ordinal == *ordinal)
-                    && change.note.is_none()
-                {
-                    change.note =
-                        Some("possible late copy: the booking looked exactly like this before".into());
-                }
-            }
+        let pairs: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.of.clone()).collect();
+        let mut known: HashSet<HashOfBooking> = self.store.known_hashes(&pairs).await?.into_iter().collect();
+        let mut found = Vec::new();
+        for (index, one) in applied.iter().enumerate() {
+            let here =
+                candidates.iter().filter(|(at, candidate)| *at == index && known.contains(&candidate.of));
+            found.extend(here.cloned());
             let hashes =
                 one.changes.iter().filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));
             known.extend(hashes);
         }
-        Ok(())
+        Ok(found)
     }
 }
 
-/// Where planned runs belong.
-pub struct RunPlace<'a> {
-    /// The booking.
-    pub booking: &'a BookingId,
-    /// The change that they are about.
-    pub change: ChangeRef,
-    /// The position that decides what is newer.
-    pub position: Position,
-    /// `change`, `replay`, `apply`.
-    pub trigger: &'a str,
-}
-
-/// Plans as rows: ids, lanes, first states.
-pub fn planned_runs(
-    entropy: &dyn Entropy,
-    planned: Vec<crate::rules::Planned>,
-    place: &RunPlace<'_>,
-    now: Millis,
-) -> Vec<NewRun> {
-    planned
-        .into_iter()
-        .map(|planned| {
-            let lane = match &planned.lane {
-                Some(lane) => format!("{}|={lane}", planned.rule),
-                None => format!("{}|{}|{}", planned.rule, place.booking, planned.item),
-            };
-            let (state, verdict) = match planned.state {
-                PlannedState::Wait => (RunState::Waiting, None),
-                PlannedState::Skip(verdict) => (RunState::Skipped, Some(verdict)),
-                PlannedState::Fail(verdict) => (RunState::Failed, Some(verdict)),
-            };
-            NewRun {
-                id: entropy.run_id(now),
-                rule: planned.rule,
-                booking: place.booking.clone(),
-                item: planned.item,
-                lane,
-                change: place.change,
-                position: place.position,
-                asked: planned.asked,
-                trigger: place.trigger.to_owned(),
-                state,
-                verdict,
-                connection: planned.connection,
-                supersedes: planned.supersedes,
-                at: now,
-            }
-        })
-        .collect()
+/// Adds the note to changes whose content an earlier version of the booking had.
+fn flag_late_copies(applied: &mut [AppliedEvent], found: &[(usize, Candidate)]) {
+    for (index, candidate) in found {
+        let changes = applied.get_mut(*index).map(|one| one.changes.as_mut_slice()).unwrap_or_default();
+        if let Some(change) = changes.iter_mut().find(|change| change.ordinal == candidate.ordinal)
+            && change.note.is_none()
+        {
+            change.note = Some("possible late copy: the booking looked exactly like this before".into());
+        }
+    }
 }
 
 fn state_of(stored: StoredBooking) -> Result<State, StoreError> {
@@ -451,7 +366,13 @@ fn state_of(stored: StoredBooking) -> Result<State, StoreError> {
     Ok(State {
         id: stored.id,
         change: Some(stored.change),
-        present: Some(Present { entity, hash: stored.hash, status: stored.status }),
+        present: Some(Present {
+            entity,
+            hash: stored.hash,
+            status: stored.status,
+            happened_at: stored.happened_at,
+        }),
+        as_of: stored.as_of,
     })
 }
 
@@ -462,7 +383,19 @@ fn plain_change(
     note: Option<String>,
     at: Millis,
 ) -> NewChange {
-    NewChange { ordinal, booking, kind, paths: vec![], note, previous: None, body: None, hash: None, at }
+    NewChange {
+        ordinal,
+        booking,
+        kind,
+        paths: vec![],
+        note,
+        previous: None,
+        body: None,
+        hash: None,
+        at,
+        happened_at: None,
+        seen: None,
+    }
 }
 
 fn without_effect(
@@ -475,7 +408,7 @@ fn without_effect(
         .enumerate()
         .map(|(ordinal, (booking, kind, note))| plain_change(ordinal as i64, booking, kind, note, now))
         .collect();
-    AppliedEvent { position: event.position, changes, bookings: vec![], runs: vec![] }
+    AppliedEvent { position: event.position, changes, ..AppliedEvent::default() }
 }
 
 fn did(applied: &[AppliedEvent]) -> AppliedStep {

@@ -12,7 +12,7 @@ mod within;
 mod written;
 
 pub use diagnostic::{Diagnostic, Place, Severity, render};
-pub use entries::with_entries;
+pub use entries::{BY_HAND, with_entries};
 pub use node::{Entry, Node, Span, Yaml};
 pub use parse::parse;
 pub use reader::{Fields, suggest};

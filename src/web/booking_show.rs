@@ -1,18 +1,20 @@
 //! `/bookings/{id}`: who, what, when, for how much; which records hold it; and its timeline, newest first, a page of it at a
 //! time (`?before=`). `?part=live` gives the block that is refreshed in place.
 
+use super::booking_chain::ChainTold;
 use super::booking_records::{RecordTold, records};
 use super::booking_words::BookingWords;
 use super::change_told::{Day, Teller, by_day};
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
+use super::people_told::lists;
 use super::run_told::marks_of;
 use super::scene::Scene;
 use super::times::Moment;
 use super::words::{Mark, Tone};
 use crate::app::App;
-use crate::domain::{BookingId, ChangeRef};
-use crate::ports::{BookingView, ListFilter, RunRow};
+use crate::domain::{BookingId, ChangeRef, fetch_id};
+use crate::ports::{BookingView, FetchRow, FetchState, ListFilter, RunRow};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -48,12 +50,20 @@ pub struct BookingShow {
     key: String,
     marks: Vec<Mark>,
     records: Vec<RecordTold>,
+    /// Whose place it took, and who took its own.
+    chain: ChainTold,
+    /// It is a booking, and not another kind of record.
+    is_booking: bool,
     days: Vec<Day>,
     newer: Option<String>,
     older: Option<String>,
     first_seen: Moment,
     /// Why nothing of the guest is here.
     erased: Option<String>,
+    /// It can be fetched from its booking system.
+    fetches: bool,
+    /// It is being fetched, or what came of that.
+    fetch: Option<Mark>,
 }
 
 /// `GET /bookings/{id}`.
@@ -77,13 +87,22 @@ impl BookingShow {
         changes.truncate(CHANGES_MAX);
         let filter = ListFilter { booking: Some(id.to_string()), limit: RUNS_MAX, ..ListFilter::default() };
         let runs = app.store.list_runs(&filter).await?;
-        let teller =
-            Teller { app, scene: &scene, back: "booking", is_booking: booking.key.kind == "booking" };
+        let teller = Teller {
+            app,
+            scene: &scene,
+            back: "booking",
+            is_booking: booking.key.kind == "booking",
+            people: lists(app.active().as_deref()),
+        };
         let told = teller.tell(&changes, &runs).await?;
         let mut page = Self::of(&scene, &booking, &body, &runs, by_day(&changes, told));
+        page.chain = ChainTold::of(&app.chain_around(&booking.key).await?, &page.words);
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
         let erased = app.store.keeping().erased_booking(id).await?;
         page.erased = erased.filter(|erased| erased.position >= booking.position).map(|erased| erased.why);
+        page.fetches = app.fetches_by(&booking.key.connector, &booking.source).is_some();
+        let row = app.store.fetches().fetch_row(&fetch_id(&booking.key, 0)).await?;
+        page.fetch = row.map(|row| fetch_mark(&row, &page.connector));
         let here = format!("/bookings/{}", in_address(id.as_str()));
         if let Some(before) = before {
             page.live = format!("{here}?before={}.{}&part=live", before.position, before.ordinal);
@@ -98,6 +117,11 @@ impl BookingShow {
     fn of(scene: &Scene, booking: &BookingView, body: &str, runs: &[RunRow], days: Vec<Day>) -> Self {
         let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
         let id = in_address(booking.id.as_str());
+        let is_booking = booking.key.kind == "booking";
+        let mut words = BookingWords::of(booking);
+        if !is_booking {
+            words.name_thing(booking, &body);
+        }
         let mut marks = marks_of(runs, scene);
         if marks.is_empty() {
             marks.push(Mark::new(Tone::Quiet, "no rule asks for it"));
@@ -107,19 +131,32 @@ impl BookingShow {
             live: format!("/bookings/{id}?part=live"),
             address: id,
             id: booking.id.to_string(),
-            words: BookingWords::of(booking),
+            words,
             customers: body.get("customers").and_then(|list| list.as_array()).map(Vec::len),
             source: scene.source(&booking.source),
             connector: scene.connector(&booking.key.connector),
             key: booking.key.key.clone(),
             marks,
             records: Vec::new(),
+            chain: ChainTold::default(),
+            is_booking,
             days,
             newer: None,
             older: None,
             first_seen: Moment::of(booking.created_at, scene.now),
             erased: None,
+            fetches: false,
+            fetch: None,
         }
+    }
+}
+
+/// How a booking's fetch stands.
+fn fetch_mark(row: &FetchRow, connector: &str) -> Mark {
+    match (row.state, row.told.as_deref()) {
+        (FetchState::Refused, Some(told)) => Mark::new(Tone::Bad, told),
+        (_, Some(told)) => Mark::new(Tone::Waiting, format!("waiting for fetch: {told}")),
+        _ => Mark::new(Tone::Waiting, format!("waiting for fetch: {connector} is asked how it is now")),
     }
 }
 
@@ -141,6 +178,14 @@ impl BookingShow {
         let body = r#"{"customers":[{},{}]}"#;
         let mut full = Self::of(&scene, &booking(), body, &runs(), vec![day()]);
         full.records = RecordTold::samples();
-        vec![old, full]
+        full.fetches = true;
+        full.fetch = Some(Mark::new(Tone::Bad, super::samples::HOSTILE));
+        let mut thing = booking();
+        thing.key.kind = super::samples::HOSTILE.to_owned();
+        let thing = Self::of(&scene, &thing, body, &[], Vec::new());
+        let mut chains = ChainTold::samples().into_iter();
+        old.chain = chains.next().unwrap_or_default();
+        full.chain = chains.next().unwrap_or_default();
+        vec![old, full, thing]
     }
 }

@@ -4,11 +4,13 @@
 use super::diff::{Changed, changed};
 use super::errors::PageError;
 use super::page::in_address;
+use super::people_told::came_and_left;
 use super::run_told::{Room, RunTold, marks_of};
 use super::scene::Scene;
 use super::times::{Moment, clock_time, day};
 use super::words::{Mark, Tone, change_headline};
 use crate::app::App;
+use crate::connectors::Children;
 use crate::domain::ChangeKind;
 use crate::ports::{ChangeView, RunRow};
 use serde_json::Value;
@@ -44,6 +46,8 @@ pub struct ChangeTold {
     pub outcome: Vec<Mark>,
     /// When its event came.
     pub at: Moment,
+    /// When it happened, where the booking system says that.
+    pub happened: Option<Moment>,
     /// `10:02`.
     pub clock: String,
     /// Colour and shape.
@@ -78,6 +82,8 @@ pub struct Teller<'a> {
     pub back: &'static str,
     /// Whether the subject is a booking (and not, say, an item).
     pub is_booking: bool,
+    /// Lists of people whose coming and leaving is told.
+    pub people: Vec<Children>,
 }
 
 impl Teller<'_> {
@@ -117,13 +123,18 @@ impl Teller<'_> {
     async fn change(&self, change: &ChangeView, runs: Vec<RunTold>) -> Result<ChangeTold, PageError> {
         let mut values = (Vec::new(), 0);
         let mut removed = false;
+        let mut people = None;
         if !change.paths.is_empty()
             && let Some((_, before, after)) = self.app.store.change(change.reference).await?
         {
             // A version that was removed has nothing to compare.
             removed = before.is_none() || after.is_none();
             if !removed {
-                values = changed(&change.paths, &read(before), &read(after));
+                let (before, after) = (read(before), read(after));
+                if change.kind == ChangeKind::Updated {
+                    people = came_and_left(&self.people, &before, &after);
+                }
+                values = changed(&change.paths, &before, &after);
             }
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
@@ -133,9 +144,10 @@ impl Teller<'_> {
             outcome: Vec::new(),
             runs_more: 0,
             at: Moment::of(change.received_at, self.scene.now),
+            happened: change.happened_at.map(|at| Moment::of(at, self.scene.now)),
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
-            headline: change_headline(change, self.is_booking),
+            headline: people.unwrap_or_else(|| change_headline(change, self.is_booking)),
             note: match (&change.note, removed) {
                 (Some(note), _) => Some(super::errors::capital(note)),
                 (None, true) => Some(VERSION_REMOVED.to_owned()),
@@ -177,6 +189,7 @@ fn read(text: Option<String>) -> Value {
 fn tone(kind: ChangeKind) -> Tone {
     match kind {
         ChangeKind::Refused | ChangeKind::Unreadable => Tone::Bad,
+        ChangeKind::Fetching => Tone::Waiting,
         kind if kind.has_effect() => Tone::Good,
         _ => Tone::Quiet,
     }
@@ -186,6 +199,9 @@ fn nothing(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Unchanged => "Nothing to send: the booking is as it was.",
         ChangeKind::Stale => "Nothing to send: something newer is known already.",
+        ChangeKind::Fetching => {
+            "The booking system is asked what changed. What comes of it is sent by itself."
+        }
         ChangeKind::Coalesced => "What it told is part of the change after it.",
         ChangeKind::Refused | ChangeKind::Ignored | ChangeKind::Unreadable => {
             "Nothing was changed and nothing is sent. The webhook is kept as it came."

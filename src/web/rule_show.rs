@@ -96,7 +96,14 @@ impl RuleShow {
         page.frame = Frame::new(Place::Rules, &scene, said);
         page.has_tests = has_tests;
         page.success = success(&runs);
-        page.runs = runs.iter().take(RUNS_SHOWN).map(|run| RunTold::of(run, &scene, "run")).collect();
+        for run in runs.iter().take(RUNS_SHOWN) {
+            let told = RunTold::of(run, &scene, "run");
+            let booking = app.store.booking(&run.booking).await?;
+            page.runs.push(match booking {
+                Some((booking, _)) => told.of_guest(&booking),
+                None => told,
+            });
+        }
         page.applies = applies.iter().map(|row| ApplyTold::of(row, &scene)).collect();
         let at_work = active.as_ref().and_then(|active| active.rules.get(&file.name));
         page.trouble = match (&file.trouble, at_work, &file.opened) {
@@ -201,7 +208,7 @@ pub fn titles(app: &App) -> BTreeMap<String, String> {
 impl RuleShow {
     pub(super) fn samples() -> Vec<Self> {
         use super::rule_words::StepWords;
-        use super::samples::{HOSTILE, NOW, runs, scene};
+        use super::samples::{HOSTILE, NOW, hostile_booking, runs, scene};
         let scene = scene();
         let mut full = Self::bare(&scene, HOSTILE);
         full.words = Some(RuleWords {
@@ -223,7 +230,8 @@ impl RuleShow {
             rows: vec![(true, HOSTILE.into(), vec![]), (false, HOSTILE.into(), vec![HOSTILE.into()])],
         });
         full.applies = vec![ApplyTold { at: Moment::of(NOW, NOW), sentence: HOSTILE.into() }];
-        full.runs = runs().iter().map(|run| RunTold::of(run, &scene, "run")).collect();
+        full.runs =
+            runs().iter().map(|run| RunTold::of(run, &scene, "run").of_guest(&hostile_booking())).collect();
         vec![Self::bare(&Scene::default(), "guests"), full]
     }
 }

@@ -1,6 +1,7 @@
 //! A run as the pages tell it: how far it is, why, and on demand each field with why it has its value, and each call.
 //! Used by the pages of a booking, an event and a run, which all include `parts/run.html`.
 
+use super::booking_words::BookingWords;
 use super::diff::{capped, shown};
 use super::errors::PageError;
 use super::page::in_address;
@@ -9,7 +10,7 @@ use super::times::{Moment, took};
 use super::words::{Mark, call_words, outcome_words, run_mark, step_words, way_out};
 use crate::app::{App, Explained};
 use crate::domain::{RunState, VerdictCode};
-use crate::ports::{AttemptView, RunRow};
+use crate::ports::{AttemptView, BookingView, RunRow};
 use crate::rules::FieldTrace;
 use serde_json::Value;
 
@@ -68,6 +69,8 @@ pub struct RunTold {
     pub rule: String,
     /// The item it is about, where there is one.
     pub item: String,
+    /// Its booking's address and guest, on pages that are not the booking's.
+    pub guest: Option<(String, String)>,
     /// How far it is.
     pub mark: Mark,
     /// Its verdict's sentence.
@@ -169,6 +172,7 @@ impl RunTold {
             address: in_address(run.id.as_str()),
             rule: scene.rule(&run.rule),
             item: run.item.clone(),
+            guest: None,
             mark: run_mark(run, scene),
             verdict: run.verdict.as_ref().map(|verdict| sentence(&verdict.text)),
             way_out: way_out(run, &crm),
@@ -187,6 +191,13 @@ impl RunTold {
             details: None,
             open: false,
         }
+    }
+
+    /// The same with its booking's guest.
+    pub fn of_guest(mut self, booking: &BookingView) -> Self {
+        let words = BookingWords::of(booking);
+        self.guest = Some((in_address(booking.id.as_str()), words.guest));
+        self
     }
 
     /// The same with its details, by the production code.

@@ -270,6 +270,10 @@ macro_rules! forward {
                 self.inner.people()
             }
 
+            fn chains(&self) -> &dyn ChainStore {
+                self
+            }
+
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
                 self.inner.alerts()
             }
@@ -279,6 +283,25 @@ macro_rules! forward {
             }
         }
     };
+}
+
+#[async_trait::async_trait]
+impl ChainStore for FaultyStore {
+    async fn rebookings(&self, keys: &[BookingKey]) -> Result<Vec<Rebooking>, StoreError> {
+        self.faults.around(("rebookings", false), self.inner.chains().rebookings(keys)).await
+    }
+
+    async fn members(&self, keys: &[BookingKey]) -> Result<Vec<ChainMember>, StoreError> {
+        self.faults.around(("members", false), self.inner.chains().members(keys)).await
+    }
+
+    async fn version_at(
+        &self,
+        booking: &BookingId,
+        position: Position,
+    ) -> Result<Option<String>, StoreError> {
+        self.faults.around(("version_at", false), self.inner.chains().version_at(booking, position)).await
+    }
 }
 
 /// The same for what looks after guests' data.
@@ -316,6 +339,7 @@ forward! {
     writes count_crash(position: Position) -> i64;
     reads bookings_by_key(keys: &[BookingKey]) -> Vec<StoredBooking>;
     reads known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
+    reads seen_events(keys: &[EventKey]) -> Vec<SeenEvent>;
     writes apply_events(events: &[AppliedEvent]) -> ();
     writes plan_runs(runs: &[NewRun]) -> ();
     reads due_connections() -> Vec<DueConnection>;

@@ -114,7 +114,7 @@ impl Sim {
             chance: Chance::new(seed),
             entropy: Arc::new(SimEntropy::new(seed)),
             places,
-            system: BookingSystem::new(weather.bookings, weather.emails),
+            system: BookingSystem::new(weather.bookings, weather.emails, weather.rebook),
             inner: None,
             node: None,
             steps: Vec::new(),

@@ -123,7 +123,10 @@ async fn a_mistake_stands_at_its_field_with_a_button_that_mends_it() {
     let form = [("text", text.as_str()), ("opened", &opened), ("act", "review")];
     let refused = shop.post(BUILD, &form).await;
     assert!(!refused.text.contains("Which bookings it touches"));
-    assert!(refused.text.contains("There is no source `toors`") && refused.text.contains("A booking to pick from"));
+    assert!(
+        refused.text.contains("There is no source `toors`")
+            && refused.text.contains("A booking to pick from")
+    );
     // What is no YAML can only be put right in the file.
     let page = shop.post(BUILD, &[("text", "title: [\n"), ("opened", &opened)]).await;
     assert!(page.text.contains("can’t be shown in the builder"), "{}", page.text);

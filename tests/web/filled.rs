@@ -290,12 +290,15 @@ impl Site {
             body: None,
             hash: None,
             at: self.now - 12 * MINUTE,
+            happened_at: None,
+            seen: None,
         };
         let applied = AppliedEvent {
             position: unreadable,
             changes: vec![change],
             bookings: Vec::new(),
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         self.app.store.apply_events(&[applied]).await
     }
@@ -372,8 +375,11 @@ impl Site {
                 body: Some(body.to_string()),
                 hash: Some(hash.clone()),
                 at,
+                happened_at: None,
+                seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),
@@ -405,6 +411,7 @@ impl Site {
                 supersedes: true,
                 at,
             }],
+            ..AppliedEvent::default()
         }
     }
 
