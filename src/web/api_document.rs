@@ -11,8 +11,8 @@ use super::routes::{Needs, routes};
 use super::{
     api_about, api_acts, api_alert_channels, api_alerts, api_audit, api_bookings, api_bookings_fetch,
     api_causes, api_connection_acts, api_connections, api_connectors, api_events, api_guests, api_health,
-    api_keeping, api_me, api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules,
-    api_run_acts, api_runs, api_source_acts, api_sources, api_tokens, api_walks,
+    api_keeping, api_me, api_people, api_rule_applies, api_rule_builder, api_rule_drafts, api_rule_moves,
+    api_rule_tests, api_rules, api_run_acts, api_runs, api_source_acts, api_sources, api_tokens, api_walks,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -110,6 +110,10 @@ use utoipa::OpenApi;
         api_rule_drafts::check_rule,
         api_rule_drafts::preview_rule,
         api_rule_drafts::publish_rule,
+        api_rule_builder::model_rule,
+        api_rule_builder::edit_rule,
+        api_rule_moves::rename_rule,
+        api_rule_moves::remove_rule,
         api_rule_drafts::switch_rule,
         api_rule_drafts::revert_rule,
         api_rule_tests::run_rule_tests,

@@ -312,7 +312,7 @@ pub(super) async fn revert_rule(
 }
 
 /// A draft of a file with this text, else with its own.
-fn draft(file: &RuleFile, text: Option<String>) -> Result<Draft, ApiError> {
+pub(super) fn draft(file: &RuleFile, text: Option<String>) -> Result<Draft, ApiError> {
     if let Some(why) = &file.trouble {
         return Err(PublishError::NoFolder(why.clone()).into());
     }

@@ -34,7 +34,9 @@ mod api_me;
 mod api_paging;
 mod api_people;
 mod api_rule_applies;
+mod api_rule_builder;
 mod api_rule_drafts;
+mod api_rule_moves;
 mod api_rule_tests;
 mod api_rules;
 mod api_run_acts;
@@ -51,6 +53,7 @@ mod booking_fetch;
 mod booking_records;
 mod booking_show;
 mod booking_test;
+mod booking_tree;
 mod booking_words;
 mod bookings_asked;
 mod bookings_list;
@@ -95,9 +98,14 @@ mod rates;
 mod retention_show;
 mod routes;
 mod rule_apply;
+mod rule_build;
+mod rule_build_acts;
+mod rule_build_parts;
+mod rule_build_sent;
 mod rule_edit;
 mod rule_file;
 mod rule_history;
+mod rule_move;
 mod rule_new;
 mod rule_review;
 mod rule_show;
@@ -212,7 +220,8 @@ mod tests {
     use super::{begin_show, connect_catalogue, connect_new, connection_show, source_show, sources_list};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
     use super::{
-        booking_test, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list,
+        booking_test, rule_apply, rule_build, rule_edit, rule_history, rule_move, rule_new, rule_review,
+        rule_show, rules_list,
     };
     use super::{needs_you_list, needs_you_plan, needs_you_show, today, tokens_list, welcome_show};
     use super::{walk_show, walks_list};
@@ -256,8 +265,10 @@ mod tests {
         pages.extend(all("needs_you_act", needs_you_plan::NeedsYouAct::samples()));
         pages.extend(all("rules_list", rules_list::RulesList::samples()));
         pages.extend(all("rule_show", rule_show::RuleShow::samples()));
+        pages.extend(all("rule_build", rule_build::RuleBuild::samples()));
         pages.extend(all("rule_edit", rule_edit::RuleEdit::samples()));
         pages.extend(all("rule_review", rule_review::RuleReview::samples()));
+        pages.extend(all("rule_move", rule_move::RuleMovePage::samples()));
         pages.extend(all("rule_new", rule_new::RuleNew::samples()));
         pages.extend(all("rule_history", rule_history::RuleHistoryList::samples()));
         pages.extend(all("rule_version", rule_history::RuleVersionShow::samples()));

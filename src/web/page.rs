@@ -205,6 +205,8 @@ fn said_words(word: &str) -> Option<&'static str> {
         "rotated-at-once" => "There is a new address. The old one is not taken any more.",
         "old-ended" => "The old address is not taken any more.",
         "filling" => "What may be missing is being fetched. It goes the way that webhooks go.",
+        "renamed" => "The rule has its new name. What it made is carried over.",
+        "rule-removed" => "The rule is removed. Nothing more is sent by it.",
         "taken-away" => "It is taken away.",
         "resumed" => "The connection takes calls again. What waited goes out now.",
         _ => return None,

@@ -17,6 +17,7 @@ mod api_rules;
 mod api_settings;
 mod audit_walk;
 mod browser_pages;
+mod building;
 mod connecting;
 mod contrast;
 mod doors;
