@@ -179,7 +179,7 @@ async fn days_that_can_not_be_are_told_at_their_field() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_does_the_same() {
     let shop = shop().await;
-    let program = Program::with(&shop.app, Scope::Operate).await;
+    let program = Program::with(&shop.app, Scope::Write).await;
     let asked = json!({ "purpose": "reconcile", "from_day": "2027-03-01", "to_day": "2027-03-31" });
     let (status, begun) = program.post("/api/v1/sources/tours/walks", &asked).await;
     assert_eq!((status, &begun["began"], &begun["walk"]["state"]), (202, &json!(true), &json!("open")));
