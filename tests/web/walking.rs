@@ -187,7 +187,7 @@ async fn a_program_does_the_same() {
     let (status, again) = program.post("/api/v1/sources/tours/walks", &asked).await;
     assert_eq!((status, &again["began"]), (202, &json!(false)));
     let (status, other) = program.post("/api/v1/sources/tours/walks", &json!({})).await;
-    assert_eq!((status, &other["code"]), (409, &json!("not_now")), "{other}");
+    assert_eq!((status, &other["error"]["code"]), (409, &json!("not_now")), "{other}");
     for wrong in [
         json!({ "purpose": "all" }),
         json!({ "from_day": "2027-03-01" }),
