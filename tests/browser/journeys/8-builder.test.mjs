@@ -108,7 +108,7 @@ for (const script of [true, false]) {
       // A booking becomes its test, and the test passes.
       await page.goto("/bookings?q=ozturk");
       await page.getByRole("link", { name: "Ayşe Öztürk" }).click();
-      await page.getByRole("link", { name: "Make this booking a test" }).first().click();
+      await page.getByRole("link", { name: "Make this booking a test" }).click();
       await page.getByLabel("Of the rule").selectOption({ label: "Guests, by clicks" });
       await page.getByLabel(/^What it shows/).fill("has the day");
       await page.getByRole("button", { name: /make it a test$/ }).click();
