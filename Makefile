@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim histories bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -88,6 +88,12 @@ sim: deps ## simulations of trouble: SEEDS=5000, or a range SEEDS=100..200; SEED
 	$(if $(SEED),WAYPOST_SIM_SEED=$(SEED),$(if $(SEEDS),WAYPOST_SIM_SEEDS=$(SEEDS))) \
 	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds) \
 	  $(if $(SEED),,| tee -a $(BUILT)/sim.txt)
+
+histories: deps ## true histories of bookings, through bad weather into a CRM: N=10000, or a range N=100..200; SEED=17 tells one
+	$(if $(SEED),,@$(call noted,make histories$(if $(N), N=$(N)),histories))
+	$(if $(SEED),WAYPOST_HISTORY_SEED=$(SEED),$(if $(N),WAYPOST_HISTORIES=$(N))) \
+	  $(CARGO) test --locked --quiet --test sim -- --nocapture histories::$(if $(SEED),many) \
+	  $(if $(SEED),,| tee -a $(BUILT)/histories.txt)
 
 # What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.
 noted = mkdir -p $(BUILT); echo "\# $(1), $$(date -u +%Y-%m-%dT%H:%M:%SZ), \

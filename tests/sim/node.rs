@@ -12,7 +12,7 @@ use waypost::domain::{EventId, ORIGIN_WEBHOOK, Position, RunId};
 use waypost::ingest::{Batches, Delivered, Intake, NotStored, intake};
 use waypost::ports::{Clock, Entropy, Store, StoreError};
 
-use crate::rules::Variant;
+use crate::rules::Folder;
 
 /// What an actor's step gave.
 pub enum Did {
@@ -215,13 +215,13 @@ impl Node {
         }))
     }
 
-    /// A webhook comes in.
-    pub fn post(&self, number: usize, id: EventId, body: Vec<u8>) -> Step {
-        let (app, intake) = (self.app.clone(), self.intake.clone());
+    /// A webhook comes in through a source.
+    pub fn post(&self, number: usize, id: EventId, (source, body): (&str, Vec<u8>)) -> Step {
+        let (app, intake, source) = (self.app.clone(), self.intake.clone(), source.to_owned());
         Box::pin(async move {
             let delivered = Delivered {
                 id,
-                source: "tours".to_owned(),
+                source,
                 received_at: app.clock.now(),
                 origin: ORIGIN_WEBHOOK,
                 headers: "{}".to_owned(),
@@ -231,13 +231,13 @@ impl Node {
         })
     }
 
-    /// The rules folder is as this variant has it.
-    pub fn watch(&self, variant: &Variant) -> Option<Step> {
-        let ruleset = variant.ruleset();
+    /// The rules folder is like this.
+    pub fn watch(&self, folder: &Folder) -> Option<Step> {
+        let ruleset = folder.ruleset.clone();
         if self.app.active().is_some_and(|active| active.hash == ruleset.hash) {
             return None;
         }
-        let (app, files) = (self.app.clone(), variant.files());
+        let (app, files) = (self.app.clone(), folder.files.clone());
         Some(Box::pin(async move {
             match app.activate(ruleset, &files).await {
                 Ok(()) => Did::Activated,

@@ -1,7 +1,7 @@
 //! The quiet at the end: nothing goes wrong any more, and everything is turned until nothing is left to do.
 
 use crate::faults::Rates;
-use crate::node::{Who, Wish};
+use crate::node::{Node, Who, Wish};
 use crate::sim::{CONNECTIONS, Sim};
 use crate::weather::Fate;
 use waypost::domain::RunState;
@@ -26,7 +26,9 @@ impl Sim {
     /// Somebody resumes all connections (and signs them in again).
     async fn resume_all(&mut self) -> Result<(), StoreError> {
         for connection in CONNECTIONS {
-            if let Some(node) = &self.node {
+            let known =
+                |node: &&Node| node.app.active().is_none_or(|a| a.connections.contains_key(connection));
+            if let Some(node) = self.node.as_ref().filter(known) {
                 self.steps.push((Who::Person, node.ask(Wish::Pause(connection, false))));
             }
             self.finish_steps().await?;

@@ -7,7 +7,7 @@ use crate::faults::{Faults, FaultyStore};
 use crate::machine::{Chance, SimClock, SimEntropy};
 use crate::model::{BookingSystem, Webhook};
 use crate::node::{Did, Node, Step, Who, Wish};
-use crate::rules::Variant;
+use crate::rules::{Folder, Variant};
 use crate::weather::{Fate, Weather};
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -20,8 +20,8 @@ use waypost::domain::{EventId, Position, RunState, VerdictCode};
 use waypost::ports::{Clock, Entropy, ListFilter, RunRow, Store, StoreError};
 use waypost::store::{OpenOptions, open};
 
-/// Connections of the rules.
-pub const CONNECTIONS: [&str; 2] = ["crm", "desk"];
+/// Connections of the rules, and of those that histories go by.
+pub const CONNECTIONS: [&str; 3] = ["crm", "desk", "sandbox-crm"];
 
 /// A webhook that was sent.
 pub struct Posted {
@@ -49,6 +49,8 @@ pub struct Sim {
     pub posted: Vec<Posted>,
     /// Variants of the rules so far; the last is in the folder.
     pub variants: Vec<Variant>,
+    /// A folder of other rules, in place of the variants.
+    pub folder: Option<Folder>,
     /// Runs that were refused by a CRM (422).
     pub refused: BTreeSet<String>,
     /// Runs that a person tried again though it was open whether they had been done.
@@ -104,6 +106,7 @@ impl Sim {
             crm: Crm::default(),
             posted: Vec::new(),
             variants: vec![weather.variant.clone()],
+            folder: None,
             refused: BTreeSet::new(),
             tried_blindly: Vec::new(),
             deleted: BTreeSet::new(),
@@ -210,7 +213,7 @@ impl Sim {
     }
 
     /// One turn: somebody goes on, begins, or something happens.
-    async fn turn(&mut self) -> Result<(), StoreError> {
+    pub async fn turn(&mut self) -> Result<(), StoreError> {
         let by = self.chance.between(0, 40);
         self.clock.advance(by);
         for down in &mut self.down {
@@ -350,7 +353,10 @@ impl Sim {
             Who::Deliver => Some(node.deliver(Vec::new())),
             Who::Keep => Some(node.keep()),
             Who::Commit => node.commit(),
-            Who::Watch => node.watch(&self.variants[self.variants.len() - 1]),
+            Who::Watch => match &self.folder {
+                Some(folder) => node.watch(folder),
+                None => node.watch(&self.variants[self.variants.len() - 1].folder()),
+            },
             Who::Post(_) | Who::Person => None,
         };
         self.steps.extend(step.map(|step| (who, step)));
@@ -368,9 +374,11 @@ impl Sim {
         let number = self.posted.len();
         let id = self.entropy.event_id(self.clock.now());
         let Some(node) = &self.node else { return };
-        let step = node.post(number, id.clone(), webhook.body.clone());
+        let step = node.post(number, id.clone(), (webhook.source, webhook.body.clone()));
         self.steps.push((Who::Post(number), step));
-        self.tell(format!("webhook {number} {id}: {}", String::from_utf8_lossy(&webhook.body)));
+        let words = webhook.words.as_deref().unwrap_or_default();
+        let body = if words.is_empty() { String::from_utf8_lossy(&webhook.body) } else { words.into() };
+        self.tell(format!("webhook {number} {id}: {body}"));
         let variant = self.variants.len() - 1;
         self.posted.push(Posted { id, webhook, acked: None, variant });
     }

@@ -1,0 +1,110 @@
+//! A history as it is lived through: webhooks come in when they come in, everything else goes on meanwhile and goes wrong,
+//! and at the end all is well and nothing is left to do.
+
+use super::mail::Arrival;
+use super::wanted::folder;
+use crate::model::Webhook;
+use crate::node::{Who, Wish};
+use crate::sim::Sim;
+use waypost::domain::RunState;
+use waypost::ports::{Clock, ListFilter, StoreError};
+
+/// How often somebody tries again what failed, or a booking system posts what was not acked.
+const AGAIN_MAX: usize = 20;
+/// A booking system waits so long until it posts again.
+const AGAIN_MS: i64 = 60_000;
+
+/// Lives through it. `turns`: at most so many turns between two webhooks.
+pub async fn live(sim: &mut Sim, arrivals: &[Arrival], turns: usize) -> Result<(), StoreError> {
+    sim.folder = Some(folder());
+    sim.start().await?;
+    let begin = sim.clock.now();
+    for arrival in arrivals {
+        for _ in 0..sim.chance.below(turns + 1) {
+            sim.turn().await?;
+        }
+        let early = begin + arrival.at - sim.clock.now();
+        if early > 0 {
+            sim.clock.advance(early);
+        }
+        comes(sim, arrival);
+    }
+    for _ in 0..sim.chance.below(4 * turns + 1) {
+        sim.turn().await?;
+    }
+    sim.tell("all is well from now on");
+    sim.heal().await?;
+    all_are_acked(sim).await?;
+    sim.quiet().await?;
+    retry_what_failed(sim).await
+}
+
+fn comes(sim: &mut Sim, arrival: &Arrival) {
+    let webhook = Webhook {
+        source: "harbour-tours",
+        told: Vec::new(),
+        body: arrival.body.clone(),
+        words: Some(format!("{} {:?}", arrival.booking, arrival.shape)),
+    };
+    sim.post_this(webhook);
+}
+
+/// Webhooks that were not answered 200 are posted again, as booking systems do.
+async fn all_are_acked(sim: &mut Sim) -> Result<(), StoreError> {
+    let mut number = 0;
+    while number < sim.posted.len() {
+        let open = sim.posted[number].acked.is_none();
+        if open && sim.posted.len() < AGAIN_MAX * 100 {
+            sim.clock.advance(AGAIN_MS);
+            let webhook = sim.posted[number].webhook.clone();
+            sim.tell(format!("webhook {number} had no answer and is posted again"));
+            sim.post_this(webhook);
+            sim.finish_steps().await?;
+        }
+        number += 1;
+    }
+    Ok(())
+}
+
+/// Somebody tries the runs again that a CRM refused.
+async fn retry_what_failed(sim: &mut Sim) -> Result<(), StoreError> {
+    for _ in 0..AGAIN_MAX {
+        let runs = sim.runs().await?;
+        let failed: Vec<_> = runs
+            .iter()
+            .filter(|run| matches!(run.state, RunState::Failed | RunState::Held))
+            .map(|run| run.id.clone())
+            .collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        if let Some(node) = &sim.node {
+            sim.steps.push((Who::Person, node.ask(Wish::Retry(failed))));
+        }
+        sim.finish_steps().await?;
+        sim.quiet().await?;
+    }
+    for run in sim.runs().await?.iter().filter(|run| matches!(run.state, RunState::Failed | RunState::Held)) {
+        let why = run.verdict.as_ref().map(|verdict| verdict.text.clone()).unwrap_or_default();
+        sim.wrong.push(format!("run {} of {} is {} for ever: {why}", run.id, run.rule, run.state));
+    }
+    Ok(())
+}
+
+/// Arrivals in the order in which the journal has them, by the numbers of what was posted.
+pub async fn received(sim: &mut Sim) -> Result<Vec<usize>, StoreError> {
+    let filter = ListFilter { limit: 1_000, ..ListFilter::default() };
+    let mut received = Vec::new();
+    for event in sim.store().list_events(&filter).await?.iter().rev() {
+        match sim.posted.iter().position(|posted| posted.id == event.id) {
+            Some(number) => received.push(number),
+            None => sim.wrong.push(format!("nobody posted the event {}", event.id)),
+        }
+    }
+    for number in 0..sim.posted.len() {
+        if sim.posted[number].acked.is_some() && !received.contains(&number) {
+            sim.wrong.push(format!("webhook {number} was acked and is not in the journal"));
+        }
+    }
+    Ok(received)
+}

@@ -1,0 +1,216 @@
+//! The rules that histories go by, and what they should have made of what is known: the records of the CRM, said once more
+//! and independently of the product.
+
+use super::fareharbor::{ITEMS, PRICE, STARTS, email, name, phone, size, status, uuid};
+use super::known::{Knowledge, Known};
+use crate::rules::Folder;
+use crate::sim::Sim;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use waypost::rules::Files;
+
+/// One of the rules' answers: `contacts` or `bookings`, and the key.
+type Place = (&'static str, String);
+
+/// What the shape of a webhook decides.
+const DETAILS: &str = r#"
+title: Details
+from: harbour-tours
+steps:
+  - id: details
+    use: sandbox-crm.upsert_booking
+    with:
+      id: "details-{{ booking.uuid }}"
+      seats: "{{ booking.availability.capacity }}"
+      payment: "{{ booking.payments[0].status }}"
+"#;
+
+/// The same for each of the people.
+const PRICES: &str = r#"
+title: Prices
+from: harbour-tours
+each: booking.customers
+steps:
+  - id: price
+    use: sandbox-crm.upsert_contact
+    with: { id: "price-{{ customer.pk }}", price: "{{ customer.customer_type_rate.total_including_tax }}" }
+"#;
+
+/// Made once, and never again.
+const NOTES: &str = r#"
+title: Notes
+from: harbour-tours
+on: [created, cancelled]
+steps:
+  - id: note
+    use: sandbox-crm.add_note
+    with: { text: "{{ change.kind }} {{ booking.uuid }}" }
+"#;
+
+/// Codes of the items in `tables/tour-codes.csv`.
+const CODES: [&str; 2] = ["SUNSET", "SEALS"];
+
+const CRM: &str = "connector: sandbox\ntitle: Sandbox CRM\nbase_url: http://crm.test\n";
+
+/// The rules folder: the example rule and a recipe as they are shipped, and rules of our own.
+pub fn folder() -> Folder {
+    let texts = [
+        ("connections/sandbox-crm.yaml", CRM),
+        ("details.yaml", DETAILS),
+        ("guests-to-crm.yaml", include_str!("../../../rules/guests-to-crm.yaml")),
+        ("lib/dates.rhai", include_str!("../../../rules/lib/dates.rhai")),
+        ("notes.yaml", NOTES),
+        ("participants-to-crm.yaml", include_str!("../../../rules/recipes/participants-to-crm.yaml")),
+        ("prices.yaml", PRICES),
+        ("sources/harbour-tours.yaml", include_str!("../../../rules/sources/harbour-tours.yaml")),
+        ("tables/tour-codes.csv", include_str!("../../../rules/tables/tour-codes.csv")),
+    ];
+    let texts = texts.map(|(path, text)| (path.to_owned(), text.to_owned())).into_iter().collect();
+    Folder::of(Files { texts })
+}
+
+/// What the CRM should hold.
+#[derive(Default)]
+pub struct Wanted {
+    /// Each record, and what may stand there: mostly one thing.
+    records: BTreeMap<Place, Vec<Map<String, Value>>>,
+    /// Records that may be left over from a guest's former address.
+    former: BTreeSet<Place>,
+    /// The address of each booking's contact.
+    contacts: Vec<(String, String)>,
+    /// How often each note should have been made.
+    notes: BTreeMap<String, usize>,
+}
+
+impl Wanted {
+    /// By what is known.
+    pub fn of(knowledge: &Knowledge) -> Self {
+        let mut wanted = Self::default();
+        for known in knowledge.bookings.values() {
+            wanted.of_booking(known);
+        }
+        wanted.of_guests(knowledge);
+        wanted
+    }
+
+    fn record(&mut self, object: &'static str, key: String, fields: Value) {
+        let Value::Object(fields) = fields else { return };
+        self.records.entry((object, key)).or_default().push(fields);
+    }
+
+    fn of_booking(&mut self, known: &Known) {
+        let booking = &known.booking;
+        let uuid = uuid(booking.number);
+        let (_, title) = ITEMS[booking.item];
+        let amount = format!("{}.00", PRICE as usize / 100 * booking.people.len());
+        self.record(
+            "bookings",
+            uuid.clone(),
+            json!({
+                "tour": CODES[booking.item], "starts_at": STARTS[booking.slot],
+                "guests": booking.people.len(), "amount": amount, "status": status(booking),
+            }),
+        );
+        self.contacts.push((uuid.clone(), email(booking)));
+        let mut details = json!({});
+        if let Some(seats) = known.seats {
+            details["seats"] = json!(seats);
+        }
+        if known.paid == Some(true) {
+            details["payment"] = json!("succeeded");
+        }
+        self.record("bookings", format!("details-{uuid}"), details);
+        for (pk, person) in &booking.people {
+            let fields = json!({
+                "booking": uuid, "tour": title, "wetsuit": size(*person), "here": person.here,
+                "status": status(booking),
+            });
+            self.record("contacts", format!("participant-{}", 9_000_000 + pk), fields);
+            let price = if known.priced.contains(pk) { json!({ "price": PRICE }) } else { json!({}) };
+            self.record("contacts", format!("price-{}", 9_000_000 + pk), price);
+        }
+        for pk in &known.left {
+            let fields = json!({ "booking": uuid, "status": "left" });
+            self.record("contacts", format!("participant-{}", 9_000_000 + pk), fields);
+            self.former.insert(("contacts", format!("price-{}", 9_000_000 + pk)));
+        }
+        for (kind, count) in [("created", known.created), ("cancelled", known.cancelled)] {
+            self.notes.insert(format!("{kind} {uuid}"), count);
+        }
+    }
+
+    /// Contacts. Several bookings may share one: what any of them says may stand there (which of them, the simulations of
+    /// this folder look at).
+    fn of_guests(&mut self, knowledge: &Knowledge) {
+        let mut sharing: BTreeMap<String, Vec<&Known>> = BTreeMap::new();
+        for known in knowledge.bookings.values() {
+            sharing.entry(email(&known.booking)).or_default().push(known);
+            let mut other = known.booking.clone();
+            other.guest.address = 1 - other.guest.address;
+            self.former.insert(("contacts", email(&other)));
+        }
+        for (address, sharing) in sharing {
+            for known in sharing {
+                let booking = &known.booking;
+                let (_, title) = ITEMS[booking.item];
+                let day = ["14 March 2027", "2 April 2027", "2 April 2027"][booking.slot];
+                let fields = json!({
+                    "email": address, "name": name(booking), "phone": phone(booking), "language": "en",
+                    "last_tour": format!("{title} on {day}"), "tags": ["guest", super::fareharbor::COMPANY],
+                });
+                self.record("contacts", address.clone(), fields);
+            }
+        }
+    }
+
+    /// What is otherwise in the CRM, as sentences.
+    pub fn differences(&self, sim: &Sim) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for ((object, key), allowed) in &self.records {
+            let Some(record) = sim.crm.find(&format!("crm/{object}"), key) else {
+                wrong.push(format!("{object} {key} is missing: {}", told(allowed)));
+                continue;
+            };
+            let holds = |fields: &Map<String, Value>| {
+                fields.iter().all(|(name, value)| record.fields.get(name) == Some(value))
+            };
+            if !allowed.iter().any(holds) {
+                let is = Value::Object(record.fields.clone());
+                wrong.push(format!("{object} {key} is {is} and not {}", told(allowed)));
+            }
+        }
+        for (object, key) in sim.crm.keys() {
+            let here = |place: &Place| place.1 == key && object.ends_with(place.0);
+            if !self.records.keys().any(here) && !self.former.iter().any(here) {
+                wrong.push(format!("{object} {key} should not be there"));
+            }
+        }
+        for (uuid, address) in &self.contacts {
+            let contact = sim.crm.find("crm/contacts", address).map(|contact| contact.id.as_str());
+            let booking = sim.crm.find("crm/bookings", uuid);
+            let told = booking.and_then(|booking| booking.fields.get("contact")).and_then(Value::as_str);
+            if contact != told {
+                wrong.push(format!(
+                    "the booking {uuid} belongs to the contact {told:?} and not to {contact:?}"
+                ));
+            }
+        }
+        let mut made: BTreeMap<&str, usize> = BTreeMap::new();
+        for effect in sim.crm.effects.iter().filter(|effect| effect.object == "crm/notes") {
+            *made.entry(effect.fields["text"].as_str().unwrap_or_default()).or_default() += 1;
+        }
+        for (text, count) in &self.notes {
+            let made = made.remove(text.as_str()).unwrap_or(0);
+            if made != *count {
+                wrong.push(format!("the note `{text}` was made {made} times and not {count}"));
+            }
+        }
+        wrong.extend(made.keys().map(|text| format!("the note `{text}` should not be there")));
+        wrong
+    }
+}
+
+fn told(allowed: &[Map<String, Value>]) -> String {
+    let told: Vec<String> = allowed.iter().map(|fields| Value::Object(fields.clone()).to_string()).collect();
+    told.join(" or ")
+}
