@@ -1,6 +1,7 @@
 //! What people ask for: replay, try again, pause, explain. Written down for the stages to obey.
 
 use super::App;
+use super::chains::in_chains;
 use super::masking::{HIDDEN, is_masked};
 use crate::bookings::{RunPlace, planned_runs};
 use crate::connectors::SecretRef;
@@ -76,23 +77,28 @@ impl App {
                 return Err(AskError::NotNow(why.into()));
             }
             let present: Arc<serde_json::Value> = Arc::new(read(&body, "booking", id.as_str())?);
+            let chain = in_chains(&*self.store, std::slice::from_ref(&booking.key)).await?;
+            let chain = chain.into_values().next().unwrap_or_default();
             let before = self.store.change(change.reference).await?.and_then(|(_, before, _)| before);
             let previous = before.map(|text| read(&text, "booking", id.as_str())).transpose()?.map(Arc::new);
             let context = ChangeContext {
                 source: view.source.clone(),
                 doors: Vec::new(),
                 account: booking.key.account.clone(),
+                about: booking.key.kind.clone(),
                 kind: change.kind,
                 paths: change.paths.clone(),
                 booking: present,
                 previous,
+                chain: chain.neighbours,
                 view: booking.view.clone(),
                 at: now,
                 event: event.to_string(),
             };
             // About that change still, with the booking as it is now.
             let (change, position) = (change.reference, booking.position);
-            let place = RunPlace { booking: id, change, position, trigger: "replay" };
+            let root = chain.root.as_ref().unwrap_or(id);
+            let place = RunPlace { booking: id, root, change, position, trigger: "replay" };
             runs.extend(planned_runs(&*self.entropy, ruleset.plan(&context), &place, now));
         }
         self.store.plan_runs(&runs).await?;

@@ -2,6 +2,7 @@
 //! Applying a rule, the counts before it, and the look at a changed rule all go through here.
 
 use super::App;
+use super::chains::{InChain, in_chains};
 use crate::bookings::{KnownDoors, RunPlace, known_doors, planned_runs};
 use crate::delivery::{Foreseen, ForeseenEnd, foresee};
 use crate::domain::{ChangeKind, RunState, VerdictCode};
@@ -90,13 +91,16 @@ impl App {
     ) -> Result<Vec<BookingOutlook>, StoreError> {
         let think = BlockingThink { clock: self.clock.clone() };
         let doors = known_doors(&*self.store).await?;
+        let keys: Vec<_> = bookings.iter().map(|present| present.booking.key.clone()).collect();
+        let chains = in_chains(&*self.store, &keys).await?;
         let now = self.clock.now();
         let mut plans: Vec<Result<Vec<NewRun>, String>> = Vec::with_capacity(bookings.len());
         think.run(&mut || {
             plans = bookings
                 .iter()
                 .map(|present| {
-                    let plan = || plan_present(look, present, &doors, &*self.entropy, now);
+                    let around = (&doors, chains.get(&present.booking.key));
+                    let plan = || plan_present(look, present, around, &*self.entropy, now);
                     catch_unwind(AssertUnwindSafe(|| with_deadline(think.deadline(), plan)))
                         .unwrap_or_else(|_| Err("a mistake of Waypost came up while it was planned".into()))
                 })
@@ -186,13 +190,13 @@ fn fate_of(end: &ForeseenEnd) -> Fate {
 fn plan_present(
     look: Look<'_>,
     present: &PresentBooking,
-    doors: &KnownDoors,
+    (doors, chain): (&KnownDoors, Option<&InChain>),
     entropy: &dyn Entropy,
     now: crate::domain::Millis,
 ) -> Result<Vec<NewRun>, String> {
     let booking = &present.booking;
-    if booking.key.kind != "booking" {
-        return Err("it is no booking".into());
+    if booking.key.kind != look.rule.about {
+        return Err(format!("it is no {}", look.rule.about));
     }
     let connector = look.ruleset.catalogue.connectors.get(&booking.key.connector);
     let spec = connector.and_then(|connector| connector.source.as_ref()?.record(&booking.key.kind));
@@ -210,11 +214,13 @@ fn plan_present(
         source: booking.source.clone(),
         doors: doors.of(&booking.key, &booking.source),
         account: booking.key.account.clone(),
+        about: booking.key.kind.clone(),
         kind: present.kind,
         paths: present.paths.clone(),
         view: spec.view(&body),
         previous: previous.and_then(|text| read(text).ok()),
         booking: body.clone(),
+        chain: chain.map(|chain| chain.neighbours.clone()).unwrap_or_default(),
         at: present.at,
         event: present.event.to_string(),
     };
@@ -222,6 +228,9 @@ fn plan_present(
         return Err("it came in by another source".into());
     }
     let first = spec.kind_at_first_sight(&body, &booking.status);
+    if first == ChangeKind::Rebooked && look.rule.moves && look.rule.each.is_none() {
+        return Err("it was rebooked, and the rule moves its record to the new booking".into());
+    }
     let Some(asked) = look.rule.asks_for_present(first) else {
         return Err(match first {
             ChangeKind::Cancelled | ChangeKind::Rebooked | ChangeKind::Deleted => {
@@ -232,6 +241,7 @@ fn plan_present(
     };
     let place = RunPlace {
         booking: &booking.id,
+        root: chain.and_then(|chain| chain.root.as_ref()).unwrap_or(&booking.id),
         change: present.change,
         position: present.change.position,
         trigger: "apply",

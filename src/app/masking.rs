@@ -197,6 +197,9 @@ impl Mask for DueRun {
         self.paths.iter_mut().for_each(|path| *path = mask_path(path));
         mask_json(&mut self.body);
         self.previous.iter_mut().for_each(mask_json);
+        let neighbours = self.chain.before.iter_mut().chain(&mut self.chain.after);
+        neighbours.for_each(mask_json);
+        self.chain.before_key.iter_mut().chain(&mut self.chain.after_key).for_each(String::clear);
     }
 }
 
@@ -293,6 +296,10 @@ macro_rules! around {
 
             fn keeping(&self) -> &dyn KeepingStore {
                 self.inner.keeping()
+            }
+
+            fn chains(&self) -> &dyn ChainStore {
+                self.inner.chains()
             }
 
             async fn close(&self) {

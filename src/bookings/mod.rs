@@ -4,24 +4,29 @@
 //! and 9 rest on it: each event ends with a change per thing that it told of; one that fails, panics or even kills the
 //! process ends as `unreadable` and the others go on.
 
+mod chain;
 mod doors;
 mod file;
 mod read;
 
-use crate::connectors::{Present, Told};
-use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState};
+use crate::connectors::{Present, RecordSpec, Told};
+use crate::domain::{
+    BookingId, BookingKey, Chains, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState, Verdict,
+    VerdictCode,
+};
 use crate::expr::with_deadline;
 use crate::ports::{
     AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, Store, StoreError, StoredBooking, StoredEvent,
-    Think,
+    TakenOver, Think,
 };
-use crate::rules::{ChangeContext, PlannedState, Ruleset};
+use crate::rules::{ChangeContext, Neighbours, PlannedState, Ruleset};
+use chain::Batch;
 pub use doors::{Known as KnownDoors, known_doors};
 
 use doors::AccountDoors;
 use read::{Reading, read_event};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -201,7 +206,7 @@ impl Applier {
     ) -> Result<Vec<AppliedEvent>, StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
         think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
-        let mut states = self.load_states(&readings, now).await?;
+        let mut batch = self.load(ruleset, events, &readings, now).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
         let mut to_look_up = Vec::new();
@@ -209,33 +214,57 @@ impl Applier {
             for (event, reading) in events.iter().zip(&mut readings) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     with_deadline(think.deadline(), || {
-                        self.apply_one(ruleset, event, reading, (&mut states, &doors), now)
+                        self.apply_one(ruleset, event, reading, (&mut batch, &doors), now)
                     })
                 }));
-                let (one, pairs) = result.unwrap_or_else(|_| {
+                let (mut one, pairs) = result.unwrap_or_else(|_| {
                     let note = "quarantined: a mistake of Waypost came up while reading it";
                     let changes = vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))];
                     (without_effect(event, now, changes), Vec::new())
                 });
                 to_look_up.extend(pairs.into_iter().map(|(ordinal, pair)| (applied.len(), ordinal, pair)));
+                let taken_over = std::mem::take(&mut one.taken_over);
                 applied.push(one);
+                for taken in taken_over {
+                    end_taken_over(&mut applied, &taken);
+                    applied.last_mut().into_iter().for_each(|one: &mut AppliedEvent| {
+                        one.taken_over.push(taken.clone());
+                    });
+                }
             }
         });
         self.flag_late_copies(&mut applied, &to_look_up).await?;
         Ok(applied)
     }
 
-    async fn load_states(
+    /// The present states of what the batch tells of, and of all in their chains.
+    async fn load(
         &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
         readings: &[Reading],
         now: Millis,
-    ) -> Result<HashMap<BookingKey, State>, StoreError> {
-        let mut keys: Vec<BookingKey> = readings
-            .iter()
-            .flat_map(|reading| reading.told.iter().filter_map(|(key, _)| key.as_ref().ok().cloned()))
-            .collect();
-        keys.sort();
-        keys.dedup();
+    ) -> Result<Batch, StoreError> {
+        let mut told: BTreeSet<BookingKey> = BTreeSet::new();
+        let mut chained: BTreeSet<BookingKey> = BTreeSet::new();
+        for (event, reading) in events.iter().zip(readings) {
+            for (key, body) in &reading.told {
+                let Ok(key) = key else { continue };
+                told.insert(key.clone());
+                let chain = spec_of(ruleset, event, &body.kind).and_then(|spec| spec.chain.as_ref());
+                let Some(chain) = chain else { continue };
+                chained.insert(key.clone());
+                let steps = chain::steps(chain, key, &body.entity);
+                chained.extend(steps.into_iter().flat_map(|step| [step.old, step.new]));
+            }
+        }
+        let mut chains = Chains::default();
+        if !chained.is_empty() {
+            let asked: Vec<BookingKey> = chained.iter().cloned().collect();
+            chains = Chains::of(self.store.chains().rebookings(&asked).await?);
+            chained.extend(asked.iter().flat_map(|key| chains.whole(key)));
+        }
+        let keys: Vec<BookingKey> = told.union(&chained).cloned().collect();
         let mut states = HashMap::new();
         if !keys.is_empty() {
             for stored in self.store.bookings_by_key(&keys).await? {
@@ -243,14 +272,14 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        for key in keys {
+        for key in told {
             states.entry(key).or_insert_with(|| State {
                 id: self.entropy.booking_id(now),
                 change: None,
                 present: None,
             });
         }
-        Ok(states)
+        Ok(Batch { states, chains })
     }
 
     /// One event against the states so far. Also gives the (ordinal, booking, hash) that are to be looked up among
@@ -260,87 +289,60 @@ impl Applier {
         ruleset: &Arc<Ruleset>,
         event: &StoredEvent,
         reading: &mut Reading,
-        (states, doors): (&mut HashMap<BookingKey, State>, &doors::Known),
+        (batch, doors): (&mut Batch, &doors::Known),
         now: Millis,
     ) -> (AppliedEvent, Vec<(i64, HashOfBooking)>) {
-        let mut one =
-            AppliedEvent { position: event.position, changes: vec![], bookings: vec![], runs: vec![] };
-        let mut pairs = Vec::new();
+        let mut one = AppliedEvent { position: event.position, ..AppliedEvent::default() };
         if let Some((kind, note)) = &reading.without_effect {
             one.changes.push(plain_change(0, None, *kind, Some(note.clone()), now));
-            return (one, pairs);
+            return (one, Vec::new());
         }
-        for (ordinal, (key, told)) in std::mem::take(&mut reading.told).into_iter().enumerate() {
-            let ordinal = ordinal as i64;
+        let told = std::mem::take(&mut reading.told);
+        let mut applying = Applying {
+            ruleset,
+            event,
+            doors,
+            now,
+            one,
+            pairs: Vec::new(),
+            planned_later: Vec::new(),
+            ordinal: 0,
+        };
+        let mut seen = Vec::new();
+        for (key, told) in told {
             let key = match key {
                 Ok(key) => key,
                 Err(refused) => {
-                    one.changes.push(plain_change(ordinal, None, ChangeKind::Refused, Some(refused), now));
+                    applying.refuse(refused);
                     continue;
                 }
             };
-            let (Some(state), Some(source)) = (states.get_mut(&key), ruleset.sources.get(&event.source))
-            else {
+            let Some(spec) = spec_of(ruleset, event, &told.kind) else {
+                applying.ordinal += 1;
                 continue;
             };
-            let spec = source.connector.source.as_ref().and_then(|spec| spec.record(&told.kind));
-            let Some(spec) = spec else { continue };
-            let (status, is_booking) = (told.status.clone(), told.kind == "booking");
-            let compared = spec.compare(state.present.as_ref(), told);
-            if !compared.kind.has_effect() {
-                let id = state.change.is_some().then(|| state.id.clone());
-                one.changes.push(plain_change(ordinal, id, compared.kind, compared.note, now));
-                continue;
-            }
-            let reference = ChangeRef { position: event.position, ordinal };
-            if compared.flag_if_known && state.change.is_some() {
-                pairs.push((ordinal, (state.id.clone(), compared.hash.clone())));
-            }
-            let view = spec.view(&compared.entity);
-            one.changes.push(NewChange {
-                ordinal,
-                booking: Some(state.id.clone()),
-                kind: compared.kind,
-                paths: compared.paths.clone(),
-                note: compared.note,
-                previous: state.change,
-                body: Some(compared.entity.to_string()),
-                hash: Some(compared.hash.clone()),
-                at: now,
-            });
-            one.bookings.push(BookingWrite {
-                id: state.id.clone(),
-                key: key.clone(),
-                source: event.source.clone(),
-                change: reference,
-                status: status.clone(),
-                view: view.clone(),
-                hash: compared.hash.clone(),
-                terms: spec.terms(&view, &compared.entity),
-                at: now,
-            });
-            let booking = Arc::new(compared.entity);
-            let context = ChangeContext {
-                source: event.source.clone(),
-                doors: doors.of(&key, &event.source),
-                account: key.account.clone(),
-                kind: compared.kind,
-                paths: compared.paths,
-                booking: booking.clone(),
-                previous: state.present.take().map(|present| Arc::new(present.entity)),
-                view,
-                at: now,
-                event: event.id.to_string(),
-            };
-            if is_booking {
-                let id = state.id.clone();
-                one.runs.extend(self.plan(ruleset, &context, &id, reference, now));
-            }
-            state.change = Some(reference);
-            drop(context);
-            let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
-            state.present = Some(Present { entity, hash: compared.hash, status });
+            let first = batch.states.get(&key).is_none_or(|state| state.change.is_none());
+            let seen_now = batch.see(spec.chain.as_ref(), &key, told);
+            let news = first || !seen_now.news.is_empty();
+            applying.one.rebookings.extend(seen_now.news);
+            let how = How { note: seen_now.note, again: seen_now.again };
+            self.apply_told(&mut applying, batch, (spec, &key), (seen_now.told, how));
+            seen.push((key, spec, news));
         }
+        // What is told of others comes after what the body itself tells of them.
+        for (key, spec, _) in &seen {
+            for (old, told, note) in batch.told_of_old(spec.chain.as_ref(), key) {
+                let how = How { note: Some(note), again: false };
+                self.apply_told(&mut applying, batch, (spec, &old), (told, how));
+            }
+        }
+        for later in std::mem::take(&mut applying.planned_later) {
+            self.plan_in_chain(&mut applying, batch, later);
+        }
+        for (key, _, _) in seen.iter().filter(|(.., news)| *news) {
+            applying.take_over(batch, key);
+        }
+        let Applying { mut one, pairs, .. } = applying;
         if one.changes.is_empty() {
             let note = "the body tells of nothing that its connector keeps".to_owned();
             one.changes.push(plain_change(0, None, ChangeKind::Ignored, Some(note), now));
@@ -348,16 +350,95 @@ impl Applier {
         (one, pairs)
     }
 
-    fn plan(
+    /// What was told of one booking: its change, its new state, and the runs.
+    fn apply_told(
         &self,
-        ruleset: &Arc<Ruleset>,
-        context: &ChangeContext,
-        booking: &BookingId,
-        change: ChangeRef,
-        now: Millis,
-    ) -> Vec<NewRun> {
-        let place = RunPlace { booking, change, position: change.position, trigger: "change" };
-        planned_runs(&*self.entropy, ruleset.plan(context), &place, now)
+        applying: &mut Applying<'_>,
+        batch: &mut Batch,
+        (spec, key): (&RecordSpec, &BookingKey),
+        (told, how): (Told, How),
+    ) {
+        let ordinal = applying.ordinal;
+        applying.ordinal += 1;
+        let (event, now) = (applying.event, applying.now);
+        let Some(state) = batch.states.get_mut(key) else { return };
+        let status = told.status.clone();
+        let mut compared = spec.compare(state.present.as_ref(), told);
+        if how.again && compared.kind == ChangeKind::Updated {
+            compared.kind = ChangeKind::Rebooked;
+        }
+        if !compared.kind.has_effect() {
+            let id = state.change.is_some().then(|| state.id.clone());
+            applying.one.changes.push(plain_change(ordinal, id, compared.kind, compared.note, now));
+            return;
+        }
+        let reference = ChangeRef { position: event.position, ordinal };
+        if compared.flag_if_known && state.change.is_some() {
+            applying.pairs.push((ordinal, (state.id.clone(), compared.hash.clone())));
+        }
+        let view = spec.view(&compared.entity);
+        applying.one.changes.push(NewChange {
+            ordinal,
+            booking: Some(state.id.clone()),
+            kind: compared.kind,
+            paths: compared.paths.clone(),
+            note: how.note.or(compared.note),
+            previous: state.change,
+            body: Some(compared.entity.to_string()),
+            hash: Some(compared.hash.clone()),
+            at: now,
+        });
+        applying.one.bookings.push(BookingWrite {
+            id: state.id.clone(),
+            key: key.clone(),
+            source: event.source.clone(),
+            change: reference,
+            status: status.clone(),
+            view: view.clone(),
+            hash: compared.hash.clone(),
+            terms: spec.terms(&view, &compared.entity),
+            at: now,
+        });
+        let booking = Arc::new(compared.entity);
+        let context = ChangeContext {
+            source: event.source.clone(),
+            doors: applying.doors.of(key, &event.source),
+            account: key.account.clone(),
+            about: key.kind.clone(),
+            kind: compared.kind,
+            paths: compared.paths,
+            booking: booking.clone(),
+            previous: state.present.take().map(|present| Arc::new(present.entity)),
+            chain: Neighbours::default(),
+            view,
+            at: now,
+            event: event.id.to_string(),
+        };
+        state.change = Some(reference);
+        let id = state.id.clone();
+        if batch.chains.before(key).is_some() || batch.chains.after(key).is_some() {
+            let later = Later { context, key: key.clone(), id, change: reference, again: how.again };
+            applying.planned_later.push(later);
+        } else {
+            let place = RunPlace::of(&id, &id, reference);
+            let planned = applying.ruleset.plan(&context);
+            applying.one.runs.extend(planned_runs(&*self.entropy, planned, &place, now));
+            drop(context);
+        }
+        let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
+        if let Some(state) = batch.states.get_mut(key) {
+            state.present = Some(Present { entity, hash: compared.hash, status });
+        }
+    }
+
+    /// Plans for a booking of a chain, once all that the event tells of the chain is known.
+    fn plan_in_chain(&self, applying: &mut Applying<'_>, batch: &Batch, later: Later) {
+        let Later { mut context, key, id, change, again } = later;
+        context.chain = batch.neighbours(&key, again);
+        let root = batch.root(&key).map_or(&id, |root| &root.id);
+        let place = RunPlace::of(&id, root, change);
+        let planned = applying.ruleset.plan(&context);
+        applying.one.runs.extend(planned_runs(&*self.entropy, planned, &place, applying.now));
     }
 
     /// Adds the note to changes whose content an earlier version of the booking had.
@@ -392,16 +473,104 @@ impl Applier {
     }
 }
 
+/// The kind of record as the event's source reads it.
+fn spec_of<'r>(ruleset: &'r Ruleset, event: &StoredEvent, kind: &str) -> Option<&'r RecordSpec> {
+    ruleset.sources.get(&event.source)?.connector.source.as_ref()?.record(kind)
+}
+
+/// An event while it is being applied.
+struct Applying<'a> {
+    ruleset: &'a Arc<Ruleset>,
+    event: &'a StoredEvent,
+    doors: &'a doors::Known,
+    now: Millis,
+    one: AppliedEvent,
+    /// What is to be looked up among earlier versions.
+    pairs: Vec<(i64, HashOfBooking)>,
+    planned_later: Vec<Later>,
+    /// Of the next change.
+    ordinal: i64,
+}
+
+/// A change of a booking in a chain, to be planned.
+struct Later {
+    context: ChangeContext,
+    key: BookingKey,
+    id: BookingId,
+    change: ChangeRef,
+    again: bool,
+}
+
+/// How something came to be told.
+struct How {
+    note: Option<String>,
+    again: bool,
+}
+
+impl Applying<'_> {
+    fn refuse(&mut self, why: String) {
+        self.one.changes.push(plain_change(self.ordinal, None, ChangeKind::Refused, Some(why), self.now));
+        self.ordinal += 1;
+    }
+
+    /// Where a rule moves records, the runs of bookings that were replaced end.
+    fn take_over(&mut self, batch: &Batch, key: &BookingKey) {
+        let mut moves = self
+            .ruleset
+            .rules
+            .values()
+            .filter(|rule| rule.moves && rule.each.is_none() && rule.about == key.kind)
+            .peekable();
+        if moves.peek().is_none() {
+            return;
+        }
+        let replaced = batch.replaced(key);
+        for rule in moves {
+            for old in &replaced {
+                let (Some(state), Some(new)) = (batch.states.get(old), batch.chains.after(old)) else {
+                    continue;
+                };
+                self.one.taken_over.push(TakenOver {
+                    booking: state.id.clone(),
+                    rule: rule.name.clone(),
+                    why: format!("The booking was rebooked: {} takes over its record.", new.key),
+                    at: self.now,
+                });
+            }
+        }
+    }
+}
+
+/// Ends the runs of a batch that a newer booking of it takes over; those before it, the store ends.
+fn end_taken_over(applied: &mut [AppliedEvent], taken: &TakenOver) {
+    let runs = applied.iter_mut().flat_map(|one| &mut one.runs);
+    for run in runs.filter(|run| run.booking == taken.booking && run.rule == taken.rule) {
+        if run.state == RunState::Waiting {
+            run.state = RunState::Superseded;
+            run.verdict = Some(Verdict::new(VerdictCode::Superseded, taken.why.clone()));
+        }
+    }
+}
+
 /// Where planned runs belong.
 pub struct RunPlace<'a> {
     /// The booking.
     pub booking: &'a BookingId,
+    /// The oldest booking of its chain that is known here, itself where there is none: rules that move records go in
+    /// that one's lane.
+    pub root: &'a BookingId,
     /// The change that they are about.
     pub change: ChangeRef,
     /// The position that decides what is newer.
     pub position: Position,
     /// `change`, `replay`, `apply`.
     pub trigger: &'a str,
+}
+
+impl<'a> RunPlace<'a> {
+    fn of(booking: &'a BookingId, root: &'a BookingId, change: ChangeRef) -> Self {
+        Self { booking, root, change, position: change.position, trigger: "change" }
+    }
 }
 
 /// Plans as rows: ids, lanes, first states.
@@ -416,7 +585,10 @@ pub fn planned_runs(
         .map(|planned| {
             let lane = match &planned.lane {
                 Some(lane) => format!("{}|={lane}", planned.rule),
-                None => format!("{}|{}|{}", planned.rule, place.booking, planned.item),
+                None => {
+                    let owner = if planned.moves { place.root } else { place.booking };
+                    format!("{}|{owner}|{}", planned.rule, planned.item)
+                }
             };
             let (state, verdict) = match planned.state {
                 PlannedState::Wait => (RunState::Waiting, None),
@@ -475,7 +647,7 @@ fn without_effect(
         .enumerate()
         .map(|(ordinal, (booking, kind, note))| plain_change(ordinal as i64, booking, kind, note, now))
         .collect();
-    AppliedEvent { position: event.position, changes, bookings: vec![], runs: vec![] }
+    AppliedEvent { position: event.position, changes, ..AppliedEvent::default() }
 }
 
 fn did(applied: &[AppliedEvent]) -> AppliedStep {

@@ -36,6 +36,11 @@ impl Dotted {
         report(file, place, Self::parse(text), diagnostics)
     }
 
+    /// The names, outermost first.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The value; `None` where something on the way is absent or no map.
     pub(super) fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.names.iter().try_fold(value, |at, name| at.as_object()?.get(name))

@@ -23,6 +23,8 @@ pub struct RecordSpec {
     pub schema: Schema,
     /// Children that `each:` and `customer.…` changes are about: list path, key, and the name in scope.
     pub children: Vec<Children>,
+    /// Where rebookings are told, where this kind has them.
+    pub chain: Option<super::ChainSpec>,
     /// How sure we are of this part.
     pub verified: super::Verified,
     pub(super) at: String,

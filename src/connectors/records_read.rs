@@ -1,5 +1,6 @@
 //! Reads the `source:` part of a manifest: kinds of record, and headers that are stored.
 
+use super::chain::read_chain;
 use super::content::Content;
 use super::guide::read_guide;
 use super::kind::read_conditions;
@@ -82,6 +83,7 @@ fn read_record(
     let never_stored = fields.texts("never_stored");
     let view = fields.node("view");
     let search = fields.texts("search");
+    let chain = fields.node("chain");
     let schema = fields.node("schema");
     if !at.is_empty() && !at.starts_with('/') {
         fields.report(
@@ -99,6 +101,7 @@ fn read_record(
     let mut dotted =
         |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
     let (key, account, status) = (dotted(key), dotted(account), dotted(status));
+    let chain = chain.map(|node| read_chain(file, node, status.as_ref(), diagnostics));
     let children = read_children(file, children, diagnostics);
     let mut content = Content { noise: patterns(file, &noise, diagnostics), sets: Vec::new() };
     for child in &children {
@@ -111,6 +114,7 @@ fn read_record(
         kind: kind?,
         schema: schema.map(|node| Schema::read(file, node, types, diagnostics)).unwrap_or_default(),
         children,
+        chain,
         verified: read_verified(file, own_verified.as_deref(), node.place, diagnostics).unwrap_or(verified),
         at,
         key: key?,

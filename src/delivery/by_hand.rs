@@ -5,6 +5,7 @@
 //! Invariant: nobody knows what the person wrote, so the link's hash is empty and the next change is sent in any case.
 
 use super::Rulesets;
+use super::chain;
 use super::links::{link_key, made_by_hand};
 use super::rows::{own_pointer, write_of};
 use super::work::{Next, Work, mark_done};
@@ -88,7 +89,9 @@ pub async fn done_by_hand(
     };
     let ruleset =
         active.filter(has_rule).or(pinned.as_ref().filter(has_rule)).ok_or(MarkError::NoRule)?.clone();
-    let mut work = match Work::take(due.clone(), &ruleset, Some(ruleset.clone())) {
+    let mut taken = due.clone();
+    chain::fill(&**store, vec![(&mut taken, &ruleset)]).await?;
+    let mut work = match Work::take(taken, &ruleset, Some(ruleset.clone())) {
         Ok(work) => work,
         // Its booking can't be read: there is no key, and no step to find.
         Err((_, Next::End(_, verdict))) => {
@@ -96,6 +99,7 @@ pub async fn done_by_hand(
         }
         Err((_, Next::Send(_))) => return Err(MarkError::NoStep),
     };
+    chain::inherit(&**store, vec![&mut work]).await?;
     let (index, record) = match work.next() {
         Next::Send(sending) => {
             let record = work.connection_now(sending.step, &ruleset).map(|connection| {

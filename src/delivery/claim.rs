@@ -1,5 +1,6 @@
 //! Takes due runs, works out what each sends, writes the attempts as `sending`, and gives the calls to make.
 
+use super::chain;
 use super::gate::Pass;
 use super::links::{Decision, Known, decide, former_records, link_key, named_records};
 use super::rows::{
@@ -176,7 +177,7 @@ impl Delivery {
         think: &dyn Think,
         plan: &mut Plan,
     ) -> Result<(), StoreError> {
-        let mut works = Vec::new();
+        let mut works: Vec<(DueRun, Option<Arc<Ruleset>>)> = Vec::new();
         for due in runs {
             let pinned = match &due.run.ruleset {
                 Some(hash) if *hash != active.hash => self.rulesets.by_hash(hash).await,
@@ -185,6 +186,8 @@ impl Delivery {
             };
             works.push((due, pinned));
         }
+        let chained = works.iter_mut().map(|(due, pinned)| (due, pinned.as_ref().unwrap_or(active)));
+        chain::fill(&*self.store, chained.collect()).await?;
         let mut taken: Vec<Result<Work, (DueRun, Next)>> = Vec::new();
         think.run(&mut || {
             taken = std::mem::take(&mut works)
@@ -202,6 +205,7 @@ impl Delivery {
                 Err((_, Next::Send(_))) => {}
             }
         }
+        chain::inherit(&*self.store, going.iter_mut().collect()).await?;
         self.rounds(inner, active, going, now, think, plan).await
     }
 
@@ -305,12 +309,12 @@ impl Delivery {
                 of_records.entry(link.key.record.clone()).or_default().push(link);
             }
         }
-        let wanted: Vec<Option<LinksOf>> =
+        let wanted: Vec<Vec<LinksOf>> =
             candidates.iter().map(|candidate| links_wanted(candidate, &of_records)).collect();
         let asked: Vec<LinksOf> = wanted.iter().flatten().cloned().collect();
         let mut of_bookings = self.store.links_of_bookings(&asked).await?.into_iter();
         for (candidate, wanted) in candidates.into_iter().zip(wanted) {
-            let of_booking = wanted.and_then(|_| of_bookings.next()).unwrap_or_default();
+            let of_booking = once_each(of_bookings.by_ref().take(wanted.len()).flatten());
             let Candidate { mut work, sending, record } = candidate;
             if work.due.run.uncertain && self.superseded_by_newer(active, &work, &sending, &record).await? {
                 let text = "a newer change of this booking took over";
@@ -369,7 +373,10 @@ impl Delivery {
         if !newer.run.supersedes {
             return Ok(false);
         }
+        let mut newer = newer;
+        chain::fill(&*self.store, vec![(&mut newer, active)]).await?;
         let Ok(mut newer) = Work::take(newer, active, None) else { return Ok(false) };
+        chain::inherit(&*self.store, vec![&mut newer]).await?;
         let Next::Send(next) = newer.next() else { return Ok(false) };
         let Some(connection) = newer.connection_now(next.step, active) else { return Ok(false) };
         let key = next.action.record(connection, &next.fields, &newer.own_key(next.step));
@@ -431,6 +438,7 @@ impl Delivery {
                 return;
             }
         };
+        let position = work.position_on(own_link.as_ref());
         let stored = request_text(&rendered);
         let step_id = work.steps[sending.step].id.clone();
         let about = (work.steps[sending.step].uses.clone(), step_id.clone());
@@ -482,6 +490,7 @@ impl Delivery {
                 limits: connection.limits,
                 credential,
                 records,
+                position,
                 moved_from,
                 former,
                 named,
@@ -500,7 +509,7 @@ fn after_main(work: &Work, sending: &Sending) -> Option<usize> {
 
 /// Whether the links of the candidate's booking must be known. A booking that points to this record has not changed its
 /// key; one without key inputs never does. A call after the main one names other records of the booking.
-fn links_wanted(candidate: &Candidate, of_records: &HashMap<RecordKey, Vec<LinkRow>>) -> Option<LinksOf> {
+fn links_wanted(candidate: &Candidate, of_records: &HashMap<RecordKey, Vec<LinkRow>>) -> Vec<LinksOf> {
     let Candidate { work, sending, record } = candidate;
     let run = &work.due.run;
     let own_key = link_key(work, sending.step, record);
@@ -511,11 +520,16 @@ fn links_wanted(candidate: &Candidate, of_records: &HashMap<RecordKey, Vec<LinkR
         .filter(|link| link.key == own_key)
         .any(|link| link.bookings.iter().any(|b| b.booking == run.booking && b.item == run.item));
     let needless = points_here || sending.action.key.is_empty();
-    (after_main(work, sending).is_some() || !needless).then(|| LinksOf {
-        booking: run.booking.clone(),
-        item: run.item.clone(),
-        connection: run.connection.clone(),
-    })
+    if after_main(work, sending).is_none() && needless && !work.takes_over() {
+        return Vec::new();
+    }
+    work.links_of_chain(&run.connection)
+}
+
+/// Links, each once, though several bookings point to it.
+pub(super) fn once_each(links: impl Iterator<Item = LinkRow>) -> Vec<LinkRow> {
+    let mut seen = HashSet::new();
+    links.filter(|link| seen.insert(link.key.clone())).collect()
 }
 
 /// What a round gave.

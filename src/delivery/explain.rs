@@ -1,6 +1,7 @@
 //! Why each field of a run has its value, or why nothing was sent: by the production code, from what is stored.
 
 use super::Rulesets;
+use super::chain;
 use super::work::explain_context;
 use crate::domain::{RunId, RunState};
 use crate::ports::{AttemptView, DueRun, Store, StoreError};
@@ -42,6 +43,7 @@ pub async fn explain(
         return Ok(Some(explained));
     };
     explained.rule_title = Some(rule.title.clone());
+    chain::fill(&**store, vec![(&mut explained.due, &ruleset)]).await?;
     match explain_context(&explained.due, &ruleset) {
         Err(why) => explained.steps.push((String::new(), Err(why))),
         Ok(context) => {

@@ -4,12 +4,16 @@
 //! Promises that what is told here as unchanged is what a claim at this moment would not send. What a step would read of
 //! an answer that is yet to come stands as `<step.output>`, unless its link remembers an earlier one.
 
+use super::chain;
+use super::claim::once_each;
 use super::links::{Decision, Known, decide, former_records, link_key};
 use super::work::{Next, Sending, Work};
 use crate::connectors::{Action, Which};
 use crate::domain::{Millis, RecordKey, RunEvent, RunState, Verdict, VerdictCode};
 use crate::expr::with_deadline;
-use crate::ports::{DueRun, LinkRow, LinksOf, NewRun, PresentBooking, RunRow, Store, StoreError, Think};
+use crate::ports::{
+    DueRun, LinkRow, LinksOf, NewRun, PresentBooking, RunChain, RunRow, Store, StoreError, Think,
+};
 use crate::rules::{FieldTrace, Ruleset};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -89,6 +93,7 @@ pub async fn foresee(
         .map(|(run, _)| Foreseen { item: run.item.clone(), steps: Vec::new(), end: ForeseenEnd::Sends })
         .collect();
     let mut dues: Vec<DueRun> = wanted.into_iter().map(|(run, present)| due(run, present)).collect();
+    chain::fill(store, dues.iter_mut().map(|due| (due, ruleset)).collect()).await?;
     let mut going = Vec::with_capacity(dues.len());
     think.run(&mut || {
         for (place, due) in std::mem::take(&mut dues).into_iter().enumerate() {
@@ -99,6 +104,7 @@ pub async fn foresee(
             }
         }
     });
+    chain::inherit(store, going.iter_mut().map(|one| &mut one.work).collect()).await?;
     for _ in 0..ROUNDS_MAX {
         if going.is_empty() {
             break;
@@ -184,15 +190,11 @@ async fn links_of(
     for link in store.links_of_records(&records).await? {
         of_records.entry(link.key.record.clone()).or_default().push(link);
     }
-    let asked: Vec<LinksOf> = candidates
-        .iter()
-        .map(|(one, _, record)| LinksOf {
-            booking: one.work.due.run.booking.clone(),
-            item: one.work.due.run.item.clone(),
-            connection: record.connection.clone(),
-        })
-        .collect();
-    let of_bookings = store.links_of_bookings(&asked).await?;
+    let asked: Vec<Vec<LinksOf>> =
+        candidates.iter().map(|(one, _, record)| one.work.links_of_chain(&record.connection)).collect();
+    let mut found = store.links_of_bookings(&asked.concat()).await?.into_iter();
+    let of_bookings =
+        asked.iter().map(|asked| once_each(found.by_ref().take(asked.len()).flatten())).collect();
     Ok((of_records, of_bookings))
 }
 
@@ -319,5 +321,7 @@ fn due(run: NewRun, present: &PresentBooking) -> DueRun {
         body: present.body.clone(),
         previous: present.previous.clone(),
         newer_waits: false,
+        chained: true,
+        chain: RunChain::default(),
     }
 }

@@ -86,11 +86,38 @@ pub(super) fn decide(
         let text = "something newer of this booking was sent already, to another record";
         return have(newer, Verdict::new(VerdictCode::Stale, text), Vec::new());
     }
+    if !sending.action.repeatable
+        && work.steps[sending.step].calls_done == 0
+        && !run.uncertain
+        && let Some(link) = made_for_older(work, sending.step, record, known)
+    {
+        let text = "nothing to send: it was made for the booking whose place this one took";
+        let points = LinkWrite::Put {
+            key: link.key.clone(),
+            remote_id: None,
+            position: work.position_on(Some(link)).max(link.position),
+            hash: link.hash.clone(),
+            outputs: None,
+            booking: Some(LinkBooking {
+                booking: run.booking.clone(),
+                item: run.item.clone(),
+                hash: Some(sending.hash.clone()),
+                position: run.position,
+            }),
+            at: now,
+        };
+        return have(link, Verdict::new(VerdictCode::Unchanged, text), vec![points]);
+    }
     if sending.action.repeatable
         && let Some(link) = own_link
         && work.steps[sending.step].calls_done == 0
     {
         let own = own_pointer(link, run);
+        if work.newer_points_to(link) && !run.as_it_was {
+            let text = "the booking that took this one's place was sent to this record already";
+            return have(link, Verdict::new(VerdictCode::Stale, text), Vec::new());
+        }
+        let position = work.position_on(Some(link));
         let put = |position, hash, own_position| LinkWrite::Put {
             key: key.clone(),
             remote_id: None,
@@ -105,7 +132,7 @@ pub(super) fn decide(
             }),
             at: now,
         };
-        if run.position < link.position && !run.as_it_was {
+        if position < link.position && !run.as_it_was {
             let text = "something newer was sent to this record already";
             // It is this booking's record all the same: no other booking may give it another key.
             let points = own.is_none().then(|| put(link.position, None, 0));
@@ -115,7 +142,7 @@ pub(super) fn decide(
         let own_position = own.map_or(0, |own| own.position).max(run.position);
         let put = |position| put(position, Some(sending.hash.clone()), own_position);
         if link.hash.as_ref() == Some(&sending.hash) {
-            let put = put(run.position.max(link.position));
+            let put = put(position.max(link.position));
             let verdict =
                 Verdict::new(VerdictCode::Unchanged, "nothing to send: it holds the same fields already");
             return have(link, verdict, vec![put]);
@@ -183,7 +210,7 @@ fn former_record(work: &Work, step: usize, record: &RecordKey, known: &Known<'_>
                 .iter()
                 .filter(|other| other.key.record == link.key.record)
                 .flat_map(|other| &other.bookings)
-                .all(|pointer| pointer.booking == run.booking && pointer.item == run.item)
+                .all(|pointer| work.stands_for(&pointer.booking) && pointer.item == run.item)
         })
         .max_by_key(|link| link.position)
         .and_then(|link| {
@@ -191,6 +218,33 @@ fn former_record(work: &Work, step: usize, record: &RecordKey, known: &Known<'_>
             let remote_id = link.remote_id.as_ref().or(others.find_map(|other| other.remote_id.as_ref()));
             Some(MovedFrom { record: link.key.record.clone(), remote_id: remote_id?.clone() })
         })
+}
+
+/// What this step, which is no upsert, made for a booking whose place this one took, where it made nothing for this one yet.
+fn made_for_older<'a>(
+    work: &Work,
+    step: usize,
+    record: &RecordKey,
+    known: &Known<'a>,
+) -> Option<&'a LinkRow> {
+    if !work.takes_over() {
+        return None;
+    }
+    let run = &work.due.run;
+    let own = link_key(work, step, record);
+    let links = known.of_record.iter().chain(known.of_booking);
+    let links: Vec<&LinkRow> = links
+        .filter(|link| link.key.rule == own.rule && link.key.step == own.step)
+        .filter(|link| same_kind(&link.key.record, record))
+        .collect();
+    if links.iter().any(|link| own_pointer(link, run).is_some()) {
+        return None;
+    }
+    let theirs = |pointer: &LinkBooking| work.stands_for(&pointer.booking) && pointer.item == run.item;
+    links
+        .into_iter()
+        .filter(|link| link.hash.is_some() || link.remote_id.is_some())
+        .find(|link| link.bookings.iter().any(theirs))
 }
 
 /// Records of the same kind that the booking points to by this rule and step, but for this one.

@@ -10,6 +10,7 @@
 //! steps; so the hash and position of its link are compared while nobody else writes it.
 
 mod by_hand;
+mod chain;
 mod claim;
 mod explain;
 mod foresee;
@@ -25,7 +26,7 @@ pub use explain::{Explained, explain};
 pub use foresee::{Foreseen, ForeseenEnd, ForeseenStep, StepOutlook, foresee};
 
 use crate::connectors::{RateLimits, Which};
-use crate::domain::{AttemptId, Millis, RecordKey, RunId};
+use crate::domain::{AttemptId, Millis, Position, RecordKey, RunId};
 use crate::ports::{
     Answer, ConnectionState, Entropy, OutboundFailure, OutboundRequest, Secrets, Store, StoreError,
 };
@@ -76,6 +77,8 @@ pub struct Ticket {
     records: Vec<RecordKey>,
     /// The link of the record before its key changed.
     moved_from: Option<links::MovedFrom>,
+    /// The run's position as the link of the record sees it.
+    position: Position,
     /// Links of this booking to other records of the same kind, rule and step.
     former: Vec<RecordKey>,
     /// Other records of the booking, with their ids in the CRM, that a call after the main one names.

@@ -8,9 +8,11 @@ use super::work::mark_done;
 use super::{Answered, Claimed, Delivery, Inner, Settled, SettledAnswer, Ticket};
 use crate::connectors::{AnswerClass, Classified, Which, classify, classify_failure};
 use crate::domain::{
-    Cause, CausePlace, Millis, RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode,
+    Cause, CausePlace, Millis, RecordKey, RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode,
 };
-use crate::ports::{AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, RunWrite, StoreError, Think, Written};
+use crate::ports::{
+    AttemptEnd, DeliveryWrite, LinkBooking, LinkWrite, LinksOf, RunWrite, StoreError, Think, Written,
+};
 use crate::rules::Ruleset;
 use std::sync::Arc;
 
@@ -394,7 +396,7 @@ impl Settling<'_> {
         let mut links = vec![LinkWrite::Put {
             key: link_key(&ticket.work, ticket.step, record),
             remote_id: id.or(moved),
-            position: run.position,
+            position: ticket.position,
             hash: hash.cloned(),
             outputs: Some(outputs.clone()),
             booking: Some(LinkBooking {
@@ -410,14 +412,16 @@ impl Settling<'_> {
             links.push(LinkWrite::Clear { record: moved.record.clone(), at: self.now });
         }
         let left = ticket.former.iter().chain(ticket.moved_from.as_ref().map(|moved| &moved.record));
-        for record in left {
-            links.push(LinkWrite::Unpoint {
-                record: record.clone(),
-                booking: run.booking.clone(),
-                item: run.item.clone(),
-            });
-        }
+        links.extend(left.flat_map(|record| self.unpoint(record)));
         links
+    }
+
+    /// The booking no longer points to a record, and neither do those that it takes over.
+    fn unpoint(&self, record: &RecordKey) -> Vec<LinkWrite> {
+        let of_chain = self.ticket.work.links_of_chain(&record.connection).into_iter();
+        let unpoint =
+            |of: LinksOf| LinkWrite::Unpoint { record: record.clone(), booking: of.booking, item: of.item };
+        of_chain.map(unpoint).collect()
     }
 
     /// The look-up shows that the lost create was not done: it is made now.
@@ -452,15 +456,11 @@ impl Settling<'_> {
         for record in
             ticket.moved_from.iter().map(|moved| &moved.record).chain(gone.then(|| &ticket.records[0]))
         {
-            write.links.push(if gone {
-                LinkWrite::Clear { record: record.clone(), at: self.now }
+            if gone {
+                write.links.push(LinkWrite::Clear { record: record.clone(), at: self.now });
             } else {
-                LinkWrite::Unpoint {
-                    record: record.clone(),
-                    booking: run.booking.clone(),
-                    item: run.item.clone(),
-                }
-            });
+                write.links.extend(self.unpoint(record));
+            }
         }
         write
     }

@@ -2,8 +2,8 @@
 
 use crate::connectors::{Action, CallContext, Connection};
 use crate::domain::{RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
-use crate::ports::{DueRun, LinkWrite, RunRow};
-use crate::rules::{ChangeContext, MapError, Mapped, Rule, Ruleset, RunContext, StepMapping};
+use crate::ports::{DueRun, LinkRow, LinkWrite, RunRow};
+use crate::rules::{ChangeContext, MapError, Mapped, Neighbours, Rule, Ruleset, RunContext, StepMapping};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -24,6 +24,9 @@ pub(super) struct Work {
     pub steps: Vec<StepProgress>,
     /// Links to be written with whatever comes of it.
     pub pending_links: Vec<LinkWrite>,
+    /// Links of its booking and of those that it takes over, in the connection that it is claimed for; empty where it takes
+    /// over none.
+    pub inherited: Vec<LinkRow>,
     /// Bytes of the booking, as text.
     pub bytes: usize,
     /// Fields of steps, by index, that were mapped as the run was taken and that no answer changes.
@@ -66,6 +69,9 @@ impl Work {
             let verdict = Verdict::new(VerdictCode::RuleOff, text);
             return Err((due, Next::End(RunEvent::Cancel, Some(verdict))));
         };
+        if let Some(verdict) = left_to_a_newer_booking(&rule, &due) {
+            return Err((due, Next::End(RunEvent::Supersede, Some(verdict))));
+        }
         let context = match context_of(&due, &ruleset) {
             Ok(context) => context,
             Err(why) => {
@@ -77,6 +83,7 @@ impl Work {
         let bytes = due.body.len() + due.previous.as_ref().map_or(0, String::len);
         due.body = String::new();
         due.previous = None;
+        (due.chain.before, due.chain.after) = (None, None);
         let steps = merge_steps(&rule, &due.run.steps);
         let mut work = Self {
             due,
@@ -85,6 +92,7 @@ impl Work {
             context,
             steps,
             pending_links: Vec::new(),
+            inherited: Vec::new(),
             bytes,
             ready: BTreeMap::new(),
         };
@@ -203,12 +211,6 @@ impl Work {
             .collect();
     }
 
-    /// What names a record where the action has no key.
-    pub fn own_key(&self, step: usize) -> String {
-        let run = &self.due.run;
-        format!("{}/{}/{}/{}", run.rule, self.steps[step].id, run.booking, run.item)
-    }
-
     /// What the action's templates see. `run` and `step` are the same in all tries.
     pub fn call_context(&self, sending: &Sending, link_id: Option<&str>) -> CallContext {
         let run = &self.due.run;
@@ -241,8 +243,20 @@ pub(super) fn mark_done(step: &mut StepProgress, outputs: BTreeMap<String, Value
 }
 
 /// The rule of a run: by its name, or the one that says that it had this name before.
-fn rule_of<'r>(ruleset: &'r Ruleset, name: &str) -> Option<&'r Arc<Rule>> {
+pub(super) fn rule_of<'r>(ruleset: &'r Ruleset, name: &str) -> Option<&'r Arc<Rule>> {
     ruleset.rules.get(name).or_else(|| ruleset.rules.values().find(|rule| rule.was.as_deref() == Some(name)))
+}
+
+/// Where the rule moves records, the booking that took this one's place has its record now. A call whose outcome is open is
+/// made sure of first.
+fn left_to_a_newer_booking(rule: &Rule, due: &DueRun) -> Option<Verdict> {
+    let moved = rule.moves && rule.each.is_none() && !due.chain.newer.is_empty();
+    if !moved || due.run.uncertain || due.run.as_it_was {
+        return None;
+    }
+    let new = due.chain.after_key.as_deref().unwrap_or("another booking");
+    let text = format!("the booking was rebooked: {new} takes over its record");
+    Some(Verdict::new(VerdictCode::Superseded, text))
 }
 
 /// Mapping by which nobody else is harmed: a panic fails this run alone.
@@ -294,6 +308,14 @@ fn context_of(due: &DueRun, ruleset: &Arc<Ruleset>) -> Result<RunContext, String
     };
     let booking = read(&due.body)?;
     let previous = due.previous.as_deref().map(read).transpose()?.map(Arc::new);
+    let neighbour = |text: &Option<String>| text.as_deref().map(read).transpose().map(|it| it.map(Arc::new));
+    let chain = Neighbours {
+        before_key: due.chain.before_key.clone(),
+        after_key: due.chain.after_key.clone(),
+        before: neighbour(&due.chain.before)?,
+        after: neighbour(&due.chain.after)?,
+        again: false,
+    };
     let spec = ruleset
         .catalogue
         .connectors
@@ -305,10 +327,12 @@ fn context_of(due: &DueRun, ruleset: &Arc<Ruleset>) -> Result<RunContext, String
             source: due.source.clone(),
             doors: Vec::new(),
             account: due.key.account.clone(),
+            about: due.key.kind.clone(),
             kind: due.kind,
             paths: due.paths.clone(),
             booking: Arc::new(booking),
             previous,
+            chain,
             view,
             at: due.at,
             event: due.event.to_string(),

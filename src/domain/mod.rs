@@ -3,6 +3,7 @@
 mod access;
 mod alert;
 mod cause;
+mod chain;
 mod change;
 mod event;
 mod ids;
@@ -20,6 +21,7 @@ mod verdict;
 pub use access::{Right, Role, Scope};
 pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, OutageKind, SmtpTls};
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
+pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};

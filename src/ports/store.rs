@@ -1,7 +1,6 @@
 //! The store: what the stages and the faces may ask of the database. Each method owns its transaction; on the hot path
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
-use super::KeepingStore;
 use super::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -10,6 +9,7 @@ use super::{
     SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
     TroublePage, TroubledRun, UnfiledBooking, Written,
 };
+use super::{ChainStore, KeepingStore};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
 };
@@ -277,6 +277,8 @@ pub trait Store: Send + Sync {
     fn people(&self) -> &dyn PeopleStore;
     /// The part about alerts: channels, outages, letters.
     fn alerts(&self) -> &dyn AlertStore;
+    /// The part about rebookings.
+    fn chains(&self) -> &dyn ChainStore;
     /// The part about house-keeping: figures, retention, what is known of one guest.
     fn keeping(&self) -> &dyn KeepingStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.

@@ -1,8 +1,9 @@
 //! The rows that go in and out of the store. Times are milliseconds; JSON is text here and columns in the database.
 
+use super::{RunChain, TakenOver};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, LinkKey, Millis, Position,
-    RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
+    Rebooking, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -143,7 +144,7 @@ pub struct NewRun {
 }
 
 /// One event, applied: all of it is one transaction (together with others of a batch).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppliedEvent {
     /// The event.
     pub position: Position,
@@ -153,6 +154,10 @@ pub struct AppliedEvent {
     pub bookings: Vec<BookingWrite>,
     /// Runs.
     pub runs: Vec<NewRun>,
+    /// Rebookings that it told of.
+    pub rebookings: Vec<Rebooking>,
+    /// Runs that end since a newer booking takes over.
+    pub taken_over: Vec<TakenOver>,
 }
 
 /// A run's row.
@@ -235,6 +240,10 @@ pub struct DueRun {
     pub previous: Option<String>,
     /// True where a newer run of the lane waits that would supersede it.
     pub newer_waits: bool,
+    /// True where the booking was rebooked, or took another's place.
+    pub chained: bool,
+    /// What the store was asked of its chain since; empty as the store gives it.
+    pub chain: RunChain,
 }
 
 /// How far a run gets by one write. The store checks `revision` and adds one.

@@ -44,6 +44,10 @@ impl RuleFile<'_> {
     /// The names that an expression may read; `steps` for those of a step.
     pub(super) fn names<'n>(&self, steps: Option<Earlier<'n>>) -> Names<'n> {
         let mut words: Vec<String> = scope::NAMES.map(str::to_owned).to_vec();
+        words.push(self.about.clone());
+        if self.about == scope::BOOKING {
+            words.extend([scope::BEFORE, scope::AFTER].map(str::to_owned));
+        }
         words.extend(self.item.as_ref().map(|item| item.name.clone()));
         words.extend(steps.is_some().then(|| scope::STEPS.to_owned()));
         Names { words, steps }
@@ -152,8 +156,8 @@ impl RuleFile<'_> {
     fn paths(&mut self, within: Within<'_>, expression: &Expression, names: &Names<'_>) {
         for path in expression.paths() {
             match path.root.as_str() {
-                "booking" | "previous" => {
-                    let known = self.sources.iter().map(|source| source.schema.check(path)).collect();
+                root if root == self.about || matches!(root, "previous" | scope::BEFORE | scope::AFTER) => {
+                    let known = self.schemas.iter().map(|schema| schema.check(path)).collect();
                     self.payload_path(within, expression.text(), path, known);
                 }
                 "person" => self.closed(within, expression.text(), path, &scope::PERSON),
@@ -174,7 +178,7 @@ impl RuleFile<'_> {
     pub(super) fn is_list(&self, path: &Path) -> bool {
         let mut probe = path.clone();
         probe.segments.push(Segment::Index(0));
-        self.sources.iter().all(|source| match source.schema.check(&probe) {
+        self.schemas.iter().all(|schema| match schema.check(&probe) {
             Known::Yes => true,
             Known::No { segment, .. } => segment < path.segments.len(),
         })
@@ -193,8 +197,8 @@ impl RuleFile<'_> {
             let place = segment_place(self.text, within, text, path, segment);
             let until = Path { segments: path.segments[..=segment].to_vec(), ..path.clone() };
             let message = format!(
-                "{} bookings have no `{until}` that Waypost knows of (source {}).",
-                source.connector.title, source.name
+                "{} {}s have no `{until}` that Waypost knows of (source {}).",
+                source.connector.title, self.about, source.name
             );
             let told = match near.filter(|_| everywhere) {
                 Some(near) => {

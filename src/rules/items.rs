@@ -1,6 +1,8 @@
-//! `each:`: the items of a booking by their keys, and what became of them since the booking's former state.
+//! The items of a booking by their keys, and what became of them since the booking's former state: for `each:`, and for rules
+//! that ask for `customer.added` and the like without it.
 
 use super::Each;
+use crate::connectors::Children;
 use crate::expr::{Engine, Scope};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -91,10 +93,62 @@ fn keys(list: &[Value], path: Option<&str>) -> Vec<String> {
 }
 
 /// The scope in which the former state of the booking is the booking, to read the former items.
-pub(super) fn former_scope(scope: &Scope, previous: &Arc<Value>) -> Scope {
+pub(super) fn former_scope(scope: &Scope, about: &str, previous: &Arc<Value>) -> Scope {
     let mut former = scope.clone();
-    former.set("booking", Arc::clone(previous));
+    former.set(about, Arc::clone(previous));
     former
+}
+
+/// Paths of the change within one item: `checkin_status` of `customers[9000001].checkin_status`. `None`: which paths of
+/// which items changed can't be told.
+pub(super) fn paths_of(each: &Each, key: &str, paths: &[String]) -> Option<Vec<String>> {
+    let (list, _) = (each.path.as_ref()?, each.key.as_ref()?);
+    paths_within(list, key, paths)
+}
+
+/// The same of an item of a list.
+fn paths_within(list: &str, key: &str, paths: &[String]) -> Option<Vec<String>> {
+    if paths.iter().any(|path| path == "…") {
+        return None;
+    }
+    let item = format!("{list}[{key}]");
+    let within = paths.iter().filter_map(|path| path.strip_prefix(&item));
+    Some(within.map(|rest| rest.strip_prefix('.').unwrap_or(rest).to_owned()).collect())
+}
+
+/// What became of the items of a list, without `each:`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Became {
+    pub added: bool,
+    pub changed: bool,
+    pub removed: bool,
+}
+
+/// Compares the lists of two states, items by their keys. What is no list has no items.
+pub(super) fn became(
+    children: &Children,
+    previous: Option<&Value>,
+    present: &Value,
+    paths: &[String],
+) -> Became {
+    fn list<'v>(path: &str, state: Option<&'v Value>) -> &'v [Value] {
+        let found = state.and_then(|state| path.split('.').try_fold(state, |at, name| at.get(name)));
+        found.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+    let (old, new) = (list(&children.list, previous), list(&children.list, Some(present)));
+    let (old_keys, new_keys) = (keys(old, Some(&children.key)), keys(new, Some(&children.key)));
+    let known: HashMap<&str, &Value> = old_keys.iter().map(String::as_str).zip(old).collect();
+    let here: HashSet<&str> = new_keys.iter().map(String::as_str).collect();
+    let changed = |key: &str, item: &Value| match (known.get(key), paths_within(&children.list, key, paths)) {
+        (None, _) => false,
+        (Some(_), Some(within)) => !within.is_empty(),
+        (Some(old), None) => **old != *item,
+    };
+    Became {
+        added: new_keys.iter().any(|key| !known.contains_key(key.as_str())),
+        changed: new_keys.iter().zip(new).any(|(key, item)| changed(key, item)),
+        removed: old_keys.iter().any(|key| !here.contains(key.as_str())),
+    }
 }
 
 /// Keys of items that were there before and are not now, in their former order.

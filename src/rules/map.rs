@@ -164,7 +164,7 @@ impl Ruleset {
     fn add_origins(&self, context: &RunContext, reads: &mut Vec<Read>) {
         let source = self.sources.get(&context.change.source);
         let records = source.and_then(|source| source.connector.source.as_ref());
-        let Some(spec) = records.and_then(|records| records.records.first()) else { return };
+        let Some(spec) = records.and_then(|records| records.record(&context.change.about)) else { return };
         let mut index = 0;
         while index < reads.len() {
             if let Some((path, value)) = spec.view_origin(&reads[index].path, &context.change.booking) {
@@ -213,13 +213,19 @@ impl Ruleset {
         let mut scope = scope::of_change(self, &context.change, &context.asked);
         let Some(each) = &rule.each else { return Ok(Some(scope)) };
         let found = if context.asked == REMOVED {
-            let Some(previous) = &context.change.previous else { return Ok(None) };
-            self.item(rule, each, context, &items::former_scope(&scope, previous))?
+            let previous = context.change.previous.as_ref().unwrap_or(&context.change.booking);
+            let former = items::former_scope(&scope, &context.change.about, previous);
+            // Where the booking was rebooked and its items left with it, they are in its present state still.
+            match self.item(rule, each, context, &former)? {
+                Some(item) => Some(item),
+                None => self.item(rule, each, context, &scope)?,
+            }
         } else {
             self.item(rule, each, context, &scope)?
         };
         Ok(found.map(|item| {
             scope.set(&each.name, Arc::new(item));
+            scope.set("change", plan::of_item(rule, &context.change, &context.asked, &context.item));
             scope
         }))
     }

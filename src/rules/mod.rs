@@ -20,7 +20,7 @@ mod tests;
 pub use compile::{Compiled, HasSecret, compile};
 pub use files::Files;
 pub use map::{FieldTrace, MapError, Mapped, RunContext, StepMapping};
-pub use plan::{ChangeContext, Planned, PlannedState};
+pub use plan::{ChangeContext, Neighbours, Planned, PlannedState};
 pub use recipes::{RECIPES, Recipe};
 pub use rule::{Condition, Each, FieldTemplate, FieldValue, Lane, Rule, Ruleset, Step};
 pub use switch::with_enabled;

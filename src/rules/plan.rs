@@ -19,6 +19,8 @@ pub struct ChangeContext {
     pub doors: Vec<String>,
     /// The account that the booking belongs to (`source.account`).
     pub account: String,
+    /// Kind of the record that changed: `booking`, `item`.
+    pub about: String,
     /// What it was.
     pub kind: ChangeKind,
     /// Changed paths.
@@ -27,12 +29,29 @@ pub struct ChangeContext {
     pub booking: Arc<Value>,
     /// The booking before.
     pub previous: Option<Arc<Value>>,
+    /// The bookings before and after it, where it was rebooked or took another's place.
+    pub chain: Neighbours,
     /// Common view of it.
     pub view: View,
     /// The run's fixed `now`.
     pub at: crate::domain::Millis,
     /// Id of the event, for messages.
     pub event: String,
+}
+
+/// What is known of a booking's neighbours in a chain of rebookings.
+#[derive(Clone, Debug, Default)]
+pub struct Neighbours {
+    /// Key of the booking whose place it took.
+    pub before_key: Option<String>,
+    /// Key of the booking that took its place.
+    pub after_key: Option<String>,
+    /// The booking before, where it is known here.
+    pub before: Option<Arc<Value>>,
+    /// The booking after, where it is known here.
+    pub after: Option<Arc<Value>>,
+    /// Its own body tells once more of the rebooking that the new booking's told already.
+    pub again: bool,
 }
 
 /// One run that a change leads to.
@@ -50,6 +69,8 @@ pub struct Planned {
     pub connection: String,
     /// Whether it supersedes.
     pub supersedes: bool,
+    /// It goes in the lane of the oldest booking of its chain.
+    pub moves: bool,
     /// Run, or an end at once.
     pub state: PlannedState,
 }
@@ -75,15 +96,16 @@ impl Ruleset {
     /// for this kind of change give nothing.
     pub fn plan(&self, change: &ChangeContext) -> Vec<Planned> {
         let mut runs = Vec::new();
-        for rule in self.rules.values().filter(|rule| rule.enabled && self.sees(rule, change)) {
-            self.plan_into(rule, change, rule.asks_for(change.kind), &mut runs);
+        let sees = |rule: &&Arc<Rule>| rule.enabled && rule.about == change.about && self.sees(rule, change);
+        for rule in self.rules.values().filter(sees) {
+            self.plan_into(rule, change, asked_of(rule, change), &mut runs);
         }
         runs
     }
 
     /// The same for one rule and a booking as it stands, whatever the change was (apply; `asked` is what
     /// [`Rule::asks_for_present`] gave).
-    pub fn plan_rule(&self, rule: &Arc<Rule>, asked: &'static str, change: &ChangeContext) -> Vec<Planned> {
+    pub fn plan_rule(&self, rule: &Arc<Rule>, asked: &str, change: &ChangeContext) -> Vec<Planned> {
         let mut runs = Vec::new();
         self.plan_into(rule, change, Some(asked), &mut runs);
         runs
@@ -106,7 +128,7 @@ impl Ruleset {
         &self,
         rule: &Arc<Rule>,
         change: &ChangeContext,
-        asked: Option<&'static str>,
+        asked: Option<&str>,
         runs: &mut Vec<Planned>,
     ) {
         let asks_for_items = [ADDED, CHANGED, REMOVED]
@@ -123,7 +145,10 @@ impl Ruleset {
         };
         match (&rule.each, asked) {
             (Some(_), _) => planner.each(asked, runs),
-            (None, Some(asked)) => runs.push(planner.one("", asked, &planner.base)),
+            (None, Some(asked)) => match planner.not_for_a_rebooked_one() {
+                Some(why) => runs.push(planner.left_alone(asked, why)),
+                None => runs.push(planner.one("", asked, &planner.base)),
+            },
             (None, None) => {}
         }
     }
@@ -137,9 +162,38 @@ struct Planner<'p> {
 }
 
 impl Planner<'_> {
-    fn each(&self, asked: Option<&'static str>, runs: &mut Vec<Planned>) {
+    /// Why a rule has nothing to do with a booking that was rebooked.
+    fn not_for_a_rebooked_one(&self) -> Option<String> {
+        let chain = &self.change.chain;
+        if self.change.kind != ChangeKind::Rebooked {
+            return None;
+        }
+        if self.rule.moves {
+            let new = chain.after_key.as_deref().unwrap_or("another booking");
+            let waits = if chain.after.is_some() { "" } else { "; that one's webhook has not come yet" };
+            return Some(format!(
+                "The booking was rebooked: {new} takes over its record, as the rule says \
+                 (`rebooking: move`){waits}."
+            ));
+        }
+        (chain.again && !self.rule.repeatable).then(|| {
+            "The new booking's webhook told of this rebooking already, and what the rule makes is not made twice."
+                .to_owned()
+        })
+    }
+
+    /// Ends at once, and leaves what is in its lane alone.
+    fn left_alone(&self, asked: &str, why: String) -> Planned {
+        let state = PlannedState::Skip(Verdict::new(VerdictCode::NothingToSend, why));
+        Planned { supersedes: false, ..self.planned("", asked, None, state) }
+    }
+
+    fn each(&self, asked: Option<&str>, runs: &mut Vec<Planned>) {
         let Some(each) = &self.rule.each else { return };
         let engine = &self.ruleset.engine;
+        // Items have other keys in the new booking, so nothing of theirs can be moved: those of the old one leave.
+        let leaves = self.rule.moves && self.change.kind == ChangeKind::Rebooked;
+        let again = self.change.chain.again && !self.rule.repeatable;
         let present = match items::read(engine, each, &self.base) {
             Ok(items) => items,
             Err(sentence) => {
@@ -151,16 +205,20 @@ impl Planner<'_> {
                 return;
             }
         };
-        let former_scope =
-            self.change.previous.as_ref().map(|previous| items::former_scope(&self.base, previous));
+        let former_scope = self.change.previous.as_ref().map(|previous| self.former_scope(previous));
         // A former state that the expression can't read has no items: what is there now is new.
         let former = former_scope
             .as_ref()
             .and_then(|scope| items::read(engine, each, scope).ok())
             .unwrap_or_else(items::Items::none);
+        let (present, former) = if leaves { (items::Items::none(), present) } else { (present, former) };
+        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| again) {
+            runs.extend(asked.map(|asked| self.left_alone(asked, why)));
+            return;
+        }
         let before = runs.len();
         for (key, item) in present.iter() {
-            let what = asked.or_else(|| self.what_became_of(former.find(key), item));
+            let what = asked.or_else(|| self.what_became_of(key, former.find(key), item));
             if let Some(what) = what {
                 runs.push(self.of_item(key, what, item));
             }
@@ -188,11 +246,13 @@ impl Planner<'_> {
     }
 
     /// What became of a present item, where the rule asks for that.
-    fn what_became_of(&self, former: Option<&Value>, item: &Value) -> Option<&'static str> {
-        let what = match former {
-            None => ADDED,
-            Some(former) if former != item => CHANGED,
-            Some(_) => return None,
+    fn what_became_of(&self, key: &str, former: Option<&Value>, item: &Value) -> Option<&'static str> {
+        let within = self.rule.each.as_ref().and_then(|each| items::paths_of(each, key, &self.change.paths));
+        let what = match (former, within) {
+            (None, _) => ADDED,
+            (Some(_), Some(within)) if !within.is_empty() => CHANGED,
+            (Some(former), None) if former != item => CHANGED,
+            (Some(_), _) => return None,
         };
         self.rule.asks_for_items(what).then_some(what)
     }
@@ -202,8 +262,12 @@ impl Planner<'_> {
         if let Some(each) = &self.rule.each {
             scope.set(&each.name, Arc::new(item.clone()));
         }
-        scope.set("change", scope::of_kind(self.change, asked));
+        scope.set("change", of_item(self.rule, self.change, asked, key));
         self.one(key, asked, &scope)
+    }
+
+    fn former_scope(&self, previous: &Arc<Value>) -> Scope {
+        items::former_scope(&self.base, &self.change.about, previous)
     }
 
     fn one(&self, item: &str, asked: &str, scope: &Scope) -> Planned {
@@ -253,8 +317,59 @@ impl Planner<'_> {
             lane,
             connection: self.rule.steps.first().map(|step| step.connection.clone()).unwrap_or_default(),
             supersedes: self.rule.supersedes,
+            moves: self.rule.moves && self.rule.each.is_none(),
             state,
         }
+    }
+}
+
+/// How a rule asks for a change. One that moves records sees the first of a new booking as the rebooking that it is for the
+/// record; one without `each:` may ask for what became of the items.
+fn asked_of<'r>(rule: &'r Rule, change: &ChangeContext) -> Option<&'r str> {
+    let named = |kind: ChangeKind| rule.on.iter().map(String::as_str).find(|word| *word == kind.as_str());
+    let takes_over = rule.moves
+        && rule.each.is_none()
+        && change.kind == ChangeKind::Created
+        && change.chain.before_key.is_some();
+    if let Some(rebooked) = named(ChangeKind::Rebooked).filter(|_| takes_over) {
+        return Some(rebooked);
+    }
+    let asked = rule.asks_for(change.kind);
+    asked
+        .or_else(|| named(ChangeKind::Updated).filter(|_| takes_over))
+        .or_else(|| asked_of_items(rule, change))
+}
+
+/// The first word of `on:` about items that holds.
+fn asked_of_items<'r>(rule: &'r Rule, change: &ChangeContext) -> Option<&'r str> {
+    if !change.kind.has_effect() {
+        return None;
+    }
+    rule.lists.iter().find_map(|children| {
+        let previous = change.previous.as_deref();
+        let became = items::became(children, previous, &change.booking, &change.paths);
+        rule.on.iter().map(String::as_str).find(|word| match word.split_once('.') {
+            Some((name, what)) if name == children.name => match what {
+                ADDED => became.added,
+                CHANGED => became.changed,
+                _ => became.removed,
+            },
+            _ => false,
+        })
+    })
+}
+
+/// The value of `change` for an item: its paths are those within the item, where they are told apart.
+pub(super) fn of_item(rule: &Rule, change: &ChangeContext, asked: &str, key: &str) -> Arc<Value> {
+    let of_items = [ADDED, CHANGED, REMOVED].contains(&asked);
+    let within =
+        rule.each.as_ref().filter(|_| of_items).and_then(|each| items::paths_of(each, key, &change.paths));
+    match within {
+        Some(within) => {
+            let within: Vec<String> = within.into_iter().filter(|path| !path.is_empty()).collect();
+            scope::of_kind(change, asked, &within)
+        }
+        None => scope::of_kind(change, asked, &change.paths),
     }
 }
 

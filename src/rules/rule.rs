@@ -1,6 +1,7 @@
 //! A ruleset, compiled: what the files came to, ready to plan and to map. Made by `compile` only, never changed after.
 
-use crate::connectors::{Action, Catalogue, Connection, RetrySchedule, Source};
+use super::scope;
+use crate::connectors::{Action, Catalogue, Children, Connection, RetrySchedule, Source};
 use crate::document::Place;
 use crate::domain::ChangeKind;
 use crate::expr::{Engine, Expression, Template};
@@ -39,12 +40,18 @@ pub struct Rule {
     pub(super) was_at: Option<(String, Place)>,
     /// Sources.
     pub from: Vec<String>,
+    /// The kind of record that it is about: `booking`, unless `about:` names another (`item`).
+    pub about: String,
     /// What it asks for: kinds of change, and `customer.added|changed|removed`.
     pub on: Vec<String>,
     /// Condition.
     pub when: Option<Condition>,
     /// One run per item.
     pub each: Option<Each>,
+    /// Lists whose items `on:` names although there is no `each:`: one run for all that became of them.
+    pub lists: Vec<Children>,
+    /// `rebooking: move`: a booking that takes the place of another takes over its records and its lane.
+    pub moves: bool,
     /// Lane template; absent: rule + booking (+ item).
     pub lane: Option<Lane>,
     /// `latest_only:`, where given.
@@ -56,6 +63,8 @@ pub struct Rule {
     /// All steps are upserts and nothing reads `change`, `previous` or `now` (or `latest_only: true`): a newer change
     /// supersedes older runs.
     pub supersedes: bool,
+    /// All steps are upserts: what was sent can be sent again.
+    pub repeatable: bool,
 }
 
 /// `when:` or `if:`.
@@ -80,6 +89,8 @@ pub struct Each {
     pub list: Expression,
     /// Name of one in scope (`customer`).
     pub name: String,
+    /// Dotted path of the list, where it is a list of the record by itself.
+    pub path: Option<String>,
     /// Dotted path of the key within an item (`pk`); where the connector knows no children there, the index is the key.
     pub key: Option<String>,
     /// Line in the rule's file.
@@ -148,7 +159,7 @@ impl Rule {
     }
 
     /// How this rule asks for a booking as it stands: one that was `created`, or has come to its end. `None`: it does not.
-    pub fn asks_for_present(&self, at_first_sight: ChangeKind) -> Option<&'static str> {
+    pub fn asks_for_present(&self, at_first_sight: ChangeKind) -> Option<&str> {
         match at_first_sight {
             ChangeKind::Cancelled | ChangeKind::Rebooked | ChangeKind::Deleted => {
                 self.asks_for(at_first_sight)
@@ -156,21 +167,34 @@ impl Rule {
             _ => self
                 .asks_for(ChangeKind::Created)
                 .or_else(|| self.asks_for(ChangeKind::Updated))
-                .or_else(|| ["added", "changed"].into_iter().find(|what| self.asks_for_items(what))),
+                .or_else(|| ["added", "changed"].into_iter().find(|what| self.asks_for_items(what)))
+                .or_else(|| self.asks_for_list()),
         }
+    }
+
+    /// The first word of `on:` that is about items, where there is no `each:` (`customer.added`).
+    fn asks_for_list(&self) -> Option<&str> {
+        let words = self.on.iter().map(String::as_str);
+        words.filter(|_| self.each.is_none()).find(|word| word.contains('.'))
     }
 
     /// Whether it asks for a change of its items (`added`, `changed`, `removed`).
     pub fn asks_for_items(&self, what: &str) -> bool {
-        self.each.as_ref().is_some_and(|each| {
-            self.on.iter().any(|asked| {
-                asked.split_once('.').is_some_and(|(name, kind)| name == each.name && kind == what)
-            })
-        })
+        self.each.as_ref().is_some_and(|each| self.asks_for_items_of(&each.name, what))
+    }
+
+    /// The same of a list by the name of its items, with `each:` or without.
+    pub(super) fn asks_for_items_of(&self, name: &str, what: &str) -> bool {
+        self.on.iter().any(|asked| asked.split_once('.') == Some((name, what)))
     }
 }
 
 impl Rule {
+    /// Whether it reads the bookings before or after in a chain of rebookings.
+    pub fn reads_neighbours(&self) -> bool {
+        self.reads(scope::BEFORE) || self.reads(scope::AFTER)
+    }
+
     /// Whether anything in it reads a name.
     pub(super) fn reads(&self, name: &str) -> bool {
         let condition = |condition: &Option<Condition>| {

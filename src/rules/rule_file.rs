@@ -4,7 +4,7 @@ use super::expressions::{Item, Names};
 use super::names::listed;
 use super::rule::{Condition, Each, Lane, Rule};
 use super::{rule_steps, scope};
-use crate::connectors::{Children, Connection, RetrySchedule, Source, read_retry};
+use crate::connectors::{Children, Connection, RetrySchedule, Schema, Source, read_retry};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::domain::ChangeKind;
 use crate::expr::{Engine, Segment};
@@ -32,6 +32,10 @@ pub(super) struct RuleFile<'r> {
     pub told: Vec<Diagnostic>,
     /// The sources that `from:` names, as far as they could be read.
     pub sources: Vec<Arc<Source>>,
+    /// The kind of record that it is about.
+    pub about: String,
+    /// What each of the sources knows of that kind, in their order.
+    pub schemas: Vec<Schema>,
     /// What `each:` brings into scope.
     pub item: Option<Item>,
 }
@@ -56,7 +60,9 @@ pub(super) fn read_rule(
     node: &Node,
     told: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
-    let mut reading = RuleFile { world, file, text, told: Vec::new(), sources: Vec::new(), item: None };
+    let about = scope::BOOKING.to_owned();
+    let mut reading =
+        RuleFile { world, file, text, told: vec![], sources: vec![], about, schemas: vec![], item: None };
     let rule = reading.rule(name, node);
     told.append(&mut reading.told);
     rule
@@ -71,6 +77,7 @@ impl<'r> RuleFile<'r> {
         let mut fields = Fields::new(self.file, "a rule", node, &mut self.told);
         let title = fields.text("title");
         let from_node = fields.node("from");
+        let about = fields.node("about");
         let on_node = fields.node("on");
         let when = fields.node("when");
         let each = fields.node("each");
@@ -84,13 +91,14 @@ impl<'r> RuleFile<'r> {
         fields.finish();
 
         let from = self.from(node, from_node);
+        self.about(about);
         let each = each.and_then(|node| self.each(node));
-        let on = self.on(on_node, each.as_ref());
+        let (on, lists) = self.on(on_node, each.as_ref());
         let names = self.names(None);
         let when = when.and_then(|node| self.condition("when", node, &names));
         let lane = lane.and_then(|node| self.lane(node, &names));
         let retry = retry_node.map(|node| self.retry(node));
-        self.rebooking(rebooking);
+        let moves = self.rebooking(rebooking);
         let was = was_node.and_then(|node| self.was(node));
         let steps = rule_steps::read(self, node, steps_node);
         let mut rule = Rule {
@@ -101,15 +109,21 @@ impl<'r> RuleFile<'r> {
             was: was.as_ref().map(|(was, _)| was.clone()),
             was_at: was,
             from,
+            about: self.about.clone(),
             on,
             when,
             each,
+            lists,
+            moves,
             lane,
             latest_only,
             retry,
             steps,
             supersedes: false,
+            repeatable: false,
         };
+        rule.repeatable = self.repeats(&rule);
+        self.check_moves(&rule, rebooking);
         // A lane of the rule's own may hold several bookings: what is newer of one says nothing of another.
         let own_lane = rule.lane.is_some();
         rule.supersedes = rule.latest_only.unwrap_or_else(|| !own_lane && self.converges(&rule));
@@ -176,9 +190,10 @@ impl<'r> RuleFile<'r> {
         texts
     }
 
-    fn on(&mut self, node: Option<&'r Node>, each: Option<&Each>) -> Vec<String> {
+    /// What it asks for, and the lists whose items it names without `each:`.
+    fn on(&mut self, node: Option<&'r Node>, each: Option<&Each>) -> (Vec<String>, Vec<Children>) {
         let default = || ["created", "updated", "cancelled"].map(str::to_owned).to_vec();
-        let Some(node) = node else { return default() };
+        let Some(node) = node else { return (default(), Vec::new()) };
         let asked = self.texts("on", node);
         if asked.is_empty() && matches!(node.yaml, Yaml::Null | Yaml::List(_)) {
             let hint = "name some: `on: [created, updated, cancelled]`, or remove the line for these three";
@@ -188,27 +203,79 @@ impl<'r> RuleFile<'r> {
                 hint,
             );
         }
-        let name = each.map_or(scope::ITEM, |each| each.name.as_str());
-        let of_items: Vec<String> = ITEM_KINDS.iter().map(|kind| format!("{name}.{kind}")).collect();
+        let all = self.all_children();
+        let names: Vec<&str> = match each {
+            Some(each) => vec![each.name.as_str()],
+            None => all.iter().map(|children| children.name.as_str()).collect(),
+        };
+        let of_items: Vec<String> = names
+            .iter()
+            .flat_map(|name| ITEM_KINDS.iter().map(move |kind| format!("{name}.{kind}")))
+            .collect();
         let mut on = Vec::new();
+        let mut lists: Vec<Children> = Vec::new();
         for (word, place) in asked {
-            if of_items.contains(&word) && each.is_none() {
-                let hint = format!("add a line `each: booking.{name}s`, or remove `{word}`");
-                self.error(place, format!("`{word}` needs `each:`, which this rule has not."), hint);
-            } else if !of_items.contains(&word) && !KINDS.iter().any(|kind| kind.as_str() == word) {
+            if !of_items.contains(&word) && !KINDS.iter().any(|kind| kind.as_str() == word) {
                 let known = KINDS.iter().map(|kind| kind.as_str()).chain(of_items.iter().map(String::as_str));
                 let hint = match suggest(&word, known.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None if each.is_some() => format!("there is {}", listed(known)),
-                    None => format!("there is {}", listed(KINDS.iter().map(|kind| kind.as_str()))),
+                    None => format!("there is {}", listed(known)),
                 };
                 self.error(place, format!("`{word}` is no kind of change that a rule can ask for."), hint);
+            }
+            let named = word.split_once('.').map(|(name, _)| name).filter(|_| each.is_none());
+            for children in all.iter().filter(|children| Some(children.name.as_str()) == named) {
+                if !lists.contains(children) {
+                    lists.push(children.clone());
+                }
             }
             if !on.contains(&word) {
                 on.push(word);
             }
         }
-        on
+        (on, lists)
+    }
+
+    /// `about:`, which must be a kind of record that all of its sources tell of.
+    fn about(&mut self, node: Option<&Node>) {
+        if let Some(node) = node {
+            let kinds = |source: &Source| -> Vec<String> {
+                let records = source.connector.source.iter().flat_map(|spec| &spec.records);
+                records.map(|record| record.kind.clone()).collect()
+            };
+            match node.as_text().map(str::trim).filter(|kind| !kind.is_empty()) {
+                None => {
+                    let message = format!("`about` must be a kind of record, and this is {}.", node.kind());
+                    self.error(node.place, message, "write `about: item`, or remove the line for bookings");
+                }
+                Some(kind) => {
+                    kind.clone_into(&mut self.about);
+                    for source in self.sources.clone() {
+                        let known = kinds(&source);
+                        if known.iter().any(|known| known == kind) {
+                            continue;
+                        }
+                        let message = format!(
+                            "{} tells of no `{kind}` (source {}).",
+                            source.connector.title, source.name
+                        );
+                        let hint = match suggest(kind, known.iter().map(String::as_str)) {
+                            Some(near) => format!("did you mean `{near}`?"),
+                            None => format!("there is {}", listed(known.iter().map(String::as_str))),
+                        };
+                        self.error(node.place, message, hint);
+                    }
+                }
+            }
+        }
+        let schema = |source: &Arc<Source>| {
+            let record = source.connector.source.as_ref().and_then(|spec| spec.record(&self.about));
+            match record {
+                Some(record) if self.about != scope::BOOKING => record.schema.clone(),
+                _ => source.schema.clone(),
+            }
+        };
+        self.schemas = self.sources.iter().map(schema).collect();
     }
 
     pub(super) fn condition(&mut self, key: &str, node: &'r Node, names: &Names<'_>) -> Option<Condition> {
@@ -236,20 +303,59 @@ impl<'r> RuleFile<'r> {
         read_retry(self.file, node, &RetrySchedule::default(), &mut self.told)
     }
 
-    fn rebooking(&mut self, node: Option<&Node>) {
-        let Some(node) = node else { return };
-        if node.as_text() == Some("move") {
-            let message = "`rebooking: move` has no effect yet: this version treats a rebooking as a \
-                           cancelled and a created booking.";
-            let told = Diagnostic::warning(self.file, Some(node.place), message);
-            self.told
-                .push(told.hint("leave the line out until a version of Waypost says that it moves records"));
-        } else {
+    fn rebooking(&mut self, node: Option<&Node>) -> bool {
+        let Some(node) = node else { return false };
+        if node.as_text() != Some("move") {
             self.error(
                 node.place,
                 "`rebooking` knows only `move`.",
                 "write `rebooking: move`, or remove the line",
             );
+            return false;
+        }
+        let told = |source: &Arc<Source>| {
+            let record = source.connector.source.as_ref().and_then(|spec| spec.record(&self.about));
+            record.is_some_and(|record| record.chain.is_some())
+        };
+        if !self.sources.is_empty() && !self.sources.iter().any(told) {
+            let message =
+                "None of this rule's sources tells of rebookings, so `rebooking: move` has no effect.";
+            self.told.push(
+                Diagnostic::warning(self.file, Some(node.place), message)
+                    .hint("remove the line, or give the connector's record a `chain:`"),
+            );
+        }
+        true
+    }
+
+    /// A record that is moved must stay one record: its key must stay, or the action must be able to give it another.
+    fn check_moves(&mut self, rule: &Rule, node: Option<&Node>) {
+        let Some(node) = node.filter(|_| rule.moves) else { return };
+        if rule.each.is_some() {
+            let message = "With `each:`, `rebooking: move` moves nothing: customers get other keys in the new \
+                           booking, so those of the old one are removed and the new ones added.";
+            self.told.push(
+                Diagnostic::warning(self.file, Some(node.place), message)
+                    .hint("remove the line; ask for `customer.removed` to hear of those that leave"),
+            );
+            return;
+        }
+        for step in &rule.steps {
+            let action = self.world.connections.get(&step.connection);
+            let Some(action) = action.and_then(|connection| connection.actions.get(&step.action)) else {
+                continue;
+            };
+            if action.repeatable && action.update.is_none() && !action.key.is_empty() {
+                let message = format!(
+                    "`rebooking: move` keeps the record of the step `{}` only while its key stays the same: \
+                     `{}.{}` can't give a record another key.",
+                    step.id, step.connection, step.action
+                );
+                let place = Place { line: step.line, ..node.place };
+                self.told.push(Diagnostic::warning(self.file, Some(place), message).hint(
+                    "give the action an `update:` that goes by `{{ link.id }}`, or a key that both bookings have",
+                ));
+            }
         }
     }
 
@@ -269,7 +375,7 @@ impl<'r> RuleFile<'r> {
         let names = self.names(None);
         let expression = self.expression("each", node, &names)?;
         let path = expression.paths().first().cloned();
-        let Some(path) = path.filter(|path| matches!(path.root.as_str(), "booking" | "previous")) else {
+        let Some(path) = path.filter(|path| path.root == self.about || path.root == "previous") else {
             let lists = self.lists();
             let hint = if lists.is_empty() {
                 "name a list of the booking, such as `each: booking.customers`".to_owned()
@@ -300,10 +406,11 @@ impl<'r> RuleFile<'r> {
         let children = self.children(node.place, &dotted.join("."));
         let name = children.as_ref().map_or(scope::ITEM, |children| children.name.as_str()).to_owned();
         let list = dotted.join(".");
-        let schemas =
-            self.sources.iter().map(|source| source.schema.child(&list).unwrap_or_default()).collect();
+        let schemas = self.schemas.iter().map(|schema| schema.child(&list).unwrap_or_default()).collect();
         self.item = Some(Item { name: name.clone(), schemas });
+        let whole = expression.lone_path().is_some() && path.root == self.about;
         Some(Each {
+            path: whole.then_some(list),
             list: expression,
             name,
             key: children.map(|children| children.key),
@@ -316,8 +423,8 @@ impl<'r> RuleFile<'r> {
         let mut lists: Vec<String> = self
             .sources
             .iter()
-            .flat_map(|source| children_of(source))
-            .map(|children| format!("booking.{}", children.list))
+            .flat_map(|source| children_of(source, &self.about))
+            .map(|children| format!("{}.{}", self.about, children.list))
             .collect();
         lists.dedup();
         lists
@@ -327,13 +434,15 @@ impl<'r> RuleFile<'r> {
     fn children(&mut self, place: Place, list: &str) -> Option<Children> {
         let mut found: Option<Children> = None;
         for source in self.sources.clone() {
-            let Some(children) = children_of(&source).find(|children| children.list == list) else {
+            let about = self.about.clone();
+            let Some(children) = children_of(&source, &about).find(|children| children.list == list) else {
                 continue;
             };
             match &found {
                 Some(first) if first != children => {
                     let message = format!(
-                        "The sources of this rule tell the items of `booking.{list}` apart by different keys."
+                        "The sources of this rule tell the items of `{}.{list}` apart by different keys.",
+                        self.about
                     );
                     self.error(place, message, "write one rule for each source");
                     return found;
@@ -344,24 +453,39 @@ impl<'r> RuleFile<'r> {
         found
     }
 
-    /// All steps are upserts, and no expression reads `change`, `previous` or `now`.
-    fn converges(&self, rule: &Rule) -> bool {
-        let repeatable = rule.steps.iter().all(|step| {
+    /// What all sources know of lists with items.
+    fn all_children(&self) -> Vec<Children> {
+        let mut all: Vec<Children> = Vec::new();
+        for children in self.sources.iter().flat_map(|source| children_of(source, &self.about)) {
+            if !all.contains(children) {
+                all.push(children.clone());
+            }
+        }
+        all
+    }
+
+    /// All steps are upserts.
+    fn repeats(&self, rule: &Rule) -> bool {
+        rule.steps.iter().all(|step| {
             self.world
                 .connections
                 .get(&step.connection)
                 .and_then(|connection| connection.actions.get(&step.action))
                 .is_some_and(|action| action.repeatable)
-        });
-        repeatable && !["change", "previous", "now"].iter().any(|name| rule.reads(name))
+        })
+    }
+
+    /// All steps are upserts, and no expression reads `change`, `previous` or `now`.
+    fn converges(&self, rule: &Rule) -> bool {
+        rule.repeatable && !["change", "previous", "now"].iter().any(|name| rule.reads(name))
     }
 }
 
-fn children_of(source: &Source) -> impl Iterator<Item = &Children> {
+fn children_of<'s>(source: &'s Source, about: &str) -> impl Iterator<Item = &'s Children> {
     source
         .connector
         .source
         .iter()
-        .filter_map(|spec| spec.record("booking"))
+        .filter_map(move |spec| spec.record(about))
         .flat_map(|record| &record.children)
 }

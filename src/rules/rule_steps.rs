@@ -383,7 +383,8 @@ fn template(file: &mut RuleFile<'_>, node: &Node, text: &str, names: &Names<'_>)
 
 /// `email: booking.contact.email` would send these very words.
 fn forgotten_braces(file: &mut RuleFile<'_>, node: &Node, text: &str) {
-    let roots = scope::NAMES.iter().copied().chain([scope::STEPS, scope::ITEM]);
+    let others = [scope::BOOKING, scope::BEFORE, scope::AFTER, scope::STEPS, scope::ITEM];
+    let roots = scope::NAMES.iter().copied().chain(others);
     let is_path = |root: &str| {
         text.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| {
             !rest.is_empty()

@@ -4,6 +4,7 @@
 use super::SqlStore;
 use super::cards::{self, Card};
 use super::causes::{self, Troubled};
+use super::chains;
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
 use super::session::{Session, Statement, Value, values};
@@ -11,7 +12,7 @@ use super::sql;
 use crate::domain::{
     BookingId, BookingKey, Cause, CausePlace, Millis, Position, RunState, Verdict, VerdictCode,
 };
-use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking};
+use crate::ports::{AppliedEvent, BookingWrite, NewChange, NewRun, StoreError, StoredBooking, TakenOver};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
@@ -143,8 +144,11 @@ impl SqlStore {
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
         let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
+        let told = open.iter().flat_map(|event| event.rebookings.iter().map(|step| (event.position, step)));
+        statements.extend(chains::write(told));
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
-        let last = plan(&mut session, statements, &runs).await?;
+        let taken: Vec<&TakenOver> = open.iter().flat_map(|event| &event.taken_over).collect();
+        let last = plan_after(&mut session, statements, &taken, &runs).await?;
         session.commit_after(last).await?;
         self.note_applied(events.iter().map(|event| event.position));
         Ok(())
@@ -278,6 +282,16 @@ pub(super) async fn plan(
     before: Vec<Statement>,
     runs: &[&NewRun],
 ) -> Result<Vec<Statement>, StoreError> {
+    plan_after(session, before, &[], runs).await
+}
+
+/// The same, after the end of the runs that newer bookings take over.
+async fn plan_after(
+    session: &mut Session,
+    before: Vec<Statement>,
+    taken: &[&TakenOver],
+    runs: &[&NewRun],
+) -> Result<Vec<Statement>, StoreError> {
     let mut planned: Vec<Planned<'_>> = runs
         .iter()
         .map(|&run| Planned { run, state: run.state, superseded_at: None, next_at: None })
@@ -298,6 +312,7 @@ pub(super) async fn plan(
     }
     let mut statements = before;
     let first = statements.len();
+    statements.extend(chains::take_over(taken.iter().copied()));
     statements.extend(supersede(&takes_over));
     let second = statements.len();
     statements.extend(blocked_lanes(&planned));

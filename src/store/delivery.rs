@@ -28,7 +28,14 @@ const CONTEXT_COLUMNS: &str = "
                   AND EXISTS (SELECT 1 FROM runs AS n
                               WHERE  n.lane = r.lane AND n.state IN ('waiting', 'working', 'paused')
                               AND    n.seq > r.seq AND n.supersedes = 1)
-                 THEN 1 ELSE 0 END AS BIGINT) AS newer_waits";
+                 THEN 1 ELSE 0 END AS BIGINT) AS newer_waits,
+       CAST(CASE WHEN EXISTS (SELECT 1 FROM rebookings AS s
+                              WHERE  s.connector = b.connector AND s.account = b.account AND s.kind = b.kind
+                              AND    s.old_key = b.key)
+                   OR EXISTS (SELECT 1 FROM rebookings AS s
+                              WHERE  s.connector = b.connector AND s.account = b.account AND s.kind = b.kind
+                              AND    s.new_key = b.key)
+                 THEN 1 ELSE 0 END AS BIGINT) AS chained";
 
 const CONTEXT_JOINS: &str = "
 LEFT JOIN bookings AS b ON b.id = r.booking

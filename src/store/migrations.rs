@@ -41,6 +41,7 @@ const STEPS: &[Step] = steps![
     7 "0007_ruleset_history",
     8 "0008_alerts",
     9 "0009_privacy",
+    14 "0014_rebookings",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -15,6 +15,7 @@ mod apply;
 mod bulks;
 mod cards;
 mod causes;
+mod chains;
 mod delivery;
 mod erase;
 mod events;

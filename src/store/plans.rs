@@ -4,8 +4,8 @@
 use super::open::connect;
 use super::session::{Value, values};
 use super::{
-    Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, delivery, events, finding,
-    hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
+    Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
+    finding, hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
 };
 use super::{erase, retention};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
@@ -29,6 +29,14 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
     let (of_group, of_group_bound) = causes::runs_sql(&group, TroublePage::Before(9), 100);
     let (counted, counted_bound) = causes::count_sql(&group);
     let mut hot: Vec<(&'static str, String, Vec<Value>)> = vec![
+        ("steps of chains", chains::steps_sql(1), record.clone()),
+        ("bookings of chains", chains::members_sql(1), record.clone()),
+        ("a version of a booking", chains::VERSION_AT.to_owned(), values!["booking", 1_i64]),
+        (
+            "taking a booking's runs over",
+            chains::TAKE_OVER.to_owned(),
+            values!["booking", "rule", "why", 1_i64],
+        ),
         ("unapplied events", events::UNAPPLIED.to_owned(), values![i64::MAX, 100_i64]),
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
         ("bookings by key", apply::bookings_sql(1), record.clone()),

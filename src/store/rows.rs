@@ -6,8 +6,8 @@ use crate::domain::{
     Verdict, View,
 };
 use crate::ports::{
-    AttemptView, BookingView, ChangeView, ConnectionState, DueRun, EventView, LinkRow, RunRow, StoreError,
-    StoredEvent,
+    AttemptView, BookingView, ChangeView, ConnectionState, DueRun, EventView, LinkRow, RunChain, RunRow,
+    StoreError, StoredEvent,
 };
 use serde::de::DeserializeOwned;
 
@@ -113,6 +113,8 @@ pub(super) fn due_run(row: &Row) -> Result<DueRun, StoreError> {
         body: row.text_or_null("body")?.unwrap_or_else(|| String::from("null")),
         previous: row.text_or_null("previous")?,
         newer_waits: row.truth("newer_waits")?,
+        chained: row.truth("chained")?,
+        chain: RunChain::default(),
     })
 }
 

@@ -5,7 +5,6 @@ use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
     Verdict,
 };
-use crate::ports::KeepingStore;
 use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
@@ -14,6 +13,7 @@ use crate::ports::{
     SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset,
     TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
+use crate::ports::{ChainStore, KeepingStore};
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -342,6 +342,10 @@ impl Store for SqlStore {
     }
 
     fn alerts(&self) -> &dyn AlertStore {
+        self
+    }
+
+    fn chains(&self) -> &dyn ChainStore {
         self
     }
 

@@ -1,0 +1,132 @@
+//! `chain:` of a kind of record: where a body says whose place the record took, and who took its own. What one body of a
+//! rebooking tells is true of the other record too, so it can be written into that one before its own body comes.
+
+use super::pattern::{Dotted, key_text};
+use crate::document::{Diagnostic, Fields, Node};
+use serde_json::{Map, Value};
+
+/// Characters of a key; more is no key.
+const KEY_CHARS_MAX: usize = 500;
+
+/// Where rebookings are told.
+#[derive(Clone, Debug, Default)]
+pub struct ChainSpec {
+    from: Option<Dotted>,
+    to: Option<Dotted>,
+    /// The word that the status of a rebooked one has.
+    rebooked: Option<String>,
+    /// Where the status stands.
+    status: Option<Dotted>,
+}
+
+impl ChainSpec {
+    /// Key of the record whose place this one took.
+    pub fn from(&self, entity: &Value) -> Option<String> {
+        key_at(self.from.as_ref()?, entity)
+    }
+
+    /// Key of the record that took its place.
+    pub fn to(&self, entity: &Value) -> Option<String> {
+        key_at(self.to.as_ref()?, entity)
+    }
+
+    /// Whether a record with this status and body was rebooked.
+    pub fn is_rebooked(&self, entity: &Value, status: &str) -> bool {
+        match &self.rebooked {
+            Some(word) => word.eq_ignore_ascii_case(status),
+            None => self.to(entity).is_some(),
+        }
+    }
+
+    /// The body as it would be had it told that `key` took its place, and its status then.
+    pub fn rebooked(&self, mut entity: Value, status: &str, key: &str) -> (Value, String) {
+        if let Some(path) = &self.to {
+            put(&mut entity, path, key);
+        }
+        if let (Some(path), Some(word)) = (&self.status, &self.rebooked) {
+            put(&mut entity, path, word);
+        }
+        (entity, self.rebooked.clone().unwrap_or_else(|| status.to_owned()))
+    }
+}
+
+fn key_at(path: &Dotted, entity: &Value) -> Option<String> {
+    let key = key_text(path.get(entity)?)?;
+    let key = key.trim();
+    let fits = !key.is_empty() && key.chars().count() <= KEY_CHARS_MAX && !key.chars().any(char::is_control);
+    fits.then(|| key.to_owned())
+}
+
+/// Writes a text; where something on the way is no map, nothing.
+fn put(entity: &mut Value, path: &Dotted, text: &str) {
+    let Some((last, way)) = path.names().split_last() else { return };
+    let mut at = entity;
+    for name in way {
+        let Value::Object(map) = at else { return };
+        at = map.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+    }
+    if let Value::Object(map) = at {
+        map.insert(last.clone(), Value::String(text.to_owned()));
+    }
+}
+
+/// Reads `chain: { from: rebooked_from, to: rebooked_to, status: rebooked }`.
+pub(super) fn read_chain(
+    file: &str,
+    node: &Node,
+    status: Option<&Dotted>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> ChainSpec {
+    let mut fields = Fields::new(file, "a chain of rebookings", node, diagnostics);
+    let from = fields.text("from");
+    let to = fields.text("to");
+    let rebooked = fields.text("status");
+    if from.is_none() && to.is_none() {
+        fields.report(
+            Diagnostic::error(file, Some(node.place), "A chain does not say where rebookings are told.")
+                .hint("write `chain: { from: rebooked_from, to: rebooked_to }`"),
+        );
+    }
+    fields.finish();
+    let mut dotted =
+        |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
+    ChainSpec { from: dotted(from), to: dotted(to), rebooked, status: status.cloned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn chain() -> ChainSpec {
+        let path = |text: &str| Dotted::parse(text).ok();
+        ChainSpec {
+            from: path("rebooked_from"),
+            to: path("rebooked_to"),
+            rebooked: Some("rebooked".to_owned()),
+            status: path("status"),
+        }
+    }
+
+    #[test]
+    fn both_sides_of_a_rebooking_are_read_and_nothing_odd_is_a_key() {
+        let chain = chain();
+        let body = json!({ "rebooked_from": "a", "rebooked_to": " " });
+        assert_eq!((chain.from(&body).as_deref(), chain.to(&body)), (Some("a"), None));
+        for odd in [json!(null), json!({}), json!([1]), json!(""), json!("a\nb"), json!("x".repeat(501))] {
+            assert_eq!(chain.to(&json!({ "rebooked_to": odd })), None);
+        }
+        assert_eq!(chain.to(&json!("no map")), None);
+    }
+
+    #[test]
+    fn what_the_new_one_told_is_written_into_the_old_one() {
+        let (body, status) = chain().rebooked(json!({ "status": "booked", "note": "n" }), "booked", "b");
+        assert_eq!(body, json!({ "status": "rebooked", "note": "n", "rebooked_to": "b" }));
+        assert_eq!(status, "rebooked");
+        assert!(chain().is_rebooked(&body, "Rebooked"));
+        assert!(!chain().is_rebooked(&body, "booked"));
+        let (odd, _) = chain().rebooked(json!([1]), "", "b");
+        assert_eq!(odd, json!([1]));
+    }
+}
