@@ -270,6 +270,10 @@ macro_rules! forward {
                 self.inner.people()
             }
 
+            fn chains(&self) -> &dyn ChainStore {
+                self
+            }
+
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
                 self.inner.alerts()
             }
@@ -281,20 +285,28 @@ macro_rules! forward {
     };
 }
 
-/// The same for what looks after guests' data.
-macro_rules! forward_keeping {
-    ($($what:ident $name:ident($($arg:ident: $type:ty),*) -> $gives:ty;)*) => {
+/// The same for a part of the store that is a trait of its own.
+macro_rules! forward_part {
+    ($part:ident is $trait:ident; $($what:ident $name:ident($($arg:ident: $type:ty),*) -> $gives:ty;)*) => {
         #[async_trait::async_trait]
-        impl KeepingStore for FaultyStore {
+        impl $trait for FaultyStore {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$gives, StoreError> {
                 let call = (stringify!($name), is_effect!($what));
-                self.faults.around(call, self.inner.keeping().$name($($arg),*)).await
+                self.faults.around(call, self.inner.$part().$name($($arg),*)).await
             })*
         }
     };
 }
 
-forward_keeping! {
+forward_part! {
+    chains is ChainStore;
+    reads rebookings(keys: &[BookingKey]) -> Vec<Rebooking>;
+    reads members(keys: &[BookingKey]) -> Vec<ChainMember>;
+    reads version_at(booking: &BookingId, position: Position) -> Option<String>;
+}
+
+forward_part! {
+    keeping is KeepingStore;
     reads figures() -> StoreFigures;
     writes remove_bodies(piece: &RemovalPiece) -> Removed;
     writes finish_removals() -> ();

@@ -3,6 +3,8 @@
 //!
 //! - For one uuid the webhook that came last tells the truth, as far as anybody knows: there is no time and no number in it.
 //! - But a rebooked booking stays rebooked: `booked` and `cancelled` of it are older, whenever they come.
+//! - What took another's place says so, and so does what was replaced: one of the two is enough to know that the old one was
+//!   rebooked.
 //! - What a webhook's schema leaves out is as it was told before.
 //!
 //! So the truth is known where the last webhook of each booking arrived last. Else the API must be asked.
@@ -35,6 +37,10 @@ pub struct Known {
 pub struct Knowledge {
     /// By number.
     pub bookings: BTreeMap<u32, Known>,
+    /// Who took whose place: the old one, and the new one.
+    pub steps: BTreeMap<u32, u32>,
+    /// Bookings that were known before anybody could know that they belong to one chain.
+    pub apart: BTreeSet<u32>,
 }
 
 impl Knowledge {
@@ -46,36 +52,95 @@ impl Knowledge {
     }
 
     fn hears(&mut self, arrival: &Arrival) {
-        let told = &arrival.booking;
-        let over = |status: Status| matches!(status, Status::Cancelled | Status::Rebooked);
-        let Some(known) = self.bookings.get_mut(&told.number) else {
-            let known = Known {
-                booking: told.clone(),
-                seats: None,
-                paid: None,
-                priced: BTreeSet::new(),
-                left: BTreeSet::new(),
-                created: usize::from(!over(told.status)),
-                cancelled: usize::from(over(told.status)),
-            };
-            self.bookings.entry(told.number).or_insert(known).details(arrival);
-            return;
-        };
-        if known.booking.status == Status::Rebooked && told.status != Status::Rebooked {
+        let mut told = arrival.booking.clone();
+        let own = told.status;
+        if let Some(old) = told.follows {
+            self.joins(old, told.number);
+        }
+        if let Some(new) = told.followed_by {
+            self.joins(told.number, new);
+        }
+        if let Some(new) = self.steps.get(&told.number) {
+            (told.status, told.followed_by) = (Status::Rebooked, Some(*new));
+        }
+        match self.bookings.get_mut(&told.number) {
+            None => {
+                let known = Known::first(&told);
+                self.bookings.entry(told.number).or_insert(known).details(arrival);
+            }
+            Some(known) if known.booking.status == Status::Rebooked && own != Status::Rebooked => {}
+            Some(known) => {
+                known.becomes(told.clone());
+                known.details(arrival);
+            }
+        }
+        let old = told.follows.and_then(|old| self.bookings.get_mut(&old));
+        if let Some(old) = old.filter(|old| old.booking.status != Status::Rebooked) {
+            let status = Status::Rebooked;
+            old.becomes(Booking { status, followed_by: Some(told.number), ..old.booking.clone() });
+        }
+    }
+
+    fn joins(&mut self, old: u32, new: u32) {
+        if self.steps.contains_key(&old) {
             return;
         }
-        if over(told.status) && told.status != known.booking.status {
-            known.cancelled += 1;
+        let known = |numbers: &[u32]| numbers.iter().any(|number| self.bookings.contains_key(number));
+        let (older, newer) = (self.chain(old), self.chain(new));
+        if known(&older) && known(&newer) {
+            self.apart.extend(older.iter().chain(&newer));
         }
-        let gone = known.booking.people.keys().filter(|pk| !told.people.contains_key(pk)).copied();
-        known.left.extend(gone.collect::<Vec<_>>());
-        known.left.retain(|pk| !told.people.contains_key(pk));
-        known.booking = told.clone();
-        known.details(arrival);
+        self.steps.insert(old, new);
+    }
+
+    /// The bookings of a chain, as far as it is known to be one, oldest first.
+    pub fn chain(&self, number: u32) -> Vec<u32> {
+        let before = |new: u32| self.steps.iter().find(|(_, to)| **to == new).map(|(old, _)| *old);
+        let mut first = number;
+        while let Some(old) = before(first) {
+            first = old;
+        }
+        let mut chain = vec![first];
+        while let Some(new) = self.steps.get(&chain[chain.len() - 1]) {
+            chain.push(*new);
+        }
+        chain
+    }
+
+    /// The newest booking of its chain of which something is known.
+    pub fn newest(&self, number: u32) -> u32 {
+        let chain = self.chain(number);
+        let known = chain.iter().rev().find(|number| self.bookings.contains_key(number));
+        known.copied().unwrap_or(number)
     }
 }
 
+/// Whether a booking is no more.
+fn is_over(booking: &Booking) -> bool {
+    matches!(booking.status, Status::Cancelled | Status::Rebooked)
+}
+
 impl Known {
+    fn first(told: &Booking) -> Self {
+        Self {
+            booking: told.clone(),
+            seats: None,
+            paid: None,
+            priced: BTreeSet::new(),
+            left: BTreeSet::new(),
+            created: usize::from(!is_over(told)),
+            cancelled: usize::from(is_over(told)),
+        }
+    }
+
+    fn becomes(&mut self, told: Booking) {
+        self.cancelled += usize::from(is_over(&told) && told.status != self.booking.status);
+        let gone = self.booking.people.keys().filter(|pk| !told.people.contains_key(pk));
+        self.left.extend(gone.copied());
+        self.left.retain(|pk| !told.people.contains_key(pk));
+        self.booking = told;
+    }
+
     fn details(&mut self, arrival: &Arrival) {
         let people = &arrival.booking.people;
         if !arrival.shape.optimized {

@@ -46,7 +46,7 @@ impl Tale {
             moments: 2 + chance.below(9),
             bookings,
             guests: if chance.per_mille(700) { bookings } else { 1 },
-            moves: false,
+            moves: chance.per_mille(700),
             deletes: false,
         };
         let mail = Mail::of(&mut chance);

@@ -3,6 +3,7 @@
 
 use super::fareharbor::{ITEMS, PRICE, STARTS, email, name, phone, size, status, uuid};
 use super::known::{Knowledge, Known};
+use super::truth::Status;
 use crate::rules::Folder;
 use crate::sim::Sim;
 use serde_json::{Map, Value, json};
@@ -50,12 +51,24 @@ steps:
 /// Codes of the items in `tables/tour-codes.csv`.
 const CODES: [&str; 2] = ["SUNSET", "SEALS"];
 
+/// One record for a chain of rebookings.
+const DEALS: &str = r#"
+title: Deals
+from: harbour-tours
+rebooking: move
+steps:
+  - id: deal
+    use: sandbox-crm.upsert_booking
+    with: { id: "deal-{{ booking.uuid }}", status: "{{ trip.status }}", guests: "{{ trip.party_size }}" }
+"#;
+
 const CRM: &str = "connector: sandbox\ntitle: Sandbox CRM\nbase_url: http://crm.test\n";
 
 /// The rules folder: the example rule and a recipe as they are shipped, and rules of our own.
 pub fn folder() -> Folder {
     let texts = [
         ("connections/sandbox-crm.yaml", CRM),
+        ("deals.yaml", DEALS),
         ("details.yaml", DETAILS),
         ("guests-to-crm.yaml", include_str!("../../../rules/guests-to-crm.yaml")),
         ("lib/dates.rhai", include_str!("../../../rules/lib/dates.rhai")),
@@ -88,6 +101,7 @@ impl Wanted {
         let mut wanted = Self::default();
         for known in knowledge.bookings.values() {
             wanted.of_booking(known);
+            wanted.of_chain(knowledge, known);
         }
         wanted.of_guests(knowledge);
         wanted
@@ -111,7 +125,6 @@ impl Wanted {
                 "guests": booking.people.len(), "amount": amount, "status": status(booking),
             }),
         );
-        self.contacts.push((uuid.clone(), email(booking)));
         let mut details = json!({});
         if let Some(seats) = known.seats {
             details["seats"] = json!(seats);
@@ -139,19 +152,37 @@ impl Wanted {
         }
     }
 
+    /// The record that the newest booking of a chain took over from the others.
+    fn of_chain(&mut self, knowledge: &Knowledge, known: &Known) {
+        let Known { booking, .. } = known;
+        let key = format!("deal-{}", uuid(booking.number));
+        if knowledge.apart.contains(&booking.number) || booking.status == Status::Rebooked {
+            // An old one's record may be left where nothing came of the new one, or came too late.
+            let is_newest = knowledge.newest(booking.number) == booking.number;
+            if is_newest || knowledge.apart.contains(&booking.number) {
+                self.former.insert(("bookings", key));
+            }
+            return;
+        }
+        self.record("bookings", key, json!({ "status": status(booking), "guests": booking.people.len() }));
+    }
+
     /// Contacts. Several bookings may share one: what any of them says may stand there (which of them, the simulations of
-    /// this folder look at).
+    /// this folder look at). But of a chain only the newest has something to say.
     fn of_guests(&mut self, knowledge: &Knowledge) {
-        let mut sharing: BTreeMap<String, Vec<&Known>> = BTreeMap::new();
-        for known in knowledge.bookings.values() {
-            sharing.entry(email(&known.booking)).or_default().push(known);
-            let mut other = known.booking.clone();
+        for (number, known) in &knowledge.bookings {
+            let booking = &known.booking;
+            let newest = &knowledge.bookings[&knowledge.newest(*number)].booking;
+            let mut other = booking.clone();
             other.guest.address = 1 - other.guest.address;
             self.former.insert(("contacts", email(&other)));
-        }
-        for (address, sharing) in sharing {
-            for known in sharing {
-                let booking = &known.booking;
+            let address = email(booking);
+            if newest.number != *number && !knowledge.apart.contains(number) {
+                self.former.insert(("contacts", address.clone()));
+                if address != email(newest) {
+                    continue;
+                }
+            } else {
                 let (_, title) = ITEMS[booking.item];
                 let day = ["14 March 2027", "2 April 2027", "2 April 2027"][booking.slot];
                 let fields = json!({
@@ -160,6 +191,7 @@ impl Wanted {
                 });
                 self.record("contacts", address.clone(), fields);
             }
+            self.contacts.push((uuid(*number), address));
         }
     }
 
