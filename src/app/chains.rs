@@ -3,7 +3,7 @@
 use super::App;
 use super::masking::is_masked;
 use crate::domain::{BookingId, BookingKey, Position};
-use crate::ports::{BookingView, Store, StoreError, chains_of};
+use crate::ports::{BookingView, ChainMember, Store, StoreError, chains_of};
 use crate::rules::Neighbours;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +15,15 @@ pub(super) struct InChain {
     pub neighbours: Neighbours,
     /// The oldest of the chain that is known here, where that is another one.
     pub root: Option<BookingId>,
+}
+
+/// Keys of a booking's neighbours, for programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NeighbourKeys {
+    /// Of the booking whose place it took.
+    pub before: Option<String>,
+    /// Of the booking that took its place.
+    pub after: Option<String>,
 }
 
 /// A booking of a chain, for people.
@@ -73,6 +82,26 @@ async fn state(
 }
 
 impl App {
+    /// Keys of the neighbours of those of these bookings that were rebooked, or took another's place.
+    pub async fn neighbour_keys(
+        &self,
+        bookings: &[BookingView],
+    ) -> Result<BTreeMap<BookingKey, NeighbourKeys>, StoreError> {
+        let keys: Vec<BookingKey> = bookings.iter().map(|booking| booking.key.clone()).collect();
+        let chains = chains_of(&*self.store, &keys).await?;
+        // A key may be an address: of bookings that the reader was not shown, none is told to who may not read them.
+        let told = |member: Option<&ChainMember>| {
+            member.map(|member| member.key.key.clone()).filter(|key| !(is_masked() && key.contains('@')))
+        };
+        Ok(chains
+            .into_iter()
+            .map(|(key, chain)| {
+                let before = told(chain.older.first());
+                (key, NeighbourKeys { before, after: told(chain.newer.first()) })
+            })
+            .collect())
+    }
+
     /// The chain of a booking, for people.
     pub async fn chain_around(&self, key: &BookingKey) -> Result<ChainAround, StoreError> {
         let mut around = ChainAround::default();

@@ -52,7 +52,7 @@ pub use apply::{Example, Foresight};
 pub use ask::{AskError, Replayed, SecretState};
 pub use backup::{BackupError, BackupMade};
 pub use booking_test::TestDraft;
-pub use chains::{ChainAround, ChainedBooking};
+pub use chains::{ChainAround, ChainedBooking, NeighbourKeys};
 pub use connect::{ConnectError, PartKind, PartNew, SecretHeld, first_mistakes, values_of};
 pub use disk::Space;
 pub use doctor::{Finding, Health};

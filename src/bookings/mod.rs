@@ -4,24 +4,24 @@
 //! and 9 rest on it: each event ends with a change per thing that it told of; one that fails, panics or even kills the
 //! process ends as `unreadable` and the others go on.
 
+mod applying;
 mod chain;
 mod doors;
 mod file;
+mod planned;
 mod read;
 
 use crate::connectors::{Present, RecordSpec, Told};
-use crate::domain::{
-    BookingId, BookingKey, Chains, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, Position, RunState, Verdict,
-    VerdictCode,
-};
+use crate::domain::{BookingId, BookingKey, Chains, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, RunState};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AppliedEvent, BookingWrite, Entropy, NewChange, NewRun, Store, StoreError, StoredBooking, StoredEvent,
-    TakenOver, Think,
+    AppliedEvent, BookingWrite, Entropy, NewChange, Store, StoreError, StoredBooking, StoredEvent, Think,
 };
-use crate::rules::{ChangeContext, Neighbours, PlannedState, Ruleset};
+use crate::rules::{ChangeContext, Neighbours, Ruleset};
+use applying::{Applying, How, Later, end_taken_over, spec_of};
 use chain::Batch;
 pub use doors::{Known as KnownDoors, known_doors};
+pub use planned::{RunPlace, planned_runs};
 
 use doors::AccountDoors;
 use read::{Reading, read_event};
@@ -471,148 +471,6 @@ impl Applier {
         }
         Ok(())
     }
-}
-
-/// The kind of record as the event's source reads it.
-fn spec_of<'r>(ruleset: &'r Ruleset, event: &StoredEvent, kind: &str) -> Option<&'r RecordSpec> {
-    ruleset.sources.get(&event.source)?.connector.source.as_ref()?.record(kind)
-}
-
-/// An event while it is being applied.
-struct Applying<'a> {
-    ruleset: &'a Arc<Ruleset>,
-    event: &'a StoredEvent,
-    doors: &'a doors::Known,
-    now: Millis,
-    one: AppliedEvent,
-    /// What is to be looked up among earlier versions.
-    pairs: Vec<(i64, HashOfBooking)>,
-    planned_later: Vec<Later>,
-    /// Of the next change.
-    ordinal: i64,
-}
-
-/// A change of a booking in a chain, to be planned.
-struct Later {
-    context: ChangeContext,
-    key: BookingKey,
-    id: BookingId,
-    change: ChangeRef,
-    again: bool,
-}
-
-/// How something came to be told.
-struct How {
-    note: Option<String>,
-    again: bool,
-}
-
-impl Applying<'_> {
-    fn refuse(&mut self, why: String) {
-        self.one.changes.push(plain_change(self.ordinal, None, ChangeKind::Refused, Some(why), self.now));
-        self.ordinal += 1;
-    }
-
-    /// Where a rule moves records, the runs of bookings that were replaced end.
-    fn take_over(&mut self, batch: &Batch, key: &BookingKey) {
-        let mut moves = self
-            .ruleset
-            .rules
-            .values()
-            .filter(|rule| rule.moves && rule.each.is_none() && rule.about == key.kind)
-            .peekable();
-        if moves.peek().is_none() {
-            return;
-        }
-        let replaced = batch.replaced(key);
-        for rule in moves {
-            for old in &replaced {
-                let (Some(state), Some(new)) = (batch.states.get(old), batch.chains.after(old)) else {
-                    continue;
-                };
-                self.one.taken_over.push(TakenOver {
-                    booking: state.id.clone(),
-                    rule: rule.name.clone(),
-                    why: format!("The booking was rebooked: {} takes over its record.", new.key),
-                    at: self.now,
-                });
-            }
-        }
-    }
-}
-
-/// Ends the runs of a batch that a newer booking of it takes over; those before it, the store ends.
-fn end_taken_over(applied: &mut [AppliedEvent], taken: &TakenOver) {
-    let runs = applied.iter_mut().flat_map(|one| &mut one.runs);
-    for run in runs.filter(|run| run.booking == taken.booking && run.rule == taken.rule) {
-        if run.state == RunState::Waiting {
-            run.state = RunState::Superseded;
-            run.verdict = Some(Verdict::new(VerdictCode::Superseded, taken.why.clone()));
-        }
-    }
-}
-
-/// Where planned runs belong.
-pub struct RunPlace<'a> {
-    /// The booking.
-    pub booking: &'a BookingId,
-    /// The oldest booking of its chain that is known here, itself where there is none: rules that move records go in
-    /// that one's lane.
-    pub root: &'a BookingId,
-    /// The change that they are about.
-    pub change: ChangeRef,
-    /// The position that decides what is newer.
-    pub position: Position,
-    /// `change`, `replay`, `apply`.
-    pub trigger: &'a str,
-}
-
-impl<'a> RunPlace<'a> {
-    fn of(booking: &'a BookingId, root: &'a BookingId, change: ChangeRef) -> Self {
-        Self { booking, root, change, position: change.position, trigger: "change" }
-    }
-}
-
-/// Plans as rows: ids, lanes, first states.
-pub fn planned_runs(
-    entropy: &dyn Entropy,
-    planned: Vec<crate::rules::Planned>,
-    place: &RunPlace<'_>,
-    now: Millis,
-) -> Vec<NewRun> {
-    planned
-        .into_iter()
-        .map(|planned| {
-            let lane = match &planned.lane {
-                Some(lane) => format!("{}|={lane}", planned.rule),
-                None => {
-                    let owner = if planned.moves { place.root } else { place.booking };
-                    format!("{}|{owner}|{}", planned.rule, planned.item)
-                }
-            };
-            let (state, verdict) = match planned.state {
-                PlannedState::Wait => (RunState::Waiting, None),
-                PlannedState::Skip(verdict) => (RunState::Skipped, Some(verdict)),
-                PlannedState::Fail(verdict) => (RunState::Failed, Some(verdict)),
-            };
-            NewRun {
-                id: entropy.run_id(now),
-                rule: planned.rule,
-                booking: place.booking.clone(),
-                item: planned.item,
-                lane,
-                change: place.change,
-                position: place.position,
-                asked: planned.asked,
-                trigger: place.trigger.to_owned(),
-                state,
-                verdict,
-                connection: planned.connection,
-                supersedes: planned.supersedes,
-                at: now,
-            }
-        })
-        .collect()
 }
 
 fn state_of(stored: StoredBooking) -> Result<State, StoreError> {

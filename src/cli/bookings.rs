@@ -4,6 +4,7 @@ use super::Ended;
 use super::filters::{page, since};
 use super::options::{FormOptions, StoreOptions};
 use super::output::{ago, exact, line_of, note, say, say_json};
+use crate::app::NeighbourKeys;
 use crate::domain::{Millis, parse_datetime};
 use crate::ports::{BookingView, ListFilter};
 use crate::told;
@@ -64,11 +65,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         // A page may be longer: it ends with all bookings of its last event.
         let full = found.len() as i64 >= filter.limit;
         filter.before = found.last().map(|booking| booking.position);
+        let neighbours = app.neighbour_keys(&found).await?;
         for booking in &found {
+            let neighbours = neighbours.get(&booking.key);
             if args.form.json {
-                say_json(&told::Booking::of(booking));
+                say_json(&told::Booking::of(booking, neighbours));
             } else {
-                tell(booking, now);
+                tell(booking, neighbours, now);
             }
         }
         told += found.len();
@@ -87,7 +90,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
     Ok(Ended::Fine)
 }
 
-fn tell(booking: &BookingView, now: Millis) {
+fn tell(booking: &BookingView, neighbours: Option<&NeighbourKeys>, now: Millis) {
     let mut parts = Vec::new();
     parts.extend(text(&booking.view.person, "name"));
     parts.extend(trip_in_words(&booking.view.trip));
@@ -102,6 +105,13 @@ fn tell(booking: &BookingView, now: Millis) {
         line_of(&booking.key.key, TEXT_CHARS_MAX),
         booking.id
     ));
+    if let Some(keys) = neighbours {
+        for (what, key) in [("rebooked from", &keys.before), ("rebooked to", &keys.after)] {
+            if let Some(key) = key {
+                say(format!("    {what} {}", line_of(key, TEXT_CHARS_MAX)));
+            }
+        }
+    }
     say(format!("    changed {}  ({})", ago(booking.updated_at, now), exact(booking.updated_at)));
 }
 

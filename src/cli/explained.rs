@@ -51,6 +51,11 @@ pub(super) fn text_of_explained(
     text.line(1, &format!("rule     {} ({})", line_of(title, 80), run.rule));
     let item = if run.item.is_empty() { String::new() } else { format!(", item {}", line_of(&run.item, 80)) };
     text.line(1, &format!("booking  {}{item}", line_of(&due.key.key, 80)));
+    for (what, key) in [("from", &due.chain.before_key), ("to", &due.chain.after_key)] {
+        if let Some(key) = key {
+            text.line(1, &format!("rebooked {what} {}", line_of(key, 80)));
+        }
+    }
     let why = match run.trigger.as_str() {
         "replay" => "planned again by hand".to_owned(),
         "apply" => "planned for a new or changed rule".to_owned(),

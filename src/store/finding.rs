@@ -106,6 +106,8 @@ impl SqlStore {
         answer.bookings = places
             .iter()
             .filter_map(|(place, standing)| Some((views.remove(place.booking.as_str())?, *standing)))
+            // Older versions made cards of other kinds of record too.
+            .filter(|(view, _)| view.key.kind == "booking")
             .collect();
         Ok(answer)
     }

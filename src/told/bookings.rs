@@ -1,6 +1,7 @@
 //! A booking for programs: the present truth, in the common view. Told by `waypost bookings --json` and the API.
 
 use super::rfc3339;
+use crate::app::NeighbourKeys;
 use crate::ports::BookingView;
 use serde::Serialize;
 use serde_json::Value;
@@ -36,6 +37,13 @@ pub struct Booking {
     pub person: Value,
     /// What was booked: title, when it starts, how many people, money, as far as it is known.
     pub trip: Value,
+    /// Key of the booking whose place it took, where it was rebooked from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "3f0c8a10-6c55-4a7e-8a4d-11f2d7a1b0c4")]
+    pub rebooked_from: Option<String>,
+    /// Key of the booking that took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebooked_to: Option<String>,
     /// When it was first seen.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -45,9 +53,11 @@ pub struct Booking {
 }
 
 impl Booking {
-    /// From what the store gives.
-    pub fn of(booking: &BookingView) -> Self {
+    /// From what the store gives, and its neighbours in a chain of rebookings.
+    pub fn of(booking: &BookingView, neighbours: Option<&NeighbourKeys>) -> Self {
         Self {
+            rebooked_from: neighbours.and_then(|keys| keys.before.clone()),
+            rebooked_to: neighbours.and_then(|keys| keys.after.clone()),
             id: booking.id.to_string(),
             connector: booking.key.connector.clone(),
             account: booking.key.account.clone(),

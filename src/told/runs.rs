@@ -109,6 +109,12 @@ pub struct RunChange {
     pub kind: &'static str,
     /// The paths that changed.
     pub paths: Vec<String>,
+    /// Key of the booking whose place this one took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebooked_from: Option<String>,
+    /// Key of the booking that took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebooked_to: Option<String>,
 }
 
 /// A field with why it has its value.
@@ -245,7 +251,12 @@ impl RunExplained {
         Self {
             run: Run::of(&due.run, &due.key.key, Some(due.event.as_str())),
             rule_title: explained.rule_title.clone(),
-            change: RunChange { kind: due.kind.as_str(), paths: due.paths.clone() },
+            change: RunChange {
+                kind: due.kind.as_str(),
+                paths: due.paths.clone(),
+                rebooked_from: due.chain.before_key.clone(),
+                rebooked_to: due.chain.after_key.clone(),
+            },
             fields,
             without_fields,
             attempts: explained.attempts.iter().map(Attempt::of).collect(),

@@ -6,7 +6,7 @@ use super::api_error::ApiError;
 use super::api_paging::{Page, cursor, limit, place, wrong_cursor};
 use super::booking_records::record_url;
 use super::diff::find;
-use crate::app::{App, is_day};
+use crate::app::{App, ChainAround, ChainedBooking, NeighbourKeys, is_day};
 use crate::domain::{BookingId, ChangeRef, RunState, Standing, search_words};
 use crate::ports::{
     BookingPage, BookingQuery, BookingView, CardPlace, ChangeView, LinkRow, ListFilter, RunRow,
@@ -101,8 +101,40 @@ pub(super) struct BookingTold {
     standing: &'static str,
     /// The booking as its system tells it.
     data: Value,
+    /// The chain of rebookings that it is part of, the oldest first; left out where it was never rebooked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chain: Vec<Chained>,
     /// The records that hold it.
     records: Vec<RecordHeld>,
+}
+
+/// A booking of a chain of rebookings.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingOfChain)]
+pub(super) struct Chained {
+    /// Its key at the source.
+    key: String,
+    /// Its id here; null where no webhook of it has come.
+    id: Option<String>,
+    /// Its status, in the booking system's word.
+    #[schema(example = "rebooked")]
+    status: Option<String>,
+}
+
+impl Chained {
+    fn all(around: &ChainAround, own: &BookingView) -> Vec<Self> {
+        if around.is_empty() {
+            return Vec::new();
+        }
+        let told = |key: &str, booking: Option<&BookingView>| Self {
+            key: key.to_owned(),
+            id: booking.map(|booking| booking.id.to_string()),
+            status: booking.map(|booking| booking.status.clone()),
+        };
+        let of = |one: &ChainedBooking| told(&one.key, one.booking.as_ref());
+        let own = told(&own.key.key, Some(own));
+        around.before.iter().map(of).chain([own]).chain(around.after.iter().map(of)).collect()
+    }
 }
 
 /// A record in a CRM that holds a booking, or part of it.
@@ -208,8 +240,12 @@ pub(super) async fn list_bookings(app: web::Data<App>, Params(asked): Params<Boo
     let nothing = !typed.trim().is_empty() && query.words.is_empty();
     let page = if nothing { BookingPage::default() } else { app.store.find_bookings(&query).await? };
     let next = page.next.as_ref().map(|next| cursor(LIST, &format!("{}.{}", next.changed_at, next.booking)));
-    let items =
-        page.bookings.iter().map(|(booking, standing)| BookingStands::of(booking, *standing)).collect();
+    let found: Vec<BookingView> = page.bookings.iter().map(|(booking, _)| booking.clone()).collect();
+    let chains = app.neighbour_keys(&found).await?;
+    let told = |(booking, standing): &(BookingView, Standing)| {
+        BookingStands::of(booking, chains.get(&booking.key), *standing)
+    };
+    let items = page.bookings.iter().map(told).collect();
     answered(&Page { items, next })
 }
 
@@ -230,8 +266,10 @@ async fn of_key(app: &App, key: &str, asked: &BookingsAsked) -> Answer {
     let filter = ListFilter { booking: Some(key.to_owned()), limit: CHANGES_MAX, ..ListFilter::default() };
     let found = app.store.list_bookings(&filter).await?;
     let mut items = Vec::with_capacity(found.len());
+    let chains = app.neighbour_keys(&found).await?;
     for booking in &found {
-        items.push(BookingStands::of(booking, standing(app, &booking.id).await?));
+        let standing = standing(app, &booking.id).await?;
+        items.push(BookingStands::of(booking, chains.get(&booking.key), standing));
     }
     answered(&Page { items, next: None })
 }
@@ -242,8 +280,8 @@ async fn standing(app: &App, id: &BookingId) -> Result<Standing, ApiError> {
 }
 
 impl BookingStands {
-    fn of(booking: &BookingView, standing: Standing) -> Self {
-        Self { booking: Booking::of(booking), standing: standing.as_str() }
+    fn of(booking: &BookingView, neighbours: Option<&NeighbourKeys>, standing: Standing) -> Self {
+        Self { booking: Booking::of(booking, neighbours), standing: standing.as_str() }
     }
 }
 
@@ -256,8 +294,10 @@ pub(super) async fn get_booking(app: web::Data<App>, id: web::Path<String>) -> A
     let (booking, body) = app.store.booking(&id).await?.ok_or_else(|| ApiError::not_found("booking"))?;
     let links = app.store.links_of_booking(&id).await?;
     let runs = runs_of(&app, &id).await?;
+    let neighbours = app.neighbour_keys(std::slice::from_ref(&booking)).await?;
     answered(&BookingTold {
-        booking: Booking::of(&booking),
+        booking: Booking::of(&booking, neighbours.get(&booking.key)),
+        chain: Chained::all(&app.chain_around(&booking.key).await?, &booking),
         standing: standing(&app, &id).await?.as_str(),
         data: serde_json::from_str(&body).unwrap_or_default(),
         records: RecordHeld::all(&app, &links, &runs),

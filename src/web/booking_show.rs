@@ -1,11 +1,13 @@
 //! `/bookings/{id}`: who, what, when, for how much; which records hold it; and its timeline, newest first, a page of it at a
 //! time (`?before=`). `?part=live` gives the block that is refreshed in place.
 
+use super::booking_chain::ChainTold;
 use super::booking_records::{RecordTold, records};
 use super::booking_words::BookingWords;
 use super::change_told::{Day, Teller, by_day};
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
+use super::people_told::lists;
 use super::run_told::marks_of;
 use super::scene::Scene;
 use super::times::Moment;
@@ -48,6 +50,10 @@ pub struct BookingShow {
     key: String,
     marks: Vec<Mark>,
     records: Vec<RecordTold>,
+    /// Whose place it took, and who took its own.
+    chain: ChainTold,
+    /// It is a booking, and not another kind of record.
+    is_booking: bool,
     days: Vec<Day>,
     newer: Option<String>,
     older: Option<String>,
@@ -77,10 +83,16 @@ impl BookingShow {
         changes.truncate(CHANGES_MAX);
         let filter = ListFilter { booking: Some(id.to_string()), limit: RUNS_MAX, ..ListFilter::default() };
         let runs = app.store.list_runs(&filter).await?;
-        let teller =
-            Teller { app, scene: &scene, back: "booking", is_booking: booking.key.kind == "booking" };
+        let teller = Teller {
+            app,
+            scene: &scene,
+            back: "booking",
+            is_booking: booking.key.kind == "booking",
+            people: lists(app.active().as_deref()),
+        };
         let told = teller.tell(&changes, &runs).await?;
         let mut page = Self::of(&scene, &booking, &body, &runs, by_day(&changes, told));
+        page.chain = ChainTold::of(&app.chain_around(&booking.key).await?, &page.words);
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
         let erased = app.store.keeping().erased_booking(id).await?;
         page.erased = erased.filter(|erased| erased.position >= booking.position).map(|erased| erased.why);
@@ -98,6 +110,11 @@ impl BookingShow {
     fn of(scene: &Scene, booking: &BookingView, body: &str, runs: &[RunRow], days: Vec<Day>) -> Self {
         let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
         let id = in_address(booking.id.as_str());
+        let is_booking = booking.key.kind == "booking";
+        let mut words = BookingWords::of(booking);
+        if !is_booking {
+            words.name_thing(booking, &body);
+        }
         let mut marks = marks_of(runs, scene);
         if marks.is_empty() {
             marks.push(Mark::new(Tone::Quiet, "no rule asks for it"));
@@ -107,13 +124,15 @@ impl BookingShow {
             live: format!("/bookings/{id}?part=live"),
             address: id,
             id: booking.id.to_string(),
-            words: BookingWords::of(booking),
+            words,
             customers: body.get("customers").and_then(|list| list.as_array()).map(Vec::len),
             source: scene.source(&booking.source),
             connector: scene.connector(&booking.key.connector),
             key: booking.key.key.clone(),
             marks,
             records: Vec::new(),
+            chain: ChainTold::default(),
+            is_booking,
             days,
             newer: None,
             older: None,
@@ -141,6 +160,12 @@ impl BookingShow {
         let body = r#"{"customers":[{},{}]}"#;
         let mut full = Self::of(&scene, &booking(), body, &runs(), vec![day()]);
         full.records = RecordTold::samples();
-        vec![old, full]
+        let mut thing = booking();
+        thing.key.kind = super::samples::HOSTILE.to_owned();
+        let thing = Self::of(&scene, &thing, body, &[], Vec::new());
+        let mut chains = ChainTold::samples().into_iter();
+        old.chain = chains.next().unwrap_or_default();
+        full.chain = chains.next().unwrap_or_default();
+        vec![old, full, thing]
     }
 }

@@ -77,6 +77,16 @@ impl BookingWords {
     }
 }
 
+impl BookingWords {
+    /// Another kind of record is told by its own name, and by what it is.
+    pub fn name_thing(&mut self, thing: &BookingView, body: &Value) {
+        let kind = capped(&thing.key.kind.replace('_', " "), NAME_CHARS_MAX);
+        let name = ["name", "title", "code"].iter().find_map(|name| text(body, name));
+        self.guest = name.unwrap_or_else(|| format!("{kind} {}", capped(&thing.key.key, NAME_CHARS_MAX)));
+        self.trip = format!("{kind}, not a booking");
+    }
+}
+
 fn text(of: &Value, name: &str) -> Option<String> {
     match of.get(name) {
         Some(Value::String(text)) if !text.trim().is_empty() => {

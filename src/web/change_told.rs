@@ -4,11 +4,13 @@
 use super::diff::{Changed, changed};
 use super::errors::PageError;
 use super::page::in_address;
+use super::people_told::came_and_left;
 use super::run_told::{Room, RunTold, marks_of};
 use super::scene::Scene;
 use super::times::{Moment, clock_time, day};
 use super::words::{Mark, Tone, change_headline};
 use crate::app::App;
+use crate::connectors::Children;
 use crate::domain::ChangeKind;
 use crate::ports::{ChangeView, RunRow};
 use serde_json::Value;
@@ -78,6 +80,8 @@ pub struct Teller<'a> {
     pub back: &'static str,
     /// Whether the subject is a booking (and not, say, an item).
     pub is_booking: bool,
+    /// Lists of people whose coming and leaving is told.
+    pub people: Vec<Children>,
 }
 
 impl Teller<'_> {
@@ -117,13 +121,18 @@ impl Teller<'_> {
     async fn change(&self, change: &ChangeView, runs: Vec<RunTold>) -> Result<ChangeTold, PageError> {
         let mut values = (Vec::new(), 0);
         let mut removed = false;
+        let mut people = None;
         if !change.paths.is_empty()
             && let Some((_, before, after)) = self.app.store.change(change.reference).await?
         {
             // A version that was removed has nothing to compare.
             removed = before.is_none() || after.is_none();
             if !removed {
-                values = changed(&change.paths, &read(before), &read(after));
+                let (before, after) = (read(before), read(after));
+                if change.kind == ChangeKind::Updated {
+                    people = came_and_left(&self.people, &before, &after);
+                }
+                values = changed(&change.paths, &before, &after);
             }
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
@@ -135,7 +144,7 @@ impl Teller<'_> {
             at: Moment::of(change.received_at, self.scene.now),
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
-            headline: change_headline(change, self.is_booking),
+            headline: people.unwrap_or_else(|| change_headline(change, self.is_booking)),
             note: match (&change.note, removed) {
                 (Some(note), _) => Some(super::errors::capital(note)),
                 (None, true) => Some(VERSION_REMOVED.to_owned()),

@@ -4,6 +4,7 @@
 use super::change_told::{ChangeTold, Teller};
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
+use super::people_told::lists;
 use super::scene::Scene;
 use super::times::Moment;
 use crate::app::App;
@@ -60,7 +61,8 @@ pub async fn event_show(
     let (event, stored) = app.store.event(&id).await?.ok_or_else(|| PageError::unknown("webhook"))?;
     let scene = Scene::read(&app).await?;
     let runs = app.runs_of_event(&id).await?;
-    let teller = Teller { app: &app, scene: &scene, back: "event", is_booking: true };
+    let people = lists(app.active().as_deref());
+    let teller = Teller { app: &app, scene: &scene, back: "event", is_booking: true, people };
     let told = &event.changes[..event.changes.len().min(CHANGES_MAX)];
     let changes = teller.tell(told, &runs).await?;
     let mut page = EventShow::of(&scene, &event, &stored.headers, changes);

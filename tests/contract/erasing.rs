@@ -88,6 +88,7 @@ async fn guest(store: &Arc<dyn Store>, name: &str, state: RunState) -> RunId {
         )],
         bookings: vec![booking_write(name, positions[1], 2)],
         runs: Vec::new(),
+        ..AppliedEvent::default()
     };
     second.changes[0].body = Some(document(2).to_string());
     second.changes[0].paths = vec!["note".into()];
@@ -321,6 +322,7 @@ on_both! {
             changes: vec![change("a", ChangeKind::Updated, 3, Some(ChangeRef { position: 2, ordinal: 0 }))],
             bookings: vec![booking_write("a", position, 3)],
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         third.changes[0].body = Some(document(3).to_string());
         store.apply_events(&[third]).await.unwrap();

@@ -67,6 +67,7 @@ on_both! {
             changes: vec![change("a", ChangeKind::Updated, 2, Some(first))],
             bookings: vec![booking_write("a", 2, 2)],
             runs: vec![run("2", "a", 2)],
+            ..AppliedEvent::default()
         };
         // One batch tells of the booking twice: the last state stands.
         store.apply_events(&[created("a", 1, vec![run("1", "a", 1)]), updated]).await.unwrap();
@@ -78,6 +79,7 @@ on_both! {
             changes: vec![change("a", ChangeKind::Unchanged, 2, Some(second))],
             bookings: Vec::new(),
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         store.apply_events(&[unchanged]).await.unwrap();
         let changes = store.changes_of_booking(&booking_id("a"), 10).await.unwrap();
@@ -137,6 +139,7 @@ on_both! {
             changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
             bookings: vec![booking_write("a", 2, 2)],
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         store.apply_events(&[created("a", 1, vec![]), updated]).await.unwrap();
         let mut replayed = run("again", "a", 1);

@@ -54,6 +54,7 @@ async fn changed(store: &Arc<dyn Store>, name: &str, at: i64, set: impl Fn(&mut 
         )],
         bookings: vec![booking],
         runs: Vec::new(),
+        ..AppliedEvent::default()
     };
     store.apply_events(&[updated]).await.unwrap();
 }

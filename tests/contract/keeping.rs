@@ -55,6 +55,7 @@ async fn two_versions(store: &Arc<dyn Store>, name: &str, runs: bool) -> (Change
         changes: vec![change(name, ChangeKind::Updated, 2, Some(first))],
         bookings: vec![booking_write(name, positions[1], 2)],
         runs: Vec::new(),
+        ..AppliedEvent::default()
     };
     store.apply_events(&[updated]).await.unwrap();
     (first, second)

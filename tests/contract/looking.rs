@@ -25,6 +25,7 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
             at: 9_000,
             ..run("3", "a", 3)
         }],
+        ..AppliedEvent::default()
     };
     let unreadable = AppliedEvent {
         position: 4,
@@ -35,6 +36,7 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
         }],
         bookings: Vec::new(),
         runs: Vec::new(),
+        ..AppliedEvent::default()
     };
     store
         .apply_events(&[created("a", 1, vec![run("1", "a", 1)]), of_other, updated, unreadable])
@@ -137,7 +139,8 @@ on_both! {
         // The sixth is applied before the fifth, which stays on the list.
         store.append_events(&[event("5", b"{}"), event("6", b"?"), event("7", b"{}")]).await.unwrap();
         let unreadable = NewChange { booking: None, ..change("", ChangeKind::Unreadable, 0, None) };
-        let sixth = AppliedEvent { position: 6, changes: vec![unreadable], bookings: vec![], runs: vec![] };
+        let sixth =
+            AppliedEvent { position: 6, changes: vec![unreadable], ..AppliedEvent::default() };
         store.apply_events(&[sixth]).await.unwrap();
         store.write_delivery(&[write(&row(&store, "1").await, RunState::Held, 4_000)]).await.unwrap();
         let counts = store.counts().await.unwrap();

@@ -3,6 +3,7 @@
 mod alerts;
 mod applies;
 mod causes;
+mod chains;
 mod delivering;
 mod erasing;
 mod events_and_bookings;

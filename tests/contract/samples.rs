@@ -100,6 +100,7 @@ pub fn created(name: &str, position: Position, runs: Vec<NewRun>) -> AppliedEven
         changes: vec![change(name, ChangeKind::Created, 1, None)],
         bookings: vec![booking_write(name, position, 1)],
         runs,
+        ..AppliedEvent::default()
     }
 }
 

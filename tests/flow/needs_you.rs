@@ -356,6 +356,7 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
             supersedes: true,
             at: 3_000,
         }],
+        ..AppliedEvent::default()
     }
 }
 

@@ -296,6 +296,7 @@ impl Site {
             changes: vec![change],
             bookings: Vec::new(),
             runs: Vec::new(),
+            ..AppliedEvent::default()
         };
         self.app.store.apply_events(&[applied]).await
     }
@@ -405,6 +406,7 @@ impl Site {
                 supersedes: true,
                 at,
             }],
+            ..AppliedEvent::default()
         }
     }
 

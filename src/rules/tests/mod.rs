@@ -4,7 +4,7 @@ mod mapping;
 mod mistakes;
 mod planning;
 
-use super::{ChangeContext, Files, Ruleset, RunContext, compile};
+use super::{ChangeContext, Files, Neighbours, Ruleset, RunContext, compile};
 use crate::document::render;
 use crate::domain::ChangeKind;
 use serde_json::{Value, json};
@@ -78,6 +78,8 @@ fn change(ruleset: &Ruleset, kind: ChangeKind, booking: Value, previous: Option<
         source: "harbour".to_owned(),
         doors: Vec::new(),
         account: "harbourtours".to_owned(),
+        about: "booking".to_owned(),
+        chain: Neighbours::default(),
         kind,
         paths: vec!["note".to_owned()],
         booking: Arc::new(booking),
