@@ -162,13 +162,12 @@ struct Planner<'p> {
 }
 
 impl Planner<'_> {
-    /// Why a rule has nothing to do with a booking that was rebooked.
+    /// Why a rule has nothing to do with a booking that was rebooked. What still changes on one whose record was moved (a
+    /// note, a payment) is no news about that record.
     fn not_for_a_rebooked_one(&self) -> Option<String> {
         let chain = &self.change.chain;
-        if self.change.kind != ChangeKind::Rebooked {
-            return None;
-        }
-        if self.rule.moves {
+        let is_rebooked = self.change.kind == ChangeKind::Rebooked;
+        if self.rule.moves && (is_rebooked || chain.after_key.is_some()) {
             let new = chain.after_key.as_deref().unwrap_or("another booking");
             let waits = if chain.after.is_some() { "" } else { "; that one's webhook has not come yet" };
             return Some(format!(
@@ -176,7 +175,7 @@ impl Planner<'_> {
                  (`rebooking: move`){waits}."
             ));
         }
-        (chain.again && !self.rule.repeatable).then(|| {
+        (is_rebooked && chain.again && !self.rule.repeatable).then(|| {
             "The new booking's webhook told of this rebooking already, and what the rule makes is not made twice."
                 .to_owned()
         })
@@ -212,7 +211,8 @@ impl Planner<'_> {
             .and_then(|scope| items::read(engine, each, scope).ok())
             .unwrap_or_else(items::Items::none);
         let (present, former) = if leaves { (items::Items::none(), present) } else { (present, former) };
-        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| again) {
+        let later = self.change.kind != ChangeKind::Rebooked;
+        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| again || later) {
             runs.extend(asked.map(|asked| self.left_alone(asked, why)));
             return;
         }

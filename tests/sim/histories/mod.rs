@@ -6,6 +6,7 @@
 //!   make histories SEED=17        one, told in words: what happened, what arrived, what the CRM holds
 
 mod fareharbor;
+mod found;
 mod known;
 mod live;
 mod mail;
@@ -20,7 +21,7 @@ use known::Knowledge;
 use mail::Mail;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use truth::{History, Plot, Vendor};
+use truth::{Booking, History, Plot, Vendor};
 use wanted::Wanted;
 use waypost::ports::StoreError;
 
@@ -80,7 +81,7 @@ fn history_of(seed: u64, database: Option<String>) -> (Outcome, Sum) {
             sim.trace.extend(lost.iter().cloned());
             sim.trace.push("What went on:".to_owned());
             live::live(sim, &arrivals, tale.turns).await?;
-            sum.true_at_the_end = look(sim, &history, &arrivals).await?;
+            sum.true_at_the_end = look(sim, &history.truth(), &arrivals).await?;
             sum.events = sim.posted.len();
             Ok(())
         })
@@ -89,21 +90,24 @@ fn history_of(seed: u64, database: Option<String>) -> (Outcome, Sum) {
 }
 
 /// Whether the CRM holds what can be known; and if so, whether that is the truth.
-async fn look(sim: &mut Sim, history: &History, arrivals: &[mail::Arrival]) -> Result<bool, StoreError> {
+async fn look(
+    sim: &mut Sim,
+    truth: &BTreeMap<u32, Booking>,
+    arrivals: &[mail::Arrival],
+) -> Result<bool, StoreError> {
     let received = live::received(sim).await?;
     let of = |number: &usize| {
         let body = &sim.posted[*number].webhook.body;
         arrivals.iter().find(|arrival| arrival.body == *body)
     };
     let knowledge = Knowledge::of(received.iter().filter_map(of));
-    let truth = history.truth();
     let is_true = truth.iter().all(|(number, booking)| {
         knowledge.bookings.get(number).is_some_and(|known| known.is_the_truth(booking))
     });
     let wrong = Wanted::of(&knowledge).differences(sim);
     sim.wrong.extend(wrong);
     sim.trace.push("What is known, and the truth:".to_owned());
-    for (number, booking) in &truth {
+    for (number, booking) in truth {
         let mut line = match knowledge.bookings.get(number) {
             None => "nothing is known".to_owned(),
             Some(known) if known.is_the_truth(booking) => "known as it is".to_owned(),
@@ -111,6 +115,12 @@ async fn look(sim: &mut Sim, history: &History, arrivals: &[mail::Arrival]) -> R
         };
         let _ = write!(line, "; in truth: {booking}");
         sim.trace.push(line);
+    }
+    sim.trace.push("What became of the runs:".to_owned());
+    for run in sim.runs().await? {
+        let verdict = run.verdict.as_ref().map(|verdict| verdict.text.as_str()).unwrap_or_default();
+        let (id, rule, item) = (&run.id, &run.rule, &run.item);
+        sim.trace.push(format!("{id} {rule} {item} at {}: {} {verdict}", run.position, run.state));
     }
     sim.trace.push("What the CRM holds:".to_owned());
     let held: BTreeMap<String, String> = sim
