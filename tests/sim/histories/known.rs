@@ -26,6 +26,8 @@ pub struct Known {
     pub priced: BTreeSet<u32>,
     /// People who took part once and don't any more.
     pub left: BTreeSet<u32>,
+    /// Addresses that its guest had at some time.
+    pub addresses: BTreeSet<u32>,
     /// How often it was seen to begin.
     pub created: usize,
     /// How often it was seen to be called off.
@@ -128,6 +130,7 @@ impl Known {
             paid: None,
             priced: BTreeSet::new(),
             left: BTreeSet::new(),
+            addresses: [told.guest.address].into(),
             created: usize::from(!is_over(told)),
             cancelled: usize::from(is_over(told)),
         }
@@ -138,6 +141,7 @@ impl Known {
         let gone = self.booking.people.keys().filter(|pk| !told.people.contains_key(pk));
         self.left.extend(gone.copied());
         self.left.retain(|pk| !told.people.contains_key(pk));
+        self.addresses.insert(told.guest.address);
         self.booking = told;
     }
 

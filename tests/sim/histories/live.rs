@@ -4,7 +4,6 @@
 use super::mail::Arrival;
 use super::wanted::folder;
 use crate::model::Webhook;
-use crate::node::{Who, Wish};
 use crate::sim::Sim;
 use waypost::domain::RunState;
 use waypost::ports::{Clock, ListFilter, StoreError};
@@ -69,19 +68,9 @@ async fn all_are_acked(sim: &mut Sim) -> Result<(), StoreError> {
 /// Somebody tries the runs again that a CRM refused.
 async fn retry_what_failed(sim: &mut Sim) -> Result<(), StoreError> {
     for _ in 0..AGAIN_MAX {
-        let runs = sim.runs().await?;
-        let failed: Vec<_> = runs
-            .iter()
-            .filter(|run| matches!(run.state, RunState::Failed | RunState::Held))
-            .map(|run| run.id.clone())
-            .collect();
-        if failed.is_empty() {
+        if sim.retries_what_failed().await? == 0 {
             return Ok(());
         }
-        if let Some(node) = &sim.node {
-            sim.steps.push((Who::Person, node.ask(Wish::Retry(failed))));
-        }
-        sim.finish_steps().await?;
         sim.quiet().await?;
     }
     for run in sim.runs().await?.iter().filter(|run| matches!(run.state, RunState::Failed | RunState::Held)) {

@@ -168,7 +168,8 @@ impl Wanted {
     }
 
     /// Contacts. Several bookings may share one: what any of them says may stand there (which of them, the simulations of
-    /// this folder look at). But of a chain only the newest has something to say.
+    /// this folder look at), and what one of them said before it left it: the others don't say again what they said. Of a
+    /// chain only the newest has something to say.
     fn of_guests(&mut self, knowledge: &Knowledge) {
         for (number, known) in &knowledge.bookings {
             let booking = &known.booking;
@@ -190,6 +191,15 @@ impl Wanted {
                     "last_tour": format!("{title} on {day}"), "tags": ["guest", super::fareharbor::COMPANY],
                 });
                 self.record("contacts", address.clone(), fields);
+                let left = |other: &Known| {
+                    let guest = &other.booking.guest;
+                    guest.number == booking.guest.number
+                        && guest.address != booking.guest.address
+                        && other.addresses.contains(&booking.guest.address)
+                };
+                if knowledge.bookings.values().any(left) {
+                    self.record("contacts", address.clone(), json!({ "email": address }));
+                }
             }
             self.contacts.push((uuid(*number), address));
         }
