@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim histories bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim histories rebookings bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -94,6 +94,11 @@ histories: deps ## true histories of bookings, through bad weather into a CRM: N
 	$(if $(SEED),WAYPOST_HISTORY_SEED=$(SEED),$(if $(N),WAYPOST_HISTORIES=$(N))) \
 	  $(CARGO) test --locked --quiet --test sim -- --nocapture histories::$(if $(SEED),many) \
 	  $(if $(SEED),,| tee -a $(BUILT)/histories.txt)
+
+rebookings: deps ## all orders of a rebooking's webhooks, and ORDERS=5000 of a chain of three
+	@$(call noted,make rebookings$(if $(ORDERS), ORDERS=$(ORDERS)),rebookings)
+	WAYPOST_REBOOKINGS=$(or $(ORDERS),2000) $(CARGO) test --locked --quiet --test rebooking -- --nocapture \
+	  | tee -a $(BUILT)/rebookings.txt
 
 # What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.
 noted = mkdir -p $(BUILT); echo "\# $(1), $$(date -u +%Y-%m-%dT%H:%M:%SZ), \

@@ -25,6 +25,16 @@
 //! A call whose outcome is unknown (time-out, 5xx, a kill) leaves its run `uncertain`: an upsert is repeated, a create is
 //! looked up first by its action's `find:`, and held for a person where there is none.
 //!
+//! # A booking is rebooked
+//!
+//! A body says whose place its booking took, or who took its own (`chain:` of the connector, `connectors::chain`). The steps of
+//! chains are kept by keys (`domain::Chains`, `store::chains`), since either booking may be told of first. `bookings::chain` puts
+//! what was told into its chain: a new booking's body also tells `rebooked` of the old one, as a change of its own behind those
+//! that the body has by itself; the old one's own body, when it comes, adds what it has more, and rules that make something hear
+//! of it once only. Delivery asks for the chain of a run's booking (`delivery::chain`): an old booking is older than whatever a
+//! newer one sent to the same record, and a rule that moves records goes in the lane of the chain's oldest booking and reads the
+//! links of all of it. Links move with the write of the new booking's own call or verdict. `tests/rebooking` tries all orders.
+//!
 //! # Add a connector
 //!
 //! Write `rules/connectors/NAME.yaml`: no Rust. Look at `hubspot.yaml` for a destination and at `fareharbor.yaml` for a
@@ -47,6 +57,7 @@
 //! | events in hand of apply | 256, or 8 MiB of bodies (but for a single larger one) | the rest is in the next batch | `bookings` |
 //! | expressions of one event or run | 1 s, 200,000 operations, 1 MiB of text, 10,000 items | the run fails | `runner`, `expr` |
 //! | items of one change (`each:`) | 1,000 | a run that says so | `rules::items` |
+//! | bookings of one chain of rebookings | 64, either way | the rest is not looked at | `domain::chain` |
 //! | runs of one claim | 128, and no more than calls may be made | the rest is in the next claim | `delivery` |
 //! | calls in flight, of one connection | 64, or its `concurrency:`; fewer while it is slow or fails | runs wait in the database | `delivery::gate` |
 //! | bookings of the calls in flight | 16 MiB as text (but for a single larger one) | runs wait in the database | `delivery` |

@@ -8,13 +8,15 @@
 //!  POST /hooks/…  ─►  journal  ─►  bookings  ─►  rules  ─►  runs  ─►  delivery  ─►  CRM
 //!    (ack 200)        events      latest state   plan      steps      attempts, links
 //!    ingest           store       bookings       rules     store      delivery, outbound
+//!                       ▲   hints ▼
+//!                       └── fetch ──►  the booking system's API (source_api)
 //! ```
 //!
 //! What it promises: a 200 means that the bytes are on disk; the ack waits for nobody; nothing vanishes; the runs of one lane
 //! go in order; when all is quiet the CRM holds the latest state; at least once on the wire, once in effect; a bad
 //! neighbour stays alone; data is never code; same in, same out; kill it anywhere.
 //!
-//! The stages (`ingest`, `bookings`, `delivery`) never call each other: they meet in the tables. Each is a step that does
+//! The stages (`ingest`, `bookings`, `fetch`, `delivery`) never call each other: they meet in the tables. Each is a step that does
 //! one bounded piece of work; `runner` has the only loops, sleeps and spawns. `tests/tidy.rs` keeps who may use whom.
 
 // The words, and what may be asked of the world.
@@ -29,6 +31,7 @@ pub mod expr;
 pub mod bookings;
 pub mod connectors;
 pub mod delivery;
+pub mod fetch;
 pub mod ingest;
 pub mod rules;
 
@@ -41,6 +44,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod priority;
 pub mod sandbox;
+pub mod source_api;
 pub mod store;
 pub mod workspace;
 

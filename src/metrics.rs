@@ -7,13 +7,14 @@
 
 use crate::domain::{ChangeKind, Millis, RunState};
 use crate::ports::Counts;
+use prometheus::core::Collector as _;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::sync::{Mutex, PoisonError};
 
 /// Every status that a webhook is answered with.
-const CODES: [u16; 7] = [200, 400, 404, 405, 408, 413, 503];
+const CODES: [u16; 8] = [200, 400, 401, 404, 405, 408, 413, 503];
 /// How an attempt may end, as in `ports::AttemptEnd`.
 const OUTCOMES: [&str; 9] =
     ["done", "conflict", "retry", "throttled", "maybe_done", "refused", "gone", "needs_auth", "not_found"];
@@ -44,12 +45,14 @@ pub struct Metrics {
     received: IntCounter,
     acks: IntCounterVec,
     acks_by_code: [IntCounter; CODES.len()],
+    refused: IntCounterVec,
     ack_seconds: Histogram,
     commit_events: Histogram,
     commit_seconds: Histogram,
     commits_failed: IntCounter,
     changes: [IntCounter; ChangeKind::ALL.len()],
     attempts: IntCounterVec,
+    fetches: IntCounterVec,
     delivery_seconds: Histogram,
     standing: Mutex<Gauges>,
 }
@@ -95,6 +98,15 @@ impl Metrics {
             ),
             acks_by_code: CODES.map(|code| acks.with_label_values(&[&code.to_string()])),
             acks,
+            refused: counters(
+                &registry,
+                (
+                    "waypost_webhooks_refused_total",
+                    "Requests below /hooks/ that did not sign in, by source (empty: there is none of that name) and by what \
+                     did not hold.",
+                ),
+                &["source", "reason"],
+            ),
             ack_seconds: histogram(
                 &registry,
                 (
@@ -126,6 +138,11 @@ impl Metrics {
                 ("waypost_attempts_total", "Calls to connections that ended, by what became of them."),
                 &["connection", "outcome"],
             ),
+            fetches: counters(
+                &registry,
+                ("waypost_fetches_total", "Fetches from booking systems that ended, by what became of them."),
+                &["source", "outcome"],
+            ),
             delivery_seconds: histogram(
                 &registry,
                 (
@@ -153,6 +170,28 @@ impl Metrics {
         }
     }
 
+    /// It did not sign in: at a source that there is, or at none (empty). Not on the way to an ack.
+    pub fn webhook_refused(&self, source: &str, reason: &str) {
+        self.refused.with_label_values(&[source, reason]).inc();
+    }
+
+    /// How often that was since this process began: source, reason, times; in the order of the names.
+    pub fn refused(&self) -> Vec<(String, String, u64)> {
+        let families = self.refused.collect();
+        let metrics = families.iter().flat_map(|family| family.get_metric());
+        let mut told: Vec<_> = metrics
+            .map(|metric| {
+                let label = |name: &str| {
+                    let found = metric.get_label().iter().find(|label| label.name() == name);
+                    found.map(|label| label.value().to_owned()).unwrap_or_default()
+                };
+                (label("source"), label("reason"), metric.get_counter().get_value() as u64)
+            })
+            .collect();
+        told.sort();
+        told
+    }
+
     /// It was stored, so long after its body had been read.
     pub fn webhook_stored(&self, took_us: i64) {
         self.ack_seconds.observe(seconds(took_us));
@@ -178,6 +217,11 @@ impl Metrics {
     /// A call ended.
     pub fn attempted(&self, connection: &str, outcome: &str) {
         self.attempts.with_label_values(&[connection, outcome]).inc();
+    }
+
+    /// A fetch from a booking system ended.
+    pub fn fetched(&self, source: &str, outcome: &str) {
+        self.fetches.with_label_values(&[source, outcome]).inc();
     }
 
     /// A run was finished by a call, so long after its webhook had come in.

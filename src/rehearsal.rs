@@ -1,11 +1,13 @@
 //! Runs a rule's tests: the given payloads go through the production stages, with a store in memory and a CRM that answers
 //! what the test says. Called by `waypost test`, and by whoever wants to know what a rule would send.
 
+mod given;
+
 use crate::bookings::Applier;
 use crate::connectors::Action;
 use crate::delivery::{Answered, Delivery, ReadyCall, Rulesets};
 use crate::document::{Diagnostic, Fields, Node, Severity, Yaml, parse};
-use crate::domain::{ChangeKind, EventId, Millis, ORIGIN_WEBHOOK, RunState, StepState};
+use crate::domain::{ChangeKind, Millis, RunState, StepState};
 use crate::ports::{Answer, Entropy, ListFilter, NewEvent, Secrets, Store, StoreError, Think};
 use crate::rules::{Rule, Ruleset};
 use async_trait::async_trait;
@@ -235,7 +237,7 @@ async fn play(
         Delivery::new(store.clone(), entropy.clone(), Arc::new(AnySecret), one, "rehearsal".to_owned());
     let mut stage = Stage { store, entropy, applier, delivery, now: START, sent: Sent::default() };
     for body in bodies {
-        stage.post(source, body).await?;
+        stage.post(ruleset, source, body).await?;
         stage.settle_down(ruleset, case).await?;
     }
     stage.note_failures().await?;
@@ -281,18 +283,21 @@ struct Stage {
 }
 
 impl Stage {
-    async fn post(&mut self, source: &str, body: Vec<u8>) -> Result<(), StoreError> {
+    async fn post(&mut self, ruleset: &Ruleset, source: &str, body: Vec<u8>) -> Result<(), StoreError> {
         self.now += 1_000;
-        let id: EventId = self.entropy.event_id(self.now);
-        let event = NewEvent {
-            id,
-            source: source.to_owned(),
-            received_at: self.now,
-            origin: ORIGIN_WEBHOOK,
-            headers: "{}".to_owned(),
-            body: Bytes::from(body),
-        };
-        self.store.append_events(&[event]).await?;
+        let mut events = Vec::new();
+        let begun = self.store.fetches().last_position().await?;
+        for (origin, headers, body) in given::posted(ruleset, source, body, begun) {
+            events.push(NewEvent {
+                id: self.entropy.event_id(self.now),
+                source: source.to_owned(),
+                received_at: self.now,
+                origin,
+                headers,
+                body: Bytes::from(body),
+            });
+        }
+        self.store.append_events(&events).await?;
         Ok(())
     }
 

@@ -2,11 +2,14 @@
 //!
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
+mod fetching;
+
 use crate::alerts::{Watcher, World};
 use crate::app::App;
 use crate::bookings::Applier;
 use crate::delivery::{Answered, Delivery, ReadyCall, Settled};
-use crate::domain::Millis;
+use crate::domain::{ChangeKind, Millis};
+use crate::fetch::Fetcher;
 use crate::ingest::Batches;
 use crate::ports::{Clock, Outbound, OutboundFailure, StoreError, Think};
 use crate::priority::{Crowd, give_way};
@@ -69,6 +72,8 @@ pub struct Hints {
     pub acts: Notify,
     /// A rule is to be applied to existing bookings.
     pub rules: Notify,
+    /// Something is to be fetched.
+    pub fetch: Notify,
 }
 
 /// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
@@ -107,6 +112,8 @@ pub struct Runner {
     pub app: Arc<App>,
     /// Stage 3.
     pub applier: Applier,
+    /// Between the journal and stage 3, where bookings are fetched.
+    pub fetcher: Arc<Fetcher>,
     /// Stage 4.
     pub delivery: Arc<Delivery>,
     /// Stage 5.
@@ -133,9 +140,10 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 12] = [
+        let parts: [(&str, Thread, Part); 13] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
+            ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
@@ -223,6 +231,9 @@ impl Runner {
                     self.app.metrics.changed(&step.changes);
                     if step.runs > 0 {
                         self.app.hints.deliver.notify_one();
+                    }
+                    if step.changes[ChangeKind::Fetching as usize] > 0 {
+                        self.app.hints.fetch.notify_one();
                     }
                     self.stand_back(began_us).await;
                 }

@@ -4,7 +4,7 @@ use super::App;
 use crate::connectors::SecretRef;
 use crate::document::{Diagnostic, Severity};
 use crate::domain::{Verdict, VerdictCode};
-use crate::ingest::{Door, Doors, hash_token};
+use crate::ingest::{Door, Doors, Way, hash_token};
 use crate::ports::{Secrets, SourceMemory, StoreError};
 use crate::rules::{Files, Ruleset, compile};
 use crate::workspace::{Change, FolderRead, Watcher, generate_token, read_folder};
@@ -234,9 +234,11 @@ impl App {
         let mut doors = HashMap::new();
         let mut memories = Vec::new();
         for source in ruleset.sources.values() {
-            let mut hashes = self.token_hashes(source).await;
+            let by_address = source.sign_in.by_address();
+            let mut hashes = if by_address { self.token_hashes(source).await } else { Vec::new() };
             let known = remembered.iter().find(|memory| memory.name == source.name);
-            if hashes.is_empty()
+            if by_address
+                && hashes.is_empty()
                 && self.vault_problem().is_some()
                 && let Some(known) = known
             {
@@ -250,11 +252,11 @@ impl App {
             }
             let headers =
                 source.connector.source.as_ref().map(|spec| spec.headers.clone()).unwrap_or_default();
-            let ready = !hashes.is_empty();
-            doors.insert(
-                source.name.clone(),
-                Door { tokens: hashes, old: old_tokens.of(source, now), ready, headers },
-            );
+            let mut ways = self.other_ways(source);
+            if by_address {
+                ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
+            }
+            doors.insert(source.name.clone(), Door { ways, headers });
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -263,7 +265,8 @@ impl App {
             }
             if now - removed_at < REMOVED_KEPT_MS {
                 let tokens = hashes_of(&memory.tokens);
-                let door = Door { tokens, old: None, ready: true, headers: Vec::new() };
+                let ways = vec![Way::Address { tokens, old: None }];
+                let door = Door { ways, headers: Vec::new() };
                 doors.insert(memory.name.clone(), door);
             }
         }
@@ -316,6 +319,9 @@ impl App {
 
     /// The paths that a source listens at, with its tokens: for the people who paste them into the booking system.
     pub fn source_paths(&self, source: &crate::connectors::Source) -> Vec<String> {
+        if !source.sign_in.by_address() {
+            return vec![format!("/hooks/{}", source.name)];
+        }
         let own = [SecretRef::Vault(token_name(&source.name))];
         let tokens: Vec<&SecretRef> = if source.tokens.is_empty() {
             own.iter().collect()

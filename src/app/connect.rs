@@ -116,7 +116,9 @@ impl App {
     /// All connectors that there are: those of the rules at work, else those that come with Waypost.
     pub fn connectors(&self) -> Catalogue {
         if let Some(active) = self.active() {
-            return active.catalogue.clone();
+            let mut known = active.catalogue.clone();
+            known.connectors.retain(|_, connector| !connector.is_of_source());
+            return known;
         }
         let (engine, _) = Engine::build(&Scripts::default(), Limits::default());
         Catalogue::builtin(&engine, &mut Vec::new())
@@ -381,6 +383,7 @@ fn vault_names(ruleset: &crate::rules::Ruleset, of: Option<&str>) -> BTreeSet<St
     if of.is_none() {
         for source in ruleset.sources.values() {
             secrets.extend(source.tokens.iter().map(|(secret, _)| secret));
+            secrets.extend(source.sign_in.secrets().map(|(secret, _)| secret));
             secrets.extend(source.api.iter().map(|(_, secret, _)| secret));
         }
     }

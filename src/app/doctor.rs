@@ -93,6 +93,7 @@ impl App {
         let Some(ruleset) = ruleset else { return Ok(findings) };
         self.look_at_secrets(&ruleset, &mut findings);
         self.look_at_sources(&ruleset, &mut findings).await?;
+        self.look_at_apis(&ruleset, &mut findings).await?;
         let states = self.store.connections().await?;
         let counts = self.store.counts().await?;
         for connection in ruleset.connections.values() {

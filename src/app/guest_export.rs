@@ -3,8 +3,9 @@
 
 use super::guest::{ROWS_MAX, logged};
 use super::{App, Guest, GuestBooking, GuestError, Who};
+use crate::connectors::{KeptHeaders, payload_text};
 use crate::domain::Millis;
-use crate::ports::{ListFilter, StoreError};
+use crate::ports::{ListFilter, StoreError, StoredEvent};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ impl App {
                     "source": event.source,
                     "headers": parsed(&stored.headers),
                     "body": gone.filter(|gone| !gone.partly).map_or_else(
-                        || parsed(&String::from_utf8_lossy(&stored.body)),
+                        || parsed(&body_text(&stored)),
                         |gone| json!({ "removed": gone.why }),
                     ),
                 }));
@@ -116,6 +117,12 @@ impl App {
 
 fn time(at: Millis) -> Option<String> {
     Timestamp::from_millisecond(at).ok().map(|at| format!("{at:.3}"))
+}
+
+/// A webhook's body as it reads: unpacked where it came packed.
+fn body_text(stored: &StoredEvent) -> String {
+    payload_text(&stored.body, &KeptHeaders::read(&stored.headers))
+        .unwrap_or_else(|| String::from_utf8_lossy(&stored.body).into_owned())
 }
 
 /// JSON as it is, anything else as a text.

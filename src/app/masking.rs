@@ -294,6 +294,10 @@ macro_rules! around {
                 self.inner.alerts()
             }
 
+            fn fetches(&self) -> &dyn FetchStore {
+                self.inner.fetches()
+            }
+
             fn keeping(&self) -> &dyn KeepingStore {
                 self.inner.keeping()
             }
@@ -325,6 +329,7 @@ around! {
     passes count_crash(position: Position) -> i64;
     passes bookings_by_key(keys: &[BookingKey]) -> Vec<StoredBooking>;
     passes known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
+    passes seen_events(keys: &[EventKey]) -> Vec<SeenEvent>;
     passes apply_events(events: &[AppliedEvent]) -> ();
     passes plan_runs(runs: &[NewRun]) -> ();
     passes due_connections() -> Vec<DueConnection>;

@@ -15,7 +15,10 @@ mod connect;
 mod disk;
 mod doctor;
 mod doctor_connections;
+mod doctor_sources;
+mod door_ways;
 mod existing;
+mod fetching;
 mod guest;
 mod guest_export;
 mod lately;
@@ -38,6 +41,8 @@ mod rule_history;
 mod rulesets;
 mod secrets;
 mod serve;
+mod source_keys;
+mod source_sign_in;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -58,6 +63,7 @@ pub use disk::Space;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
+pub use fetching::Fetching;
 pub use guest::{Guest, GuestBooking, GuestErased, GuestError};
 pub use live::News;
 pub use look::{Preview, RuleTests, Touched, TouchedBooking};
@@ -75,6 +81,8 @@ pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
+pub use source_keys::SourceKey;
+pub use source_sign_in::OfferedSignIn;
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;
@@ -82,6 +90,7 @@ use crate::outbound::HttpOutbound;
 use crate::ports::{Clock, Entropy, Outbound, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
+use crate::source_api::ApiClient;
 use crate::store::{OpenOptions, open};
 use crate::workspace::{Vault, VaultSecrets};
 use std::io::ErrorKind;
@@ -139,6 +148,8 @@ pub struct App {
     live: live::Live,
     /// The way out, where faces make calls themselves (tests of a credential).
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
+    /// The way to booking systems: one, so that limits hold for all who go it.
+    api_client: std::sync::OnceLock<Arc<ApiClient>>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -201,6 +212,7 @@ impl App {
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
+            api_client: std::sync::OnceLock::new(),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });
@@ -220,6 +232,15 @@ impl App {
     /// The way out: the one that the router goes, else this machine's.
     pub fn outbound(&self) -> Arc<dyn Outbound> {
         self.outbound.get_or_init(|| Arc::new(HttpOutbound::new())).clone()
+    }
+
+    /// The way to booking systems' APIs: one for all that is fetched, walked through, subscribed to and tested.
+    pub fn api_client(&self) -> Arc<ApiClient> {
+        let new = || {
+            let (secrets, clock, store) = (self.secrets.clone(), self.clock.clone(), self.store.clone());
+            Arc::new(ApiClient::new(self.outbound(), secrets, clock, store))
+        };
+        self.api_client.get_or_init(new).clone()
     }
 
     /// Why the vault's secrets can't be read, where they can't.

@@ -127,6 +127,9 @@ impl App {
 
 /// The one token of a source that is in the vault: its own, or the one that its file names.
 fn own_token(source: &Source) -> Option<String> {
+    if !source.sign_in.by_address() {
+        return None;
+    }
     match source.tokens.as_slice() {
         [] => Some(token_name(&source.name)),
         [(SecretRef::Vault(name), _)] => Some(name.clone()),

@@ -6,7 +6,8 @@ use crate::alerts::{Postman, Watcher};
 use crate::bookings::Applier;
 use crate::clock::{OsEntropy, SystemClock};
 use crate::delivery::Delivery;
-use crate::ingest::{HookLimits, Hooks, Intake, hooks, intake};
+use crate::fetch::Fetcher;
+use crate::ingest::{HookLimits, Hooks, Intake, Reached, hooks, intake};
 use crate::outbound::{HttpOutbound, SmtpMailer};
 use crate::ports::{Clock, Entropy, Outbound, StoreError};
 use crate::runner::Runner;
@@ -42,6 +43,8 @@ pub struct ServeOptions {
     pub ui_listen: SocketAddr,
     /// Limits of one webhook.
     pub limits: HookLimits,
+    /// How webhooks reach it from outside.
+    pub reached: Reached,
     /// Who comes in at the pages, and under which name a proxy shows them.
     pub access: web::Access,
 }
@@ -129,6 +132,7 @@ pub async fn start(
         watcher: Watcher::new(app.store.clone(), entropy.clone(), postman, base),
         app: app.clone(),
         applier: Applier::new(app.store.clone(), entropy.clone()),
+        fetcher: Arc::new(Fetcher::new(app.store.clone(), entropy.clone(), app.secrets.clone())),
         delivery,
         outbound,
         stop: stopped,
@@ -140,7 +144,8 @@ pub async fn start(
     let ui_listen = ui_at;
     let access = Arc::new(web::Access { hooks_listen: Some(listen), ..options.access.clone() });
     let pages = same.then(|| access.clone());
-    let server = http_server(&app, intake.clone(), options.limits, hooks_listener, pages)?;
+    let hooking = (options.limits, Arc::new(options.reached));
+    let server = http_server(&app, intake.clone(), hooking, hooks_listener, pages)?;
     servers.push(server.handle());
     running.push(tokio::spawn(async move {
         let _ = server.await;
@@ -158,7 +163,7 @@ pub async fn start(
 fn http_server(
     app: &Arc<App>,
     intake: Intake,
-    limits: HookLimits,
+    (limits, reached): (HookLimits, Arc<Reached>),
     listener: TcpListener,
     pages: Option<Arc<web::Access>>,
 ) -> Result<actix_web::dev::Server, ServeError> {
@@ -173,6 +178,7 @@ fn http_server(
             entropy: app.entropy.clone(),
             limits,
             metrics: app.metrics.clone(),
+            reached: reached.clone(),
         }));
         http = http.configure(web::health(probe.clone()));
         if let Some(access) = &pages {

@@ -2,10 +2,10 @@
 //! since a newer booking takes over.
 
 use super::chain::Batch;
-use super::{HashOfBooking, doors, plain_change};
+use super::{Candidate, doors};
 use crate::connectors::RecordSpec;
-use crate::domain::{BookingId, BookingKey, ChangeKind, ChangeRef, Millis, RunState, Verdict, VerdictCode};
-use crate::ports::{AppliedEvent, StoredEvent, TakenOver};
+use crate::domain::{BookingId, BookingKey, ChangeRef, DocumentHead, Millis, RunState, Verdict, VerdictCode};
+use crate::ports::{AppliedEvent, SeenEvent, StoredEvent, TakenOver};
 use crate::rules::{ChangeContext, Ruleset};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Applying<'a> {
     pub now: Millis,
     pub one: AppliedEvent,
     /// What is to be looked up among earlier versions.
-    pub pairs: Vec<(i64, HashOfBooking)>,
+    pub candidates: Vec<Candidate>,
     pub planned_later: Vec<Later>,
     /// Of the next change.
     pub ordinal: i64,
@@ -38,15 +38,41 @@ pub(super) struct Later {
 }
 
 /// How something came to be told.
+#[derive(Default)]
 pub(super) struct How {
     pub note: Option<String>,
+    /// A booking that was known as rebooked already tells it itself.
     pub again: bool,
+    /// By the record's own body; else by another one's.
+    pub own: bool,
+    /// It looks like a late copy.
+    pub doubted: bool,
+    /// Where it was fetched: for what.
+    pub head: Option<DocumentHead>,
+    /// The event, where it is to be remembered.
+    pub seen: Option<SeenEvent>,
+    /// When it happened, by the system's word.
+    pub happened_at: Option<Millis>,
 }
 
-impl Applying<'_> {
-    pub fn refuse(&mut self, why: String) {
-        self.one.changes.push(plain_change(self.ordinal, None, ChangeKind::Refused, Some(why), self.now));
-        self.ordinal += 1;
+impl<'a> Applying<'a> {
+    pub fn new(
+        ruleset: &'a Arc<Ruleset>,
+        event: &'a StoredEvent,
+        doors: &'a doors::Known,
+        now: Millis,
+    ) -> Self {
+        let one = AppliedEvent { position: event.position, ..AppliedEvent::default() };
+        Self {
+            ruleset,
+            event,
+            doors,
+            now,
+            one,
+            candidates: Vec::new(),
+            planned_later: Vec::new(),
+            ordinal: 0,
+        }
     }
 
     /// Where a rule moves records, the runs of bookings that were replaced end.

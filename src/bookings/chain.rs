@@ -4,7 +4,7 @@
 
 use super::State;
 use crate::connectors::{ChainSpec, Told};
-use crate::domain::{BookingKey, Chains, Rebooking};
+use crate::domain::{BookingId, BookingKey, Chains, Rebooking};
 use crate::rules::Neighbours;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -42,6 +42,11 @@ pub(super) fn steps(chain: &ChainSpec, key: &BookingKey, entity: &Value) -> Vec<
 }
 
 impl Batch {
+    /// The id of a booking that is known here.
+    pub fn known(&self, key: &BookingKey) -> Option<BookingId> {
+        self.states.get(key).filter(|state| state.change.is_some()).map(|state| state.id.clone())
+    }
+
     /// Puts what was told into its chain.
     pub fn see(&mut self, chain: Option<&ChainSpec>, key: &BookingKey, told: Told) -> Seen {
         let mut seen = Seen { told, news: Vec::new(), note: None, again: false };
@@ -83,6 +88,8 @@ impl Batch {
             key: old.key.clone(),
             entity,
             status,
+            happened_at: None,
+            hint: None,
         };
         let note = format!("told by the webhook of {}, which took its place", key.key);
         vec![(old.clone(), told, note)]

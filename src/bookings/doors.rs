@@ -51,7 +51,7 @@ impl AccountDoors {
         };
         let mut more: Option<Table> = None;
         for (event, reading) in events.iter().zip(readings) {
-            for key in reading.told.iter().filter_map(|(key, _)| key.as_ref().ok()) {
+            for (key, _) in reading.records() {
                 let account = account_of(key);
                 let known = more.as_ref().unwrap_or(&table).get(&account);
                 if known.is_some_and(|doors| doors.contains(&event.source)) || table.len() >= ACCOUNTS_MAX {

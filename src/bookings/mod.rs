@@ -6,30 +6,39 @@
 
 mod applying;
 mod chain;
+mod copies;
 mod doors;
+mod fetching;
 mod file;
+mod one_event;
 mod planned;
 mod read;
 
-use crate::connectors::{Present, RecordSpec, Told};
-use crate::domain::{BookingId, BookingKey, Chains, ChangeKind, ChangeRef, Millis, ORIGIN_PROBE, RunState};
+use crate::connectors::{Present, Told};
+use crate::domain::{
+    BookingId, BookingKey, Chains, ChangeKind, ChangeRef, EventKey, Millis, ORIGIN_PROBE, Position, RunState,
+};
 use crate::expr::with_deadline;
 use crate::ports::{
-    AppliedEvent, BookingWrite, Entropy, NewChange, Store, StoreError, StoredBooking, StoredEvent, Think,
+    AppliedEvent, Entropy, NewChange, SeenEvent, Store, StoreError, StoredBooking, StoredEvent, Think,
 };
-use crate::rules::{ChangeContext, Neighbours, Ruleset};
-use applying::{Applying, How, Later, end_taken_over, spec_of};
-use chain::Batch;
+use crate::rules::Ruleset;
 pub use doors::{Known as KnownDoors, known_doors};
 pub use planned::{RunPlace, planned_runs};
 
+use applying::{end_taken_over, spec_of};
+use chain::Batch;
+use copies::Copies;
 use doors::AccountDoors;
+use fetching::Late;
 use read::{Reading, read_event};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+/// So often a batch is computed anew since something in it looks like a late copy; what comes up then is only flagged.
+const LATE_ROUNDS_MAX: usize = 4;
 /// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction, which deliveries wait for.
 pub const BATCH_EVENTS_MAX: i64 = 256;
 /// Bytes of bodies in one batch, so that a few huge bodies don't hold memory.
@@ -69,11 +78,22 @@ pub struct Applier {
 /// A booking and the hash of one of its versions.
 type HashOfBooking = (BookingId, String);
 
+/// A change whose content may be that of an earlier version.
+#[derive(Clone)]
+struct Candidate {
+    ordinal: i64,
+    of: HashOfBooking,
+    /// The system's API can be asked whether it is so.
+    asks: bool,
+}
+
 /// A booking's state while a batch is under way.
 struct State {
     id: BookingId,
     change: Option<ChangeRef>,
     present: Option<Present>,
+    /// Up to which position it is known to hold.
+    as_of: Position,
 }
 
 impl Applier {
@@ -196,7 +216,8 @@ impl Applier {
         Ok(did(&applied))
     }
 
-    /// Reads, compares and plans, in the order of the events.
+    /// Reads, compares and plans, in the order of the events. Where something looks like a late copy and the system's API
+    /// can be asked, it is done once more, with that as a hint: as if the copy had told nothing.
     async fn compute(
         &self,
         ruleset: &Arc<Ruleset>,
@@ -204,25 +225,45 @@ impl Applier {
         now: Millis,
         think: &dyn Think,
     ) -> Result<Vec<AppliedEvent>, StoreError> {
+        let mut late = Late::default();
+        loop {
+            let (mut applied, candidates) = self.compute_once(ruleset, events, &late, now, think).await?;
+            let found = self.find_late_copies(&applied, &candidates).await?;
+            if !late.learn(events, &found, LATE_ROUNDS_MAX) {
+                flag_late_copies(&mut applied, &found);
+                return Ok(applied);
+            }
+        }
+    }
+
+    async fn compute_once(
+        &self,
+        ruleset: &Arc<Ruleset>,
+        events: &[StoredEvent],
+        late: &Late,
+        now: Millis,
+        think: &dyn Think,
+    ) -> Result<(Vec<AppliedEvent>, Vec<(usize, Candidate)>), StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
         think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
         let mut batch = self.load(ruleset, events, &readings, now).await?;
+        let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
-        let mut to_look_up = Vec::new();
+        let mut candidates = Vec::new();
         think.run(&mut || {
-            for (event, reading) in events.iter().zip(&mut readings) {
+            for (event, reading) in events.iter().zip(std::mem::take(&mut readings)) {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     with_deadline(think.deadline(), || {
-                        self.apply_one(ruleset, event, reading, (&mut batch, &doors), now)
+                        self.apply_one(ruleset, event, reading, (&mut batch, &mut copies, &doors, late), now)
                     })
                 }));
-                let (mut one, pairs) = result.unwrap_or_else(|_| {
+                let (mut one, found) = result.unwrap_or_else(|_| {
                     let note = "quarantined: a mistake of Waypost came up while reading it";
                     let changes = vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))];
                     (without_effect(event, now, changes), Vec::new())
                 });
-                to_look_up.extend(pairs.into_iter().map(|(ordinal, pair)| (applied.len(), ordinal, pair)));
+                candidates.extend(found.into_iter().map(|candidate| (applied.len(), candidate)));
                 let taken_over = std::mem::take(&mut one.taken_over);
                 applied.push(one);
                 for taken in taken_over {
@@ -233,8 +274,7 @@ impl Applier {
                 }
             }
         });
-        self.flag_late_copies(&mut applied, &to_look_up).await?;
-        Ok(applied)
+        Ok((applied, candidates))
     }
 
     /// The present states of what the batch tells of, and of all in their chains.
@@ -248,8 +288,7 @@ impl Applier {
         let mut told: BTreeSet<BookingKey> = BTreeSet::new();
         let mut chained: BTreeSet<BookingKey> = BTreeSet::new();
         for (event, reading) in events.iter().zip(readings) {
-            for (key, body) in &reading.told {
-                let Ok(key) = key else { continue };
+            for (key, body) in reading.records() {
                 told.insert(key.clone());
                 let chain = spec_of(ruleset, event, &body.kind).and_then(|spec| spec.chain.as_ref());
                 let Some(chain) = chain else { continue };
@@ -277,199 +316,45 @@ impl Applier {
                 id: self.entropy.booking_id(now),
                 change: None,
                 present: None,
+                as_of: 0,
             });
         }
         Ok(Batch { states, chains })
     }
 
-    /// One event against the states so far. Also gives the (ordinal, booking, hash) that are to be looked up among
-    /// earlier versions.
-    fn apply_one(
+    /// Which of the candidates look like an earlier version of their booking.
+    async fn find_late_copies(
         &self,
-        ruleset: &Arc<Ruleset>,
-        event: &StoredEvent,
-        reading: &mut Reading,
-        (batch, doors): (&mut Batch, &doors::Known),
-        now: Millis,
-    ) -> (AppliedEvent, Vec<(i64, HashOfBooking)>) {
-        let mut one = AppliedEvent { position: event.position, ..AppliedEvent::default() };
-        if let Some((kind, note)) = &reading.without_effect {
-            one.changes.push(plain_change(0, None, *kind, Some(note.clone()), now));
-            return (one, Vec::new());
+        applied: &[AppliedEvent],
+        candidates: &[(usize, Candidate)],
+    ) -> Result<Vec<(usize, Candidate)>, StoreError> {
+        if candidates.is_empty() {
+            return Ok(Vec::new());
         }
-        let told = std::mem::take(&mut reading.told);
-        let mut applying = Applying {
-            ruleset,
-            event,
-            doors,
-            now,
-            one,
-            pairs: Vec::new(),
-            planned_later: Vec::new(),
-            ordinal: 0,
-        };
-        let mut seen = Vec::new();
-        for (key, told) in told {
-            let key = match key {
-                Ok(key) => key,
-                Err(refused) => {
-                    applying.refuse(refused);
-                    continue;
-                }
-            };
-            let Some(spec) = spec_of(ruleset, event, &told.kind) else {
-                applying.ordinal += 1;
-                continue;
-            };
-            let first = batch.states.get(&key).is_none_or(|state| state.change.is_none());
-            let seen_now = batch.see(spec.chain.as_ref(), &key, told);
-            let news = first || !seen_now.news.is_empty();
-            applying.one.rebookings.extend(seen_now.news);
-            let how = How { note: seen_now.note, again: seen_now.again };
-            self.apply_told(&mut applying, batch, (spec, &key), (seen_now.told, how));
-            seen.push((key, spec, news));
-        }
-        // What is told of others comes after what the body itself tells of them.
-        for (key, spec, _) in &seen {
-            for (old, told, note) in batch.told_of_old(spec.chain.as_ref(), key) {
-                let how = How { note: Some(note), again: false };
-                self.apply_told(&mut applying, batch, (spec, &old), (told, how));
-            }
-        }
-        for later in std::mem::take(&mut applying.planned_later) {
-            self.plan_in_chain(&mut applying, batch, later);
-        }
-        for (key, _, _) in seen.iter().filter(|(.., news)| *news) {
-            applying.take_over(batch, key);
-        }
-        let Applying { mut one, pairs, .. } = applying;
-        if one.changes.is_empty() {
-            let note = "the body tells of nothing that its connector keeps".to_owned();
-            one.changes.push(plain_change(0, None, ChangeKind::Ignored, Some(note), now));
-        }
-        (one, pairs)
-    }
-
-    /// What was told of one booking: its change, its new state, and the runs.
-    fn apply_told(
-        &self,
-        applying: &mut Applying<'_>,
-        batch: &mut Batch,
-        (spec, key): (&RecordSpec, &BookingKey),
-        (told, how): (Told, How),
-    ) {
-        let ordinal = applying.ordinal;
-        applying.ordinal += 1;
-        let (event, now) = (applying.event, applying.now);
-        let Some(state) = batch.states.get_mut(key) else { return };
-        let status = told.status.clone();
-        let mut compared = spec.compare(state.present.as_ref(), told);
-        if how.again && compared.kind == ChangeKind::Updated {
-            compared.kind = ChangeKind::Rebooked;
-        }
-        if !compared.kind.has_effect() {
-            let id = state.change.is_some().then(|| state.id.clone());
-            applying.one.changes.push(plain_change(ordinal, id, compared.kind, compared.note, now));
-            return;
-        }
-        let reference = ChangeRef { position: event.position, ordinal };
-        if compared.flag_if_known && state.change.is_some() {
-            applying.pairs.push((ordinal, (state.id.clone(), compared.hash.clone())));
-        }
-        let view = spec.view(&compared.entity);
-        applying.one.changes.push(NewChange {
-            ordinal,
-            booking: Some(state.id.clone()),
-            kind: compared.kind,
-            paths: compared.paths.clone(),
-            note: how.note.or(compared.note),
-            previous: state.change,
-            body: Some(compared.entity.to_string()),
-            hash: Some(compared.hash.clone()),
-            at: now,
-        });
-        applying.one.bookings.push(BookingWrite {
-            id: state.id.clone(),
-            key: key.clone(),
-            source: event.source.clone(),
-            change: reference,
-            status: status.clone(),
-            view: view.clone(),
-            hash: compared.hash.clone(),
-            terms: spec.terms(&view, &compared.entity),
-            at: now,
-        });
-        let booking = Arc::new(compared.entity);
-        let context = ChangeContext {
-            source: event.source.clone(),
-            doors: applying.doors.of(key, &event.source),
-            account: key.account.clone(),
-            about: key.kind.clone(),
-            kind: compared.kind,
-            paths: compared.paths,
-            booking: booking.clone(),
-            previous: state.present.take().map(|present| Arc::new(present.entity)),
-            chain: Neighbours::default(),
-            view,
-            at: now,
-            event: event.id.to_string(),
-        };
-        state.change = Some(reference);
-        let id = state.id.clone();
-        if batch.chains.before(key).is_some() || batch.chains.after(key).is_some() {
-            let later = Later { context, key: key.clone(), id, change: reference, again: how.again };
-            applying.planned_later.push(later);
-        } else {
-            let place = RunPlace::of(&id, &id, reference);
-            let planned = applying.ruleset.plan(&context);
-            applying.one.runs.extend(planned_runs(&*self.entropy, planned, &place, now));
-            drop(context);
-        }
-        let entity = Arc::try_unwrap(booking).unwrap_or_else(|shared| (*shared).clone());
-        if let Some(state) = batch.states.get_mut(key) {
-            state.present = Some(Present { entity, hash: compared.hash, status });
-        }
-    }
-
-    /// Plans for a booking of a chain, once all that the event tells of the chain is known.
-    fn plan_in_chain(&self, applying: &mut Applying<'_>, batch: &Batch, later: Later) {
-        let Later { mut context, key, id, change, again } = later;
-        context.chain = batch.neighbours(&key, again);
-        let root = batch.root(&key).map_or(&id, |root| &root.id);
-        let place = RunPlace::of(&id, root, change);
-        let planned = applying.ruleset.plan(&context);
-        applying.one.runs.extend(planned_runs(&*self.entropy, planned, &place, applying.now));
-    }
-
-    /// Adds the note to changes whose content an earlier version of the booking had.
-    async fn flag_late_copies(
-        &self,
-        applied: &mut [AppliedEvent],
-        to_look_up: &[(usize, i64, (BookingId, String))],
-    ) -> Result<(), StoreError> {
-        if to_look_up.is_empty() {
-            return Ok(());
-        }
-        let pairs: Vec<_> = to_look_up.iter().map(|(_, _, pair)| pair.clone()).collect();
-        let mut known: HashSet<(BookingId, String)> =
-            self.store.known_hashes(&pairs).await?.into_iter().collect();
-        for (index, one) in applied.iter_mut().enumerate() {
-            for (_, ordinal, pair) in to_look_up.iter().filter(|(at, _, _)| *at == index) {
-                if !known.contains(pair) {
-                    continue;
-                }
-                if let Some(change) = one.changes.iter_mut().find(|c| c.ordinal == *ordinal)
-                    && change.note.is_none()
-                {
-                    change.note =
-                        Some("possible late copy: the booking looked exactly like this before".into());
-                }
-            }
+        let pairs: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.of.clone()).collect();
+        let mut known: HashSet<HashOfBooking> = self.store.known_hashes(&pairs).await?.into_iter().collect();
+        let mut found = Vec::new();
+        for (index, one) in applied.iter().enumerate() {
+            let here =
+                candidates.iter().filter(|(at, candidate)| *at == index && known.contains(&candidate.of));
+            found.extend(here.cloned());
             let hashes =
                 one.changes.iter().filter_map(|change| Some((change.booking.clone()?, change.hash.clone()?)));
             known.extend(hashes);
         }
-        Ok(())
+        Ok(found)
+    }
+}
+
+/// Adds the note to changes whose content an earlier version of the booking had.
+fn flag_late_copies(applied: &mut [AppliedEvent], found: &[(usize, Candidate)]) {
+    for (index, candidate) in found {
+        let changes = applied.get_mut(*index).map(|one| one.changes.as_mut_slice()).unwrap_or_default();
+        if let Some(change) = changes.iter_mut().find(|change| change.ordinal == candidate.ordinal)
+            && change.note.is_none()
+        {
+            change.note = Some("possible late copy: the booking looked exactly like this before".into());
+        }
     }
 }
 
@@ -481,7 +366,13 @@ fn state_of(stored: StoredBooking) -> Result<State, StoreError> {
     Ok(State {
         id: stored.id,
         change: Some(stored.change),
-        present: Some(Present { entity, hash: stored.hash, status: stored.status }),
+        present: Some(Present {
+            entity,
+            hash: stored.hash,
+            status: stored.status,
+            happened_at: stored.happened_at,
+        }),
+        as_of: stored.as_of,
     })
 }
 
@@ -492,7 +383,19 @@ fn plain_change(
     note: Option<String>,
     at: Millis,
 ) -> NewChange {
-    NewChange { ordinal, booking, kind, paths: vec![], note, previous: None, body: None, hash: None, at }
+    NewChange {
+        ordinal,
+        booking,
+        kind,
+        paths: vec![],
+        note,
+        previous: None,
+        body: None,
+        hash: None,
+        at,
+        happened_at: None,
+        seen: None,
+    }
 }
 
 fn without_effect(

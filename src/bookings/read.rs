@@ -1,18 +1,54 @@
 //! An event's body becomes what its connector says it tells of.
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
-use crate::connectors::Unreadable;
-use crate::domain::BookingKey;
-use serde_json::Value;
+use crate::connectors::{KeptHeaders, Message, Source, SourceSpec, Unreadable, read_payload};
+use crate::domain::{BookingKey, DocumentHead, EventKey, Millis, is_document};
 use std::sync::Arc;
 
-/// What a body tells.
+/// What a webhook tells: one thing after the other. Never empty.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// Each thing told of, with its identity, or why it is refused.
-    pub told: Vec<(Result<BookingKey, String>, Told)>,
-    /// Where nothing is told: the change to keep.
-    pub without_effect: Option<(ChangeKind, String)>,
+    pub items: Vec<ReadItem>,
+}
+
+/// One thing that a webhook tells.
+pub(super) struct ReadItem {
+    /// Which of the body's events, from 0.
+    pub message: usize,
+    /// What the booking system knows that event by.
+    pub seen: Option<EventKey>,
+    /// When it happened, by the system's word.
+    pub happened_at: Option<Millis>,
+    /// What it is.
+    pub what: ReadWhat,
+}
+
+/// What a thing told comes to.
+pub(super) enum ReadWhat {
+    /// A record as it is now, or a hint at one.
+    Record(BookingKey, Told),
+    /// A record as its system's API gave it.
+    Document(DocumentHead, Told),
+    /// A document that can't be used, and why.
+    Unfit(DocumentHead, ChangeKind, String),
+    /// Nothing that changes anything, and why.
+    WithoutEffect(ChangeKind, String),
+}
+
+impl Reading {
+    fn nothing(kind: ChangeKind, note: &str) -> Self {
+        let what = ReadWhat::WithoutEffect(kind, note.to_owned());
+        Self { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
+    }
+
+    /// The records that it tells of.
+    pub fn records(&self) -> impl Iterator<Item = (&BookingKey, &Told)> {
+        self.items.iter().filter_map(|item| match &item.what {
+            ReadWhat::Record(key, told) => Some((key, told)),
+            ReadWhat::Document(head, told) => Some((&head.key, told)),
+            ReadWhat::WithoutEffect(..) | ReadWhat::Unfit(..) => None,
+        })
+    }
 }
 
 /// Keys and accounts are names: no control characters, and not endless.
@@ -20,48 +56,120 @@ const NAME_BYTES_MAX: usize = 512;
 
 /// Never fails: what can't be read is a reading too.
 pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading {
-    let nothing =
-        |kind, note: &str| Reading { without_effect: Some((kind, note.to_owned())), ..Reading::default() };
     if event.origin == ORIGIN_PROBE {
-        return nothing(ChangeKind::Ignored, "a readiness check of Waypost itself");
+        return Reading::nothing(ChangeKind::Ignored, "a readiness check of Waypost itself");
     }
     let Some(source) = ruleset.sources.get(&event.source) else {
-        return nothing(ChangeKind::Ignored, "source removed");
+        return Reading::nothing(ChangeKind::Ignored, "source removed");
     };
     let Some(spec) = &source.connector.source else {
-        return nothing(ChangeKind::Ignored, "the connector of this source reads no webhooks");
+        return Reading::nothing(ChangeKind::Ignored, "the connector of this source reads no webhooks");
     };
-    let body: Value = match serde_json::from_slice(&event.body) {
-        Ok(body) => body,
-        Err(error) => return nothing(ChangeKind::Unreadable, &why_no_json(&event.body, &error)),
+    if is_document(&event.origin) {
+        return read_document(source, spec, event);
+    }
+    let headers = KeptHeaders::read(&event.headers);
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let body = read_payload(&event.body, &headers).map_err(Unreadable::Body)?;
+        spec.read(body, &headers)
+    }));
+    let messages = match read {
+        Ok(Ok(messages)) => messages,
+        Ok(Err(Unreadable::Body(note))) => return Reading::nothing(ChangeKind::Unreadable, &note),
+        Ok(Err(Unreadable::Nothing(note))) => return Reading::nothing(ChangeKind::Ignored, &note),
+        Err(_) => {
+            return Reading::nothing(ChangeKind::Unreadable, "a mistake of Waypost came up while reading it");
+        }
     };
-    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| spec.read(body)));
-    let told = match read {
-        Ok(Ok(told)) => told,
-        Ok(Err(Unreadable::Body(note))) => return nothing(ChangeKind::Unreadable, &note),
-        Ok(Err(Unreadable::Nothing(note))) => return nothing(ChangeKind::Ignored, &note),
-        Err(_) => return nothing(ChangeKind::Unreadable, "a mistake of Waypost came up while reading it"),
-    };
-    let told = told
+    let items: Vec<ReadItem> = messages
         .into_iter()
-        .map(|told| {
-            let key = identity(source, &told);
-            (key, told)
-        })
+        .enumerate()
+        .flat_map(|(index, message)| items_of((source, headers.signed_account()), index, message))
         .collect();
-    Reading { told, without_effect: None }
+    if items.is_empty() {
+        return Reading::nothing(ChangeKind::Ignored, "the body tells of nothing that its connector keeps");
+    }
+    Reading { items }
 }
 
-fn identity(source: &crate::connectors::Source, told: &Told) -> Result<BookingKey, String> {
-    if let (Some(expected), Some(found)) = (&source.account, &told.account)
+/// What Waypost itself asked for: the record, and whose it is.
+fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Reading {
+    let Some(head) = DocumentHead::read(&event.headers) else {
+        return Reading::nothing(ChangeKind::Unreadable, "it does not say what it is about");
+    };
+    if head.key.connector != source.connector.name {
+        return Reading::nothing(ChangeKind::Ignored, "the source has another connector now");
+    }
+    let Some(record) = spec.record(&head.key.kind) else {
+        return Reading::nothing(
+            ChangeKind::Ignored,
+            "the connector does not know this kind of record any more",
+        );
+    };
+    let body = match read_payload(&event.body, &KeptHeaders::default()) {
+        Ok(body) => body,
+        Err(note) => return Reading::nothing(ChangeKind::Unreadable, &note),
+    };
+    let what = match record.fetched(body, &head.key.account) {
+        Err(note) => ReadWhat::Unfit(head, ChangeKind::Unreadable, note),
+        Ok(told) if told.key != head.key.key => {
+            let note = format!("the answer is about {}, and {} was asked for", told.key, head.key.key);
+            ReadWhat::Unfit(head, ChangeKind::Refused, note)
+        }
+        Ok(told) if told.account.as_ref().is_some_and(|account| *account != head.key.account) => {
+            let note = "the answer is about another account than the one that was asked for";
+            ReadWhat::Unfit(head, ChangeKind::Refused, note.to_owned())
+        }
+        Ok(told) => ReadWhat::Document(head, told),
+    };
+    Reading { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
+}
+
+/// `signed`: the account that the sender signed in for.
+fn items_of((source, signed): (&Source, Option<&str>), index: usize, message: Message) -> Vec<ReadItem> {
+    let Message { id, time, account, told, .. } = message;
+    // What could not be read is read again when it comes again: somebody may have mended the manifest meanwhile.
+    let seen = id.filter(|_| told.is_ok()).map(|id| EventKey {
+        connector: source.connector.name.clone(),
+        account: account
+            .or_else(|| signed.or(source.account.as_deref()).map(str::to_owned))
+            .unwrap_or_else(|| source.name.clone()),
+        id,
+    });
+    let item = |what| ReadItem { message: index, seen: seen.clone(), happened_at: time, what };
+    match told {
+        Err(Unreadable::Body(note)) => vec![item(ReadWhat::WithoutEffect(ChangeKind::Unreadable, note))],
+        Err(Unreadable::Nothing(note)) => vec![item(ReadWhat::WithoutEffect(ChangeKind::Ignored, note))],
+        Ok(told) => told
+            .into_iter()
+            .map(|told| match identity((source, signed), &told) {
+                Ok(key) => item(ReadWhat::Record(key, told)),
+                Err(refused) => {
+                    let what = ReadWhat::WithoutEffect(ChangeKind::Refused, refused);
+                    ReadItem { seen: None, ..item(what) }
+                }
+            })
+            .collect(),
+    }
+}
+
+fn identity((source, signed): (&Source, Option<&str>), told: &Told) -> Result<BookingKey, String> {
+    if let (Some(signed), Some(found)) = (signed, &told.account)
+        && signed != found
+    {
+        return Err(format!(
+            "the body is about the account \"{found}\", and its sender signed in for \"{signed}\""
+        ));
+    }
+    let of_event = told.account.as_deref().or(signed);
+    if let (Some(expected), Some(found)) = (source.account.as_deref(), of_event)
         && expected != found
     {
         return Err(format!(
             "the body is about the account \"{found}\", and this source is for \"{expected}\""
         ));
     }
-    let account =
-        told.account.clone().or_else(|| source.account.clone()).unwrap_or_else(|| source.name.clone());
+    let account = of_event.or(source.account.as_deref()).unwrap_or(&source.name).to_owned();
     for (what, name) in [("key", &told.key), ("account", &account)] {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
             return Err(format!(
@@ -76,15 +184,4 @@ fn identity(source: &crate::connectors::Source, told: &Told) -> Result<BookingKe
         kind: told.kind.clone(),
         key: told.key.clone(),
     })
-}
-
-fn why_no_json(body: &[u8], error: &serde_json::Error) -> String {
-    if body.is_empty() {
-        return "the body is empty".into();
-    }
-    let text = error.to_string();
-    if text.contains("recursion limit") {
-        return "the JSON is nested deeper than 128 levels".into();
-    }
-    format!("the body is not JSON: {text}")
 }

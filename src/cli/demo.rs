@@ -11,7 +11,7 @@ use super::serve::Signals;
 use super::{Ended, logging};
 use crate::app::{App, Machine, ServeOptions, Served, start};
 use crate::domain::EventId;
-use crate::ingest::HookLimits;
+use crate::ingest::{HookLimits, Reached};
 use crate::ports::ListFilter;
 use crate::sandbox::{self, Sandbox};
 use crate::web::Access;
@@ -52,6 +52,7 @@ pub(super) async fn run(_args: Args) -> anyhow::Result<Ended> {
         listen,
         ui_listen,
         limits: HookLimits::default(),
+        reached: Reached::default(),
         // The home is thrown away, and nobody else reaches it.
         access: Access::open(generate_token(&*machine.entropy)),
     };

@@ -5,7 +5,8 @@ use super::output::{counted, say};
 use super::{Ended, logging};
 use crate::app::{App, ServeOptions, Served, serve};
 use crate::document::Severity;
-use crate::ingest::HookLimits;
+use crate::domain::AddressRange;
+use crate::ingest::{HookLimits, Reached};
 use crate::web::{Access, HooksUrl, UiUrl};
 use anyhow::Context;
 use clap::builder::FalseyValueParser;
@@ -41,6 +42,9 @@ pub(super) struct Args {
     /// Where webhooks come in from outside, as in https://hooks.example.com; sources show their addresses with it
     #[arg(long, env = "WAYPOST_HOOKS_URL", value_name = "URL")]
     hooks_url: Option<HooksUrl>,
+    /// Proxies whose X-Forwarded-For is believed, as in 127.0.0.1,10.0.0.0/8; for sources that ask where webhooks come from
+    #[arg(long, env = "WAYPOST_TRUSTED_PROXIES", value_name = "ADDR,…", value_delimiter = ',', value_parser = range)]
+    trusted_proxies: Vec<AddressRange>,
     /// Largest webhook that is taken
     #[arg(long, env = "WAYPOST_BODY_BYTES_MAX", value_name = "BYTES", default_value_t = HookLimits::default().body_bytes_max)]
     body_bytes_max: usize,
@@ -52,6 +56,11 @@ pub(super) struct Args {
     log: Option<String>,
 }
 
+fn range(text: &str) -> Result<AddressRange, String> {
+    AddressRange::parse(text)
+        .ok_or_else(|| "it is no address and no network; give it as in 127.0.0.1 or 10.0.0.0/8".to_owned())
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
     logging::start(args.log.as_deref())?;
     let mut signals = Signals::new()?;
@@ -61,6 +70,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         listen: args.listen,
         ui_listen: args.ui_listen,
         limits: HookLimits { body_bytes_max: args.body_bytes_max, ..HookLimits::default() },
+        reached: Reached {
+            base: args.hooks_url.as_ref().map(|url| url.base().to_owned()),
+            proxies: args.trusted_proxies.clone(),
+        },
         access: Access { url: args.ui_url.clone(), hooks_url: args.hooks_url.clone(), ..Access::default() },
     };
     let served = tokio::select! {

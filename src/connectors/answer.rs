@@ -136,7 +136,7 @@ pub fn classify_failure(failure: &OutboundFailure) -> Classified {
 }
 
 /// The common classes; what `Which` changes comes after.
-fn common(answer: &Answer) -> AnswerClass {
+pub(super) fn common(answer: &Answer) -> AnswerClass {
     match answer.status {
         200..=299 => AnswerClass::Done,
         401 => AnswerClass::NeedsAuth,
@@ -150,7 +150,7 @@ fn common(answer: &Answer) -> AnswerClass {
 }
 
 /// `Retry-After` in milliseconds: seconds, or an HTTP date.
-fn retry_after(answer: &Answer, now: Millis) -> Option<i64> {
+pub(super) fn retry_after(answer: &Answer, now: Millis) -> Option<i64> {
     let text = answer.header("retry-after")?.trim();
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => Some((seconds * 1000.0) as i64),
@@ -198,7 +198,7 @@ impl Action {
     }
 }
 
-fn message(class: AnswerClass, rule: Option<&AnswerRule>, seen: &Seen<'_>) -> String {
+pub(super) fn message(class: AnswerClass, rule: Option<&AnswerRule>, seen: &Seen<'_>) -> String {
     let status = seen.answer.status;
     if let Some(told) = rule.and_then(|rule| rule.message(seen)) {
         return clean(&told, MESSAGE_CHARS_MAX);
@@ -221,7 +221,7 @@ fn message(class: AnswerClass, rule: Option<&AnswerRule>, seen: &Seen<'_>) -> St
 }
 
 /// One line without control characters, at most so many characters.
-fn clean(text: &str, chars_max: usize) -> String {
+pub(super) fn clean(text: &str, chars_max: usize) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= chars_max {

@@ -245,7 +245,7 @@ fn read_basic(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Opt
 }
 
 /// The value of a secret, without blanks around it (a line's end at the end of a file is nobody's intent).
-fn value_of(secrets: &dyn Secrets, secret: &SecretRef) -> Result<String, SecretRef> {
+pub(super) fn value_of(secrets: &dyn Secrets, secret: &SecretRef) -> Result<String, SecretRef> {
     let value = match secret {
         SecretRef::Vault(name) => secrets.vault(name),
         SecretRef::Env(name) => secrets.environment(name),

@@ -319,13 +319,7 @@ fn read_base_url(
             }
         }
     }
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let well = host.is_some_and(|rest| {
-        let authority = rest.split('/').next().unwrap_or_default();
-        !authority.is_empty()
-            && !authority.contains('@')
-            && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'))
-    });
+    let well = is_base_url(&url);
     if !well {
         diagnostics.push(
             Diagnostic::error(file, place, format!("`{url}` is no base URL."))
@@ -334,4 +328,15 @@ fn read_base_url(
         return None;
     }
     Some(url.trim_end_matches('/').to_owned())
+}
+
+/// Whether a text can stand before the paths of calls: http or https, a host, no query, no password.
+pub(super) fn is_base_url(url: &str) -> bool {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    host.is_some_and(|rest| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        !authority.is_empty()
+            && !authority.contains('@')
+            && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'))
+    })
 }

@@ -22,6 +22,8 @@ pub(super) struct Condition {
     set: Vec<Dotted>,
     /// What to say about it.
     pub note: Option<String>,
+    /// Where the source has keys, its API is asked whether it is so.
+    pub verify: bool,
 }
 
 /// The two states that conditions look at.
@@ -93,6 +95,7 @@ fn read_condition(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) ->
     let becomes = words(fields.texts("becomes"));
     let set = fields.texts("set");
     let note = fields.text("note");
+    let verify = fields.boolean("verify").unwrap_or(false);
     fields.finish();
     let set = set.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
     let is = is?;
@@ -106,5 +109,5 @@ fn read_condition(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) ->
         diagnostics.push(Diagnostic::error(file, Some(node.place), message).hint(hint));
         return None;
     };
-    Some(Condition { kind, first, status, was, becomes, set, note })
+    Some(Condition { kind, first, status, was, becomes, set, note, verify })
 }

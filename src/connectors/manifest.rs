@@ -1,8 +1,8 @@
 //! A connector's manifest, and all that are known.
 
-use super::SourceSpec;
 use super::destination::{Destination, read_destination};
 use super::records_read::read_source_spec;
+use super::source_spec::SourceSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, parse, suggest};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
@@ -44,6 +44,34 @@ pub struct Connector {
     pub destination: Option<Destination>,
     /// How sure we are of the whole where a part says nothing.
     pub verified: Verified,
+}
+
+impl Connector {
+    /// The connector that one source describes in its own file: known by a name of its own, since what two such sources
+    /// call an account or a key has nothing to do with each other.
+    pub(super) fn of_source(&self, source: &str, title: Option<&str>, spec: SourceSpec) -> Self {
+        Self {
+            name: format!("{}/{source}", self.name),
+            title: title.unwrap_or(source).to_owned(),
+            about: self.about.clone(),
+            source: Some(match &self.source {
+                None => spec,
+                Some(general) => SourceSpec {
+                    guide: spec.guide.or_else(|| general.guide.clone()),
+                    sign_in: general.sign_in.clone(),
+                    account_help: general.account_help.clone(),
+                    ..spec
+                },
+            }),
+            destination: None,
+            verified: self.verified,
+        }
+    }
+
+    /// Whether one source describes it in its own file: nobody can choose it for another.
+    pub fn is_of_source(&self) -> bool {
+        self.name.contains('/')
+    }
 }
 
 /// All connectors known to a ruleset, by name: built-in ones, and the folder's, which replace them.
@@ -102,7 +130,7 @@ pub fn read_connector(
     fields.finish();
     let verified =
         read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
-    let source = source.and_then(|node| read_source_spec(file, node, verified, diagnostics));
+    let source = source.and_then(|node| read_source_spec(file, node, verified, engine, diagnostics));
     let destination = destination.map(|node| read_destination(file, node, verified, engine, diagnostics));
     if source.is_none() && destination.is_none() {
         return None;

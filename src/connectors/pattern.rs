@@ -4,7 +4,7 @@
 use crate::document::{Diagnostic, Place};
 use serde_json::Value;
 
-/// A dotted path to one value: names only.
+/// A dotted path to one value: names, and numbers for the items of a list (`attendees.0.email`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dotted {
     names: Vec<String>,
@@ -43,7 +43,82 @@ impl Dotted {
 
     /// The value; `None` where something on the way is absent or no map.
     pub(super) fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.names.iter().try_fold(value, |at, name| at.as_object()?.get(name))
+        self.names.iter().try_fold(value, |at, name| match at {
+            Value::Object(map) => map.get(name),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    /// The same where keys may be written in any case; one that is written exactly so comes first.
+    pub(super) fn get_in<'v>(&self, value: &'v Value, any_case: bool) -> Option<&'v Value> {
+        if !any_case {
+            return self.get(value);
+        }
+        self.names.iter().try_fold(value, |at, name| match at {
+            Value::Object(map) => map.get(name).or_else(|| map.get(key_in_any_case(map, name)?)),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    /// The value, to be taken out.
+    pub(super) fn get_mut_in<'v>(&self, value: &'v mut Value, any_case: bool) -> Option<&'v mut Value> {
+        self.names.iter().try_fold(value, |at, name| step_into(at, name, any_case))
+    }
+}
+
+/// What stands at a JSON pointer, its keys written in any case where that is said.
+pub(super) fn pointed_at<'v>(value: &'v mut Value, pointer: &str, any_case: bool) -> Option<&'v mut Value> {
+    if !any_case || pointer.is_empty() {
+        return value.pointer_mut(pointer);
+    }
+    pointer.split('/').skip(1).try_fold(value, |at, part| {
+        let name = part.replace("~1", "/").replace("~0", "~");
+        match at {
+            Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
+            at => step_into(at, &name, true),
+        }
+    })
+}
+
+fn step_into<'v>(value: &'v mut Value, name: &str, any_case: bool) -> Option<&'v mut Value> {
+    let map = value.as_object_mut()?;
+    if !any_case || map.contains_key(name) {
+        return map.get_mut(name);
+    }
+    let key = key_in_any_case(map, name)?.to_owned();
+    map.get_mut(&key)
+}
+
+fn key_in_any_case<'m>(map: &'m serde_json::Map<String, Value>, name: &str) -> Option<&'m str> {
+    map.keys().map(String::as_str).find(|key| key.eq_ignore_ascii_case(name))
+}
+
+/// What makes a key: one path, or several whose texts are joined by `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyPath {
+    paths: Vec<Dotted>,
+}
+
+impl KeyPath {
+    /// `None` where nothing is left.
+    pub(super) fn of(paths: Vec<Dotted>) -> Option<Self> {
+        (!paths.is_empty()).then_some(Self { paths })
+    }
+
+    /// The key; `None` where one of its parts is missing.
+    pub(super) fn get(&self, value: &Value, any_case: bool) -> Option<String> {
+        let part = |path: &Dotted| path.get_in(value, any_case).and_then(key_text);
+        let parts: Option<Vec<String>> = self.paths.iter().map(part).collect();
+        Some(parts?.join("/"))
+    }
+}
+
+impl std::fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let paths: Vec<String> = self.paths.iter().map(ToString::to_string).collect();
+        f.write_str(&paths.join("` and `"))
     }
 }
 

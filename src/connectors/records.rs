@@ -1,16 +1,20 @@
 //! The source side: what a webhook's body tells of which records, and what that changes.
 
 use super::content::Content;
+use super::envelope::Facts;
+use super::event_type::TypePattern;
+use super::fetch_spec::{FetchSpec, HintSpec, Hinted};
 use super::kind::{Condition, States};
-use super::pattern::{At, Dotted, Pattern, key_text};
+use super::pattern::{At, Dotted, KeyPath, Pattern, key_text};
 use super::schema::Schema;
 use super::shape::Shape;
+use super::version::Version;
 use super::view::ViewSpec;
-use crate::domain::{ChangeKind, View, search_terms};
+use crate::domain::{ChangeKind, Millis, View, search_terms};
 use serde_json::Value;
 
 /// Characters of a key or an account; more is no key.
-const KEY_CHARS_MAX: usize = 500;
+pub(super) const KEY_CHARS_MAX: usize = 500;
 /// Characters that are kept of a status.
 const STATUS_CHARS_MAX: usize = 60;
 
@@ -27,8 +31,15 @@ pub struct RecordSpec {
     pub chain: Option<super::ChainSpec>,
     /// How sure we are of this part.
     pub verified: super::Verified,
+    /// Types of event that tell of it; empty: any.
+    pub(super) on: Vec<TypePattern>,
+    /// Keys are found whatever their case.
+    pub(super) any_case: bool,
+    pub(super) version: Version,
+    /// The status that an event's type says by itself; the first that fits counts.
+    pub(super) status_on: Vec<(TypePattern, String)>,
     pub(super) at: String,
-    pub(super) key: Dotted,
+    pub(super) key: KeyPath,
     pub(super) account: Option<Dotted>,
     pub(super) status: Option<Dotted>,
     pub(super) changes: Vec<Condition>,
@@ -38,6 +49,10 @@ pub struct RecordSpec {
     pub(super) view: ViewSpec,
     /// What bookings are found by beside the common view: custom fields.
     pub(super) search: Vec<Pattern>,
+    /// Webhooks that only say that one changed.
+    pub hints: Vec<HintSpec>,
+    /// How one is fetched from the source's API, where it can be.
+    pub fetch: Option<FetchSpec>,
 }
 
 /// Children of a record.
@@ -64,6 +79,10 @@ pub struct Told {
     pub entity: Value,
     /// Word of its status (empty where it has none).
     pub status: String,
+    /// When it happened, by the system's word.
+    pub happened_at: Option<Millis>,
+    /// The body only hints at it: there is no record in it (`entity` is null).
+    pub hint: Option<Hinted>,
 }
 
 /// Why a body could not be read, as a sentence.
@@ -86,6 +105,8 @@ pub struct Present {
     pub hash: String,
     /// Word of its status.
     pub status: String,
+    /// When the event that made it happened, by the system's word.
+    pub happened_at: Option<Millis>,
 }
 
 /// What was told, against the present state.
@@ -104,15 +125,26 @@ pub struct Compared {
     /// Whether the content must be looked up among earlier versions: if one had the same hash, the change is flagged
     /// `possible late copy`.
     pub flag_if_known: bool,
+    /// The manifest says that it may be a late copy (`verify: true` at a kind of change).
+    pub doubtful: bool,
 }
 
 impl RecordSpec {
     /// What a body tells of this kind of record, by what stands at `at`. `Err` is a sentence.
-    pub(super) fn read(&self, found: Value) -> Result<Vec<Told>, String> {
+    pub(super) fn read(&self, found: Value, facts: &Facts) -> Result<Vec<Told>, String> {
         match found {
-            Value::Array(items) => items.into_iter().map(|item| self.read_one(item)).collect(),
-            item => Ok(vec![self.read_one(item)?]),
+            Value::Array(items) => items.into_iter().map(|item| self.read_one(item, facts)).collect(),
+            item => Ok(vec![self.read_one(item, facts)?]),
         }
+    }
+
+    /// Whether events of this type tell of it.
+    pub fn is_told_by(&self, event_type: Option<&str>) -> bool {
+        if !self.hints.is_empty() {
+            return self.is_hinted_by(event_type);
+        }
+        self.on.is_empty()
+            || event_type.is_some_and(|told| self.on.iter().any(|pattern| pattern.matches(told)))
     }
 
     /// Whether one of the two is read from within the other.
@@ -120,7 +152,7 @@ impl RecordSpec {
         self.at.starts_with(&other.at) || other.at.starts_with(&self.at)
     }
 
-    fn read_one(&self, mut told: Value) -> Result<Told, String> {
+    pub(super) fn read_one(&self, mut told: Value, facts: &Facts) -> Result<Told, String> {
         let kind = &self.kind;
         if !told.is_object() {
             let what = match &told {
@@ -131,10 +163,11 @@ impl RecordSpec {
             };
             return Err(format!("The body's {kind} is {what} where a map was expected."));
         }
-        let key = self.key.get(&told).and_then(key_text).ok_or_else(|| {
+        let text_at = |path: &Dotted| path.get_in(&told, self.any_case).and_then(key_text);
+        let key = self.key.get(&told, self.any_case).ok_or_else(|| {
             format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
         })?;
-        let account = self.account.as_ref().and_then(|path| path.get(&told)).and_then(key_text);
+        let account = self.account.as_ref().and_then(text_at).or_else(|| facts.account.clone());
         for (what, text) in [("key", Some(&key)), ("account", account.as_ref())] {
             if text.is_some_and(|text| {
                 text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
@@ -144,24 +177,54 @@ impl RecordSpec {
                 ));
             }
         }
-        let status =
-            self.status.as_ref().and_then(|path| path.get(&told)).and_then(key_text).unwrap_or_default();
+        let said = facts.event_type.as_deref().and_then(|told| {
+            self.status_on.iter().find(|(pattern, _)| pattern.matches(told)).map(|(_, word)| word.clone())
+        });
+        let status = said.or_else(|| self.status.as_ref().and_then(text_at)).unwrap_or_default();
         let status = status.chars().filter(|c| !c.is_control()).take(STATUS_CHARS_MAX).collect();
         if !self.never_stored.is_empty() {
             remove(&mut told, &self.never_stored, &mut Vec::new());
         }
-        Ok(Told { kind: kind.clone(), account, key, entity: told, status })
+        Ok(Told {
+            kind: kind.clone(),
+            account,
+            key,
+            entity: told,
+            status,
+            happened_at: facts.time,
+            hint: None,
+        })
     }
 
     /// Compares what was told with the present state.
     pub fn compare(&self, present: Option<&Present>, told: Told) -> Compared {
+        let older = present.and_then(|present| self.version.older(present, &told, self.any_case));
         let Told { mut entity, status, .. } = told;
         let Some(present) = present else {
             let states = States { present: None, told: (&entity, &status) };
             let (kind, note) = self.kind_of(&states, ChangeKind::Created);
             let hash = self.content.hash(&entity);
-            return Compared { kind, paths: Vec::new(), entity, hash, note, flag_if_known: false };
+            return Compared {
+                kind,
+                paths: Vec::new(),
+                entity,
+                hash,
+                note,
+                flag_if_known: false,
+                doubtful: false,
+            };
         };
+        if let Some(note) = older {
+            return Compared {
+                kind: ChangeKind::Stale,
+                paths: Vec::new(),
+                entity: present.entity.clone(),
+                hash: present.hash.clone(),
+                note: Some(note),
+                flag_if_known: false,
+                doubtful: false,
+            };
+        }
         let shapes: Vec<_> = self.shapes.iter().filter(|shape| shape.fits(&entity)).collect();
         for shape in shapes {
             shape.keep(&self.content, &present.entity, &mut entity);
@@ -179,9 +242,12 @@ impl RecordSpec {
             hash: present.hash.clone(),
             note,
             flag_if_known: false,
+            doubtful: false,
         };
-        // A hash of another time's manifest may differ where the content does not.
-        if paths.is_empty() {
+        // A hash of another time's manifest may differ where the content does not. Where the event's type says the status,
+        // the status may differ alone.
+        let same = paths.is_empty();
+        if same && (self.status_on.is_empty() || status == present.status) {
             return without_effect(ChangeKind::Unchanged, paths, None);
         }
         let states = States { present: Some((&present.entity, &present.status)), told: (&entity, &status) };
@@ -189,7 +255,9 @@ impl RecordSpec {
         if !kind.has_effect() {
             return without_effect(kind, paths, note);
         }
-        Compared { kind, paths, entity, hash, note, flag_if_known: true }
+        let doubtful =
+            self.changes.iter().find(|condition| condition.holds(&states)).is_some_and(|one| one.verify);
+        Compared { kind, paths, entity, hash, note, flag_if_known: !same, doubtful }
     }
 
     /// What a state would be if it were told for the first time: `created`, or `cancelled` and the like.

@@ -2,79 +2,230 @@
 
 use super::chain::read_chain;
 use super::content::Content;
+use super::envelope::Envelope;
+use super::envelope_read::{read_envelope, read_header_name};
+use super::event_type::TypePattern;
+use super::fetch_read::{FetchOf, read_fetch, read_hints};
 use super::guide::read_guide;
 use super::kind::read_conditions;
 use super::manifest::{Verified, read_verified};
-use super::pattern::{Dotted, Pattern};
+use super::pattern::{Dotted, KeyPath, Pattern};
 use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
-use super::source::SourceSpec;
+use super::sign_in_read::{read_offered, read_published};
+use super::source_api_read::read_api_spec;
+use super::source_spec::SourceSpec;
+use super::version::{Version, read_version};
 use super::view::ViewSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::expr::Engine;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Reads `source:`. `None` where nothing usable is left.
 pub(super) fn read_source_spec(
     file: &str,
     node: &Node,
     verified: Verified,
+    engine: &Engine,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<SourceSpec> {
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
-    let headers = fields.texts("headers");
-    let records = fields.node("records");
-    let types = fields.node("types");
-    let guide = fields.node("guide");
-    let account_help = fields.text("account_help").unwrap_or_default();
+    let own = fields.boolean("own").unwrap_or(false);
+    let api = fields.node("api");
+    let sign_in = fields.node("sign_in");
+    let addresses = fields.texts("addresses");
+    let parts = SourceParts::take(&mut fields);
     let place = fields.place();
     fields.finish();
-    let mut named = BTreeMap::new();
-    match types.map(|types| (&types.yaml, types)) {
-        None => {}
-        Some((Yaml::Map(entries), _)) => named.extend(entries.iter().map(|e| (e.key.clone(), &e.value))),
-        Some((_, types)) => diagnostics.push(
-            Diagnostic::error(file, Some(types.place), "`types` must be a map of names to schemas.")
-                .hint("write `types: { company: { name: text } }`"),
-        ),
+    let spec = if own {
+        parts.without_records(file, verified, diagnostics)
+    } else {
+        parts.read(file, place, (verified, Some(engine)), diagnostics)?
+    };
+    let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
+    let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
+    let addresses = read_published(file, &addresses, diagnostics);
+    Some(SourceSpec { sign_in, addresses, api, ..spec })
+}
+
+/// Headers that say what a body is written in: always kept.
+const WRITTEN_IN: [&str; 2] = ["content-type", "content-encoding"];
+
+/// The keys of a source side. They stand below `source:` of a manifest, or among the other keys of a source that is
+/// described in its own file.
+pub(super) struct SourceParts<'n> {
+    headers: Vec<(String, Place)>,
+    event: Option<&'n Node>,
+    records: Option<&'n Node>,
+    types: Option<&'n Node>,
+    guide: Option<&'n Node>,
+    account_help: String,
+}
+
+impl<'n> SourceParts<'n> {
+    /// Takes them out of a map's keys.
+    pub(super) fn take(fields: &mut Fields<'n, '_>) -> Self {
+        Self {
+            headers: fields.texts("headers"),
+            event: fields.node("event"),
+            records: fields.node("records"),
+            types: fields.node("types"),
+            guide: fields.node("guide"),
+            account_help: fields.text("account_help").unwrap_or_default(),
+        }
     }
-    let items = match records.map(|records| &records.yaml) {
-        Some(Yaml::List(items)) if !items.is_empty() => items.as_slice(),
-        _ => {
+
+    /// Of a connector whose sources say the rest themselves.
+    fn without_records(
+        self,
+        file: &str,
+        verified: Verified,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> SourceSpec {
+        for node in [self.event, self.records, self.types].into_iter().flatten() {
             diagnostics.push(
                 Diagnostic::error(
                     file,
-                    Some(records.map_or(place, |records| records.place)),
-                    "The source side has no list of `records`.",
+                    Some(node.place),
+                    "With `own: true` each source says in its own file what its bodies tell.",
                 )
-                .hint("write `records:` and below it `- kind: booking` with what it needs"),
+                .hint("remove this part, or the line `own: true`"),
             );
-            return None;
         }
-    };
-    let records: Vec<RecordSpec> =
-        items.iter().filter_map(|item| read_record(file, item, &named, verified, diagnostics)).collect();
-    let headers = headers.into_iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    let guide = guide.and_then(|node| read_guide(file, node, verified, diagnostics));
-    (!records.is_empty()).then_some(SourceSpec { records, headers, guide, account_help })
+        SourceSpec {
+            own: true,
+            records: Vec::new(),
+            envelope: Envelope::default(),
+            headers: Vec::new(),
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
+            guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
+            account_help: self.account_help,
+            api: None,
+        }
+    }
+
+    /// Of a source's own file. One without records takes webhooks in, and tells that nothing is read of them yet.
+    pub(super) fn read_own(
+        self,
+        file: &str,
+        place: Place,
+        verified: Verified,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<SourceSpec> {
+        if self.records.is_some() || self.event.is_some() {
+            return self.read(file, place, (verified, None), diagnostics);
+        }
+        let guide = self.guide.and_then(|node| read_guide(file, node, verified, diagnostics));
+        Some(SourceSpec {
+            own: false,
+            records: Vec::new(),
+            envelope: Envelope::default(),
+            headers: WRITTEN_IN.map(str::to_owned).to_vec(),
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
+            guide,
+            account_help: self.account_help,
+            api: None,
+        })
+    }
+
+    /// `None` where nothing usable is left. The engine is there where it may say how records are fetched.
+    pub(super) fn read(
+        self,
+        file: &str,
+        place: Place,
+        (verified, engine): (Verified, Option<&Engine>),
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<SourceSpec> {
+        let mut named = BTreeMap::new();
+        match self.types.map(|types| (&types.yaml, types)) {
+            None => {}
+            Some((Yaml::Map(entries), _)) => named.extend(entries.iter().map(|e| (e.key.clone(), &e.value))),
+            Some((_, types)) => diagnostics.push(
+                Diagnostic::error(file, Some(types.place), "`types` must be a map of names to schemas.")
+                    .hint("write `types: { company: { name: text } }`"),
+            ),
+        }
+        let items = match self.records.map(|records| &records.yaml) {
+            Some(Yaml::List(items)) if !items.is_empty() => items.as_slice(),
+            _ => {
+                diagnostics.push(
+                    Diagnostic::error(
+                        file,
+                        Some(self.records.map_or(place, |records| records.place)),
+                        "The source side has no list of `records`.",
+                    )
+                    .hint("write `records:` and below it `- kind: booking` with what it needs"),
+                );
+                return None;
+            }
+        };
+        let envelope = self.event.map(|node| read_envelope(file, node, diagnostics)).unwrap_or_default();
+        let reading = RecordReading { file, types: &named, envelope: &envelope, verified, engine };
+        let records: Vec<RecordSpec> =
+            items.iter().filter_map(|item| read_record(&reading, item, diagnostics)).collect();
+        let mut headers: Vec<String> = self
+            .headers
+            .iter()
+            .filter_map(|(name, place)| read_header_name(file, name, *place, diagnostics))
+            .collect();
+        // What a body is written in, and what the envelope reads, is kept whether it is listed or not.
+        for name in WRITTEN_IN.into_iter().chain(envelope.headers()) {
+            if !headers.iter().any(|known| known == name) {
+                headers.push(name.to_owned());
+            }
+        }
+        let guide = self.guide.and_then(|node| read_guide(file, node, verified, diagnostics));
+        let account_help = self.account_help;
+        (!records.is_empty()).then_some(SourceSpec {
+            own: false,
+            records,
+            envelope,
+            headers,
+            sign_in: Vec::new(),
+            addresses: Vec::new(),
+            guide,
+            account_help,
+            api: None,
+        })
+    }
+}
+
+/// What all kinds of record of one source side are read with.
+struct RecordReading<'r> {
+    file: &'r str,
+    types: &'r BTreeMap<String, &'r Node>,
+    envelope: &'r Envelope,
+    verified: Verified,
+    engine: Option<&'r Engine>,
 }
 
 fn read_record(
-    file: &str,
+    reading: &RecordReading<'_>,
     node: &Node,
-    types: &BTreeMap<String, &Node>,
-    verified: Verified,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<RecordSpec> {
+    let RecordReading { file, types, envelope, verified, engine } = *reading;
     let mut fields = Fields::new(file, "a kind of record", node, diagnostics);
     let kind = fields.required_text("kind");
     let own_verified = fields.text("verified");
     let at = fields.text("at").unwrap_or_default();
     let at_place = fields.place();
-    let key = fields.required_text("key");
+    let keys = fields.texts("key");
+    if keys.is_empty() {
+        fields.report(
+            Diagnostic::error(file, Some(node.place), "A kind of record has no `key`.")
+                .hint("say where its key stands: `key: id`, or `key: [event, code]` where it takes both"),
+        );
+    }
     let account = fields.text("account");
-    let version = fields.text("version");
+    let on = fields.texts("on");
+    let version = fields.node("version");
     let status = fields.text("status");
+    let status_on = fields.node("status_on");
     let changes = fields.node("changes");
     let children = fields.node("children");
     let sets = fields.node("sets");
@@ -85,22 +236,20 @@ fn read_record(
     let search = fields.texts("search");
     let chain = fields.node("chain");
     let schema = fields.node("schema");
+    let (fetch, hint) = (fields.node("fetch"), fields.node("hint"));
     if !at.is_empty() && !at.starts_with('/') {
         fields.report(
             Diagnostic::error(file, Some(at_place), format!("`at: {at}` is no JSON pointer."))
                 .hint(format!("write `at: /{at}`, or leave it out where the body is the record itself")),
         );
     }
-    if version.as_deref().is_some_and(|version| version != "arrival") {
-        fields.report(
-            Diagnostic::error(file, Some(at_place), "Only `version: arrival` is built so far.")
-                .hint("write `version: arrival`, or leave the line out"),
-        );
-    }
     fields.finish();
     let mut dotted =
         |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
-    let (key, account, status) = (dotted(key), dotted(account), dotted(status));
+    let (account, status) = (dotted(account), dotted(status));
+    let keys: Vec<Dotted> =
+        keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
+    let key = KeyPath::of(keys);
     let chain = chain.map(|node| read_chain(file, node, status.as_ref(), diagnostics));
     let children = read_children(file, children, diagnostics);
     let mut content = Content { noise: patterns(file, &noise, diagnostics), sets: Vec::new() };
@@ -110,7 +259,46 @@ fn read_record(
         }
     }
     content.sets.extend(read_sets(file, sets, diagnostics));
+    let of = FetchOf { file, engine };
+    if let (Some(hint), None) = (hint, fetch) {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(hint.place),
+                "What is only hinted at has to be fetched, and nothing says how.",
+            )
+            .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
+        );
+    }
+    let on = TypePattern::read_all(file, &on, diagnostics);
+    let status_on = status_on.map(|node| read_status_on(file, node, diagnostics)).unwrap_or_default();
+    if envelope.types.is_empty() && !(on.is_empty() && status_on.is_empty()) {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(node.place),
+                "This kind of record goes by types of event, and nothing says where the type of an event is.",
+            )
+            .hint("say where it is: `event: { type: type }`, or `event: { type: header:x-topic }`"),
+        );
+    }
+    let version_place = version.map_or(node.place, |version| version.place);
+    let version = read_version(file, version, diagnostics);
+    if version == Version::Event && envelope.time.is_none() {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(version_place),
+                "`version: event` goes by the time of events, and nothing says where that is.",
+            )
+            .hint("say where it is: `event: { time: timestamp }`"),
+        );
+    }
     Some(RecordSpec {
+        on,
+        any_case: envelope.any_case,
+        version,
+        status_on,
         kind: kind?,
         schema: schema.map(|node| Schema::read(file, node, types, diagnostics)).unwrap_or_default(),
         children,
@@ -126,7 +314,35 @@ fn read_record(
         never_stored: patterns(file, &never_stored, diagnostics),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
         search: patterns(file, &search, diagnostics),
+        hints: hint.map(|node| read_hints(of, node, envelope, diagnostics)).unwrap_or_default(),
+        fetch: fetch.and_then(|node| read_fetch(of, node, diagnostics)),
     })
+}
+
+/// A map of types to statuses.
+fn read_status_on(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(TypePattern, String)> {
+    let Yaml::Map(entries) = &node.yaml else {
+        let message = format!("`status_on` is a map of types of event, and this is {}.", node.kind());
+        diagnostics.push(
+            Diagnostic::error(file, Some(node.place), message)
+                .hint("write `status_on: { booking_cancelled: cancelled }`"),
+        );
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for entry in entries {
+        match entry.value.as_text().filter(|word| !word.trim().is_empty()) {
+            Some(word) => read.extend(
+                TypePattern::read(file, &entry.key, entry.place, diagnostics)
+                    .map(|pattern| (pattern, word.to_owned())),
+            ),
+            None => diagnostics.push(
+                Diagnostic::error(file, Some(entry.value.place), "The status that a type says is one word.")
+                    .hint(format!("write `{}: cancelled`", entry.key)),
+            ),
+        }
+    }
+    read
 }
 
 fn patterns(file: &str, texts: &[(String, Place)], diagnostics: &mut Vec<Diagnostic>) -> Vec<Pattern> {

@@ -1,7 +1,7 @@
 //! FareHarbor's bodies, through its manifest.
 
 use super::tests::{catalogue, engine};
-use super::{Compared, Connector, Known, Present, RecordSpec, Told, Unreadable};
+use super::{Compared, Connector, KeptHeaders, Known, Present, RecordSpec, Told, Unreadable};
 use crate::domain::ChangeKind;
 use crate::expr::{Path, Segment};
 use serde_json::{Value, json};
@@ -65,7 +65,12 @@ fn with(mut body: Value, changes: &[(&str, Value)]) -> Value {
 }
 
 fn read(connector: &Connector, body: Value) -> Result<Vec<Told>, Unreadable> {
-    connector.source.as_ref().expect("a source side").read(body)
+    let spec = connector.source.as_ref().expect("a source side");
+    let mut told = Vec::new();
+    for message in spec.read(body, &KeptHeaders::default())? {
+        told.extend(message.told?);
+    }
+    Ok(told)
 }
 
 fn spec(connector: &Connector) -> &RecordSpec {
@@ -82,7 +87,8 @@ fn apply(bodies: impl IntoIterator<Item = Value>) -> Vec<Compared> {
         let status = told.status.clone();
         let compared = spec(&connector).compare(present.as_ref(), told);
         if compared.kind.has_effect() {
-            present = Some(Present { entity: compared.entity.clone(), hash: compared.hash.clone(), status });
+            let (entity, hash) = (compared.entity.clone(), compared.hash.clone());
+            present = Some(Present { entity, hash, status, happened_at: None });
         }
         done.push(compared);
     }

@@ -131,42 +131,7 @@ impl Connection {
         call: &Call,
         context: &CallContext,
     ) -> Result<RenderedRequest, RenderError> {
-        let rendering = Rendering::new(engine, self, context);
-        let mut url = format!("{}{}", self.base_url, rendering.path(&call.path)?);
-        let mut separator = '?';
-        for (name, value) in rendering.query(&call.query)? {
-            url.push(separator);
-            url.push_str(&encode(&name));
-            url.push('=');
-            url.push_str(&encode(&value));
-            separator = '&';
-        }
-        let mut headers = self.headers.clone();
-        for (name, template) in &call.headers {
-            let Some(value) = rendering.text(template, name)? else { continue };
-            if value.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(RenderError::new(format!("The header {name} would hold control characters.")));
-            }
-            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-            headers.push((name.clone(), value));
-        }
-        let has = |headers: &[(String, String)], name: &str| {
-            headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
-        };
-        let without = matches!(call.method.as_str(), "GET" | "DELETE" | "HEAD");
-        let body = match &call.body {
-            Some(body) => body.render(&rendering, "body")?,
-            None if without => None,
-            None => Some(Value::Object(context.input.clone())),
-        };
-        if !has(&headers, "accept") {
-            headers.push(("Accept".to_owned(), "application/json".to_owned()));
-        }
-        if body.is_some() && !has(&headers, "content-type") {
-            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
-        }
-        let body = body.map(|body| write_body(&body, &headers)).transpose()?;
-        Ok(RenderedRequest { method: call.method.clone(), url, headers, body })
+        Rendering::new(engine, self, context).request(call, &self.base_url, &self.headers)
     }
 }
 
@@ -226,6 +191,59 @@ impl<'r> Rendering<'r> {
         scope.set("output", Arc::new(context.output.clone()));
         scope.set("setting", Arc::new(Value::Object(settings)));
         Self { engine, scope, input: &context.input }
+    }
+
+    /// Templates that see the inputs by their own names (`{{ key }}`): calls to source systems.
+    pub(super) fn of_inputs(engine: &'r Engine, inputs: &'r Map<String, Value>) -> Self {
+        let mut scope = Scope::new();
+        for (name, value) in inputs {
+            scope.set(name, Arc::new(value.clone()));
+        }
+        Self { engine, scope, input: inputs }
+    }
+
+    /// The whole request of a call.
+    pub(super) fn request(
+        &self,
+        call: &Call,
+        base_url: &str,
+        common: &[(String, String)],
+    ) -> Result<RenderedRequest, RenderError> {
+        let mut url = format!("{base_url}{}", self.path(&call.path)?);
+        let mut separator = '?';
+        for (name, value) in self.query(&call.query)? {
+            url.push(separator);
+            url.push_str(&encode(&name));
+            url.push('=');
+            url.push_str(&encode(&value));
+            separator = '&';
+        }
+        let mut headers = common.to_vec();
+        for (name, template) in &call.headers {
+            let Some(value) = self.text(template, name)? else { continue };
+            if value.chars().any(|c| c.is_control() && c != '\t') {
+                return Err(RenderError::new(format!("The header {name} would hold control characters.")));
+            }
+            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            headers.push((name.clone(), value));
+        }
+        let has = |headers: &[(String, String)], name: &str| {
+            headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
+        let without = matches!(call.method.as_str(), "GET" | "DELETE" | "HEAD");
+        let body = match &call.body {
+            Some(body) => body.render(self, "body")?,
+            None if without => None,
+            None => Some(Value::Object(self.input.clone())),
+        };
+        if !has(&headers, "accept") {
+            headers.push(("Accept".to_owned(), "application/json".to_owned()));
+        }
+        if body.is_some() && !has(&headers, "content-type") {
+            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        }
+        let body = body.map(|body| write_body(&body, &headers)).transpose()?;
+        Ok(RenderedRequest { method: call.method.clone(), url, headers, body })
     }
 
     /// The mapped fields.

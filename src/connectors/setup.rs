@@ -76,6 +76,12 @@ pub struct Choice {
 }
 
 impl SetupTest {
+    /// The same of a booking system's answer.
+    pub fn reached_in(&self, answer: &super::ApiAnswer) -> String {
+        let body = bytes::Bytes::from(answer.body.to_string());
+        self.reached(&Answer { status: answer.status, headers: Vec::new(), body, cut: false })
+    }
+
     /// Whom the credential reached, from an answer of class done: `portalId 1234, uiDomain app.example.com`.
     pub fn reached(&self, answer: &Answer) -> String {
         let seen = Seen::new(answer);

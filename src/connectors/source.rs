@@ -1,52 +1,17 @@
 //! A source: one door that webhooks come in by.
 
 use super::Connector;
-use super::guide::Guide;
 use super::manifest::{Catalogue, unknown_connector};
-use super::records::{RecordSpec, Told, Unreadable};
+use super::records_read::SourceParts;
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
+use super::sign_in::SignIn;
+use super::sign_in_read::read_sign_in;
+use super::source_api::SourceApi;
+use super::source_api_read::{ApiOf, ReadApi, read_api};
+use super::verify::{Verify, VerifyOf, check_verify, read_verify};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
-use serde_json::Value;
 use std::sync::Arc;
-
-/// The source side of a manifest.
-#[derive(Clone, Debug)]
-pub struct SourceSpec {
-    /// Kinds of record that bodies tell of, in the order in which they are tried.
-    pub records: Vec<RecordSpec>,
-    /// Header names (lower case) that are stored with an event.
-    pub headers: Vec<String>,
-    /// What to click in the booking system, step by step.
-    pub guide: Option<Guide>,
-    /// What `account:` of a source is there; empty where the manifest says nothing.
-    pub account_help: String,
-}
-
-impl SourceSpec {
-    /// What a body tells: of each kind of record in order. A record that cannot be read makes the whole body
-    /// unreadable, so that nothing of it is passed over in silence.
-    pub fn read(&self, mut body: Value) -> Result<Vec<Told>, Unreadable> {
-        let mut told = Vec::new();
-        for record in &self.records {
-            let Some(found) = body.pointer_mut(&record.at) else { continue };
-            // What no other kind of record is read from is taken out of the body, which saves a copy.
-            let shared = self.records.iter().any(|other| other.kind != record.kind && record.overlaps(other));
-            let found = if shared { found.clone() } else { found.take() };
-            told.extend(record.read(found).map_err(Unreadable::Body)?);
-        }
-        if told.is_empty() {
-            let kinds: Vec<&str> = self.records.iter().map(|record| record.kind.as_str()).collect();
-            return Err(Unreadable::Nothing(format!("The body tells of no {}.", kinds.join(" and no "))));
-        }
-        Ok(told)
-    }
-
-    /// The kind of record.
-    pub fn record(&self, kind: &str) -> Option<&RecordSpec> {
-        self.records.iter().find(|record| record.kind == kind)
-    }
-}
 
 /// One `sources/NAME.yaml`.
 pub struct Source {
@@ -62,8 +27,14 @@ pub struct Source {
     pub account: Option<String>,
     /// Its URL tokens; several while one is rotated. Empty: generated, kept in the vault as `source.NAME.token`.
     pub tokens: Vec<(SecretRef, Place)>,
+    /// What its webhooks show to be let in.
+    pub sign_in: SignIn,
     /// Secrets of the source system's API (`api:`), with their names there.
     pub api: Vec<(String, SecretRef, Place)>,
+    /// That API, where the file gives its keys.
+    pub reach: Option<Arc<SourceApi>>,
+    /// Whether the API is asked what a webhook says.
+    pub verify: Verify,
     /// False: its webhooks are stored and acked, and lead to nothing.
     pub enabled: bool,
     /// The connector's schema with the source's `extra_fields:`, for the record kind `booking` (else the first kind).
@@ -83,27 +54,45 @@ pub fn read_source(
     let connector = fields.required_text("connector");
     let title = fields.text("title");
     let token = fields.node("token");
-    let verify = fields.text("verify");
+    let verify = fields.node("verify");
     let api = fields.node("api");
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
     let enabled = fields.boolean("enabled").unwrap_or(true);
+    let sign_in = fields.node("sign_in");
+    let known = connector.as_ref().and_then(|name| catalogue.connectors.get(name));
+    // What its bodies tell stands in the source's own file.
+    let own = known
+        .filter(|known| known.source.as_ref().is_some_and(|spec| spec.own))
+        .map(|known| (known.clone(), SourceParts::take(&mut fields)));
+    let place = fields.place();
     fields.finish();
-    match verify.as_deref() {
-        None | Some("never") => {}
-        Some("always") => diagnostics.push(
-            Diagnostic::error(file, fields_place(node, "verify"), "`verify: always` is not built yet.")
-                .hint("remove the line, or write `verify: never`"),
-        ),
-        Some(other) => diagnostics.push(
-            Diagnostic::error(file, fields_place(node, "verify"), format!("`verify` is never `{other}`."))
-                .hint("write `verify: never`"),
-        ),
+    let offered = known.and_then(|known| known.source.as_ref()).map(|spec| spec.sign_in.as_slice());
+    let sign_in = sign_in
+        .map(|node| read_sign_in(file, node, offered.unwrap_or_default(), catalogue, diagnostics))
+        .unwrap_or_default();
+    if !sign_in.by_address()
+        && let Some(token) = token
+    {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(token.place),
+                "The address of this source holds no secret of Waypost's, by its `sign_in`.",
+            )
+            .hint("add `address` to what `sign_in` names, or remove `token:`"),
+        );
     }
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
-    let api = api.map(|api| read_api(file, api, diagnostics)).unwrap_or_default();
     let connector = connector?;
-    let Some(connector) = catalogue.connectors.get(&connector) else {
+    let own = match own {
+        None => None,
+        Some((general, parts)) => {
+            let spec = parts.read_own(file, place, general.verified, diagnostics)?;
+            Some(Arc::new(general.of_source(name, title.as_deref(), spec)))
+        }
+    };
+    let Some(connector) = own.as_ref().or_else(|| catalogue.connectors.get(&connector)) else {
         diagnostics.push(unknown_connector(file, connector_place, &connector, catalogue, |known| {
             known.source.is_some()
         }));
@@ -117,6 +106,14 @@ pub fn read_source(
         );
         return None;
     };
+    let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
+    let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
+    let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
+    check_verify(
+        &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
+        verify,
+        diagnostics,
+    );
     let extra: Vec<String> = extra.into_iter().map(|(path, _)| path).collect();
     let record = spec.record("booking").or(spec.records.first());
     Some(Source {
@@ -125,7 +122,10 @@ pub fn read_source(
         file: file.to_owned(),
         account: account.filter(|account| !account.trim().is_empty()),
         tokens,
-        api,
+        sign_in,
+        api: secrets,
+        reach: reach.map(Arc::new),
+        verify,
         enabled,
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
         connector: connector.clone(),
@@ -146,21 +146,4 @@ fn read_tokens(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Ve
         Yaml::List(items) => items.iter().filter_map(|item| read_secret(file, item, diagnostics)).collect(),
         _ => read_secret(file, node, diagnostics).into_iter().collect(),
     }
-}
-
-fn read_api(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, SecretRef, Place)> {
-    let Yaml::Map(entries) = &node.yaml else {
-        let message = format!("`api` must be a map of secrets, and this is {}.", node.kind());
-        diagnostics.push(
-            Diagnostic::error(file, Some(node.place), message).hint("write `api: { app: { secret: NAME } }`"),
-        );
-        return Vec::new();
-    };
-    let mut read = Vec::new();
-    for entry in entries {
-        if let Some((secret, place)) = read_secret(file, &entry.value, diagnostics) {
-            read.push((entry.key.clone(), secret, place));
-        }
-    }
-    read
 }

@@ -34,6 +34,62 @@ fn a_source_names_its_tokens_and_its_account() {
 }
 
 #[test]
+fn a_source_says_how_its_webhooks_sign_in() {
+    let engine = engine();
+    let files = [
+        "connector: fareharbor\n",
+        "connector: stripe\nsign_in: [address, { signature: { secret: a } }]\n",
+        "connector: stripe\nsign_in: { signature: { secrets: [{ secret: a }, { env: B }], tolerance: 10m } }\n",
+        "connector: pretix\nsign_in: { password: { secret: a, user: ann } }\n",
+        "connector: fareharbor\nsign_in:\n  - header: { name: X-Key, secret: a }\n  - basic: { secret: b }\n  - ips: [203.0.113.7, 198.51.100.0/24]\n",
+        "connector: fareharbor\nsign_in: { hmac: { header: X-Signature, algorithm: sha512, encoding: base64url, prefix: v1=, signed: \"{header:x-id}.{body}\", secret: a } }\n",
+        "connector: fareharbor\nsign_in: { standard_webhooks: { secret: a, tolerance: 90s } }\n",
+        "connector: fareharbor\nsign_in: { jwt: { algorithm: HS256, secret: a, account_claim: account } }\n",
+    ];
+    let mut said = String::new();
+    for file in files {
+        let (source, told) = try_source(&engine, file);
+        assert_eq!(told, "", "{file}");
+        let source = source.expect("it is well");
+        let secrets: Vec<String> = source.sign_in.secrets().map(|(secret, _)| secret.to_string()).collect();
+        let _ = writeln!(said, "{}; {}", source.sign_in.told().join(", "), secrets.join(", "));
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn mistakes_in_how_webhooks_sign_in_name_the_place_and_the_way_out() {
+    let engine = engine();
+    let ways = [
+        "tokne",
+        "hmac",
+        "{ addres: {} }",
+        "{ signatur: { secret: a } }",
+        "{ signature: {} }",
+        "{ signature: { secret: a, secrets: [] } }",
+        "[]",
+        "[address, { jwt: { algorithm: HS256, secret: a } }]",
+        "{ jwt: { algorithm: none, secret: a } }",
+        "{ jwt: { algorithm: RS256, secret: a } }",
+        "{ jwt: { algorithm: ES256, public_key: abc } }",
+        "{ header: { name: \"x key\", secret: a } }",
+        "{ basic: { user: \"a:b\", secret: a } }",
+        "{ ips: [300.1.1.1, stripe] }",
+        "{ hmac: { header: x, secret: a, algorithm: md5, encoding: hexx, signed: \"{bdy}\", tolerance: 2d } }",
+        "{ hmac: { header: x, secret: a, signed: \"{time}\", heder: y } }",
+    ];
+    let mut told = String::new();
+    for way in ways {
+        let (_, said) = try_source(&engine, &format!("connector: stripe\nsign_in: {way}\n"));
+        let _ = writeln!(told, "{said}\n----");
+    }
+    let (_, said) =
+        try_source(&engine, "connector: stripe\ntoken: { secret: a }\nsign_in: { ips: 1.1.1.1 }\n");
+    let _ = writeln!(told, "{said}");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn mistakes_in_sources_name_the_place_and_the_way_out() {
     let engine = engine();
     let files = [

@@ -54,5 +54,20 @@ fn the_built_in_connectors_are_well() {
     let engine = engine();
     let catalogue = catalogue(&engine);
     let names: Vec<&str> = catalogue.connectors.keys().map(String::as_str).collect();
-    assert_eq!(names, ["fareharbor", "http", "hubspot", "sandbox"]);
+    assert_eq!(
+        names,
+        [
+            "bokun",
+            "cal-com",
+            "calendly",
+            "fareharbor",
+            "http",
+            "hubspot",
+            "pretix",
+            "sandbox",
+            "square",
+            "stripe",
+            "webhook"
+        ]
+    );
 }

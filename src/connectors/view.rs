@@ -4,6 +4,7 @@
 use super::pattern::Dotted;
 use crate::document::{Diagnostic, Fields, Node, Yaml, suggest};
 use crate::domain::{View, language, phone_e164, split_name};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 const PERSON: [&str; 6] = ["name", "first_name", "last_name", "email", "phone", "language"];
@@ -13,8 +14,16 @@ const TRIP: [&str; 10] =
 /// How the view is made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ViewSpec {
-    person: Vec<ViewField>,
-    trip: Vec<ViewField>,
+    person: Vec<Half>,
+    trip: Vec<Half>,
+}
+
+/// One of the ways to make a half: the first whose map is there counts as a whole, so that no guest is made of two.
+#[derive(Clone, Debug)]
+struct Half {
+    /// The map that its paths are within; `None`: the record.
+    of: Option<Dotted>,
+    fields: Vec<ViewField>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +36,48 @@ struct ViewField {
     country: Option<Dotted>,
     /// A list whose length counts where `from` gives nothing.
     count: Option<Dotted>,
+    /// A list whose length is added.
+    plus: Option<Dotted>,
+    /// What stands at `from` is written one after the other, with this between.
+    join: Option<String>,
+    /// The amount is in whole units of the currency that stands here.
+    currency: Option<Dotted>,
+}
+
+impl ViewField {
+    /// What was read, with what is to be made of it.
+    fn made(&self, value: Value, entity: &Value) -> Value {
+        let value = match &self.currency {
+            Some(path) => minor(&value, path.get(entity)).unwrap_or(Value::Null),
+            None => value,
+        };
+        match (self.plus.as_ref().and_then(|path| path.get(entity)), value.as_i64()) {
+            (Some(Value::Array(items)), Some(number)) => Value::from(number + items.len() as i64),
+            _ => value,
+        }
+    }
+
+    /// All that is there, one after the other.
+    fn joined(&self, there: &[&Value]) -> Option<Value> {
+        let between = self.join.as_ref()?;
+        let texts: Vec<&str> = there.iter().filter_map(|value| value.as_str()).map(str::trim).collect();
+        let text = texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(between);
+        (!text.is_empty()).then(|| Value::from(text))
+    }
+}
+
+/// A decimal amount as a whole number of the currency's smallest units. Never through floats.
+fn minor(value: &Value, currency: Option<&Value>) -> Option<Value> {
+    let Value::Number(number) = value else { return None };
+    let code = currency?.as_str()?.trim().to_ascii_uppercase();
+    let decimals = iso_currency::Currency::from_code(&code)?.exponent().map_or(0, u32::from);
+    let text = number.to_string();
+    let amount = match text.contains(['e', 'E']) {
+        true => Decimal::from_scientific(&text),
+        false => Decimal::from_str_exact(&text),
+    };
+    let whole = amount.ok()?.checked_mul(Decimal::from(10_i64.pow(decimals)))?.round();
+    i64::try_from(whole).ok().map(Value::from)
 }
 
 /// How a value is read.
@@ -87,14 +138,17 @@ impl ViewSpec {
     /// first that is there.
     pub(super) fn origin<'v>(&self, path: &str, entity: &'v Value) -> Option<(String, &'v Value)> {
         let (half, name) = path.split_once('.')?;
-        let fields = match half {
+        let halves = match half {
             "person" => &self.person,
             "trip" => &self.trip,
             _ => return None,
         };
-        let field = fields.iter().find(|field| field.name == name)?;
+        let (half, entity) = chosen(halves, entity)?;
+        let field = half.fields.iter().find(|field| field.name == name)?;
+        let before = half.of.as_ref().map(|of| format!("{of}.")).unwrap_or_default();
         let country = field.country.as_ref().and_then(|path| path.get(entity)).and_then(Value::as_str);
-        let there = || field.from.iter().filter_map(|path| Some((path.to_string(), path.get(entity)?)));
+        let there =
+            || field.from.iter().filter_map(|path| Some((format!("{before}{path}"), path.get(entity)?)));
         let read =
             |(_, value): &(String, &Value)| !is_blank(value) && !field.reading.read(value, country).is_null();
         there().find(read).or_else(|| there().next())
@@ -106,22 +160,44 @@ impl ViewSpec {
         let (person, trip) = (fields.node("person"), fields.node("trip"));
         fields.finish();
         let mut half = |node: Option<&Node>, names: &[&'static str]| {
-            node.map(|node| read_half(file, node, names, diagnostics)).unwrap_or_default()
+            let Some(node) = node else { return Vec::new() };
+            let nodes = if let Yaml::List(items) = &node.yaml {
+                items.as_slice()
+            } else {
+                std::slice::from_ref(node)
+            };
+            nodes.iter().map(|node| read_half(file, node, names, diagnostics)).collect()
         };
         Self { person: half(person, &PERSON), trip: half(trip, &TRIP) }
     }
 }
 
-fn fill(fields: &[ViewField], entity: &Value) -> Value {
+/// The first half whose map is there, and that map.
+fn chosen<'h, 'v>(halves: &'h [Half], entity: &'v Value) -> Option<(&'h Half, &'v Value)> {
+    halves.iter().find_map(|half| match &half.of {
+        None => Some((half, entity)),
+        Some(of) => {
+            Some((half, of.get(entity).filter(|map| map.as_object().is_some_and(|map| !map.is_empty()))?))
+        }
+    })
+}
+
+fn fill(halves: &[Half], entity: &Value) -> Value {
     let mut map = Map::new();
-    for field in fields {
+    let Some((half, entity)) = chosen(halves, entity) else { return Value::Object(map) };
+    for field in &half.fields {
         let country = field.country.as_ref().and_then(|path| path.get(entity)).and_then(Value::as_str);
         let there: Vec<&Value> = field.from.iter().filter_map(|path| path.get(entity)).collect();
-        let readable = there
-            .iter()
-            .filter(|value| !is_blank(value))
-            .map(|value| field.reading.read(value, country))
-            .find(|value| !value.is_null());
+        let readable = field
+            .joined(&there)
+            .or_else(|| {
+                there
+                    .iter()
+                    .filter(|value| !is_blank(value))
+                    .map(|value| field.reading.read(value, country))
+                    .find(|value| !value.is_null())
+            })
+            .map(|value| field.made(value, entity));
         let counted = || match field.count.as_ref()?.get(entity)? {
             Value::Array(items) => Some(Value::from(items.len())),
             _ => None,
@@ -143,19 +219,20 @@ fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-fn read_half(
-    file: &str,
-    node: &Node,
-    names: &[&'static str],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<ViewField> {
+fn read_half(file: &str, node: &Node, names: &[&'static str], diagnostics: &mut Vec<Diagnostic>) -> Half {
     let Yaml::Map(entries) = &node.yaml else {
         let message = format!("A half of the view is written as a map, and this is {}.", node.kind());
         diagnostics.push(Diagnostic::error(file, Some(node.place), message));
-        return Vec::new();
+        return Half { of: None, fields: Vec::new() };
     };
     let mut read = Vec::new();
+    let mut of = None;
     for entry in entries {
+        if entry.key == "of" {
+            let text = entry.value.as_text().unwrap_or_default();
+            of = Dotted::read(file, text, entry.value.place, diagnostics);
+            continue;
+        }
         let Some(name) = names.iter().copied().find(|name| *name == entry.key) else {
             let hint = suggest(&entry.key, names.iter().copied()).map_or_else(
                 || format!("its names are {}", names.join(", ")),
@@ -169,32 +246,55 @@ fn read_half(
     }
     // The same order of names for every source.
     read.sort_by_key(|field| names.iter().position(|name| *name == field.name));
-    read
+    Half { of, fields: read }
 }
 
 fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> ViewField {
-    let (from, country, count) = match &node.yaml {
+    let mut field = ViewField {
+        name,
+        from: Vec::new(),
+        reading: Reading::of(name),
+        country: None,
+        count: None,
+        plus: None,
+        join: None,
+        currency: None,
+    };
+    match &node.yaml {
         Yaml::Map(_) => {
             let mut fields = Fields::new(file, "a field of the view", node, diagnostics);
             let from = fields.texts("from");
-            let country = fields.texts("country");
-            let count = fields.texts("count");
+            let (country, count) = (fields.text("country"), fields.text("count"));
+            let (plus, currency) = (fields.text("plus"), fields.text("currency"));
+            field.join = fields.text("join");
+            let whole = fields.boolean("whole").unwrap_or(false);
             fields.finish();
-            (from, country, count)
+            // A first name that stands by itself is not taken apart.
+            if whole && matches!(field.reading, Reading::FirstName | Reading::LastName) {
+                field.reading = Reading::Text;
+            }
+            let mut path = |text: Option<String>| Dotted::read(file, &text?, node.place, diagnostics);
+            field.country = path(country);
+            field.count = path(count);
+            field.plus = path(plus);
+            field.currency = path(currency);
+            field.from = from
+                .into_iter()
+                .filter_map(|(text, place)| Dotted::read(file, &text, place, diagnostics))
+                .collect();
         }
-        Yaml::Text(text) => (vec![(text.clone(), node.place)], Vec::new(), Vec::new()),
+        Yaml::Text(text) => field.from.extend(Dotted::read(file, text, node.place, diagnostics)),
+        Yaml::List(items) if items.iter().all(|item| item.as_text().is_some()) => {
+            let texts = items.iter().filter_map(|item| Some((item.as_text()?, item.place)));
+            field.from =
+                texts.filter_map(|(text, place)| Dotted::read(file, text, place, diagnostics)).collect();
+        }
         _ => {
             let message = format!("A field of the view is a path or a map, and this is {}.", node.kind());
-            diagnostics.push(
-                Diagnostic::error(file, Some(node.place), message)
-                    .hint("write `email: contact.email` or `{ from: [first, second] }`"),
-            );
-            (Vec::new(), Vec::new(), Vec::new())
+            diagnostics.push(Diagnostic::error(file, Some(node.place), message).hint(
+                "write `email: contact.email`, or `[first, second]` where the first that is there counts",
+            ));
         }
-    };
-    let mut paths = |texts: Vec<(String, _)>| -> Vec<Dotted> {
-        texts.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect()
-    };
-    let (from, mut country, mut count) = (paths(from), paths(country), paths(count));
-    ViewField { name, from, reading: Reading::of(name), country: country.pop(), count: count.pop() }
+    }
+    field
 }

@@ -10,7 +10,7 @@ mod reader;
 mod within;
 
 pub use diagnostic::{Diagnostic, Place, Severity, render};
-pub use entries::with_entries;
+pub use entries::{BY_HAND, with_entries};
 pub use node::{Entry, Node, Yaml};
 pub use parse::parse;
 pub use reader::{Fields, suggest};

@@ -47,11 +47,13 @@ pub enum ChangeKind {
     Ignored,
     /// Not JSON, too deep, without a key, or quarantined.
     Unreadable,
+    /// Waits until what it hints at has been fetched from the booking system; becomes `coalesced` or `refused` then.
+    Fetching,
 }
 
 impl ChangeKind {
     /// All kinds, in the order of the design.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Created,
         Self::Updated,
         Self::Cancelled,
@@ -63,6 +65,7 @@ impl ChangeKind {
         Self::Refused,
         Self::Ignored,
         Self::Unreadable,
+        Self::Fetching,
     ];
 
     /// The word that files, database and pages use.
@@ -79,6 +82,7 @@ impl ChangeKind {
             Self::Refused => "refused",
             Self::Ignored => "ignored",
             Self::Unreadable => "unreadable",
+            Self::Fetching => "fetching",
         }
     }
 

@@ -13,6 +13,7 @@ mod person;
 mod run;
 mod scrub;
 mod search;
+mod signing;
 mod silence;
 mod standing;
 mod time;
@@ -23,7 +24,10 @@ pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, Out
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
 pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
-pub use event::{ORIGIN_DEMO, ORIGIN_PROBE, ORIGIN_WEBHOOK};
+pub use event::{
+    DocumentHead, EventKey, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE,
+    ORIGIN_WEBHOOK, SIGNED_ACCOUNT, fetch_id, is_document,
+};
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};
 pub use mask::{
@@ -33,7 +37,10 @@ pub use person::{NameParts, language, phone_e164, split_name};
 pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
 pub use scrub::Scrub;
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
+pub use signing::{
+    AddressRange, BytesAs, HashName, SignatureScheme, SignedPart, TokenAlgorithm, TokenScheme,
+};
 pub use silence::{RATE_WEEKS, Rhythm, Silence};
 pub use standing::Standing;
-pub use time::{Millis, parse_datetime};
+pub use time::{Millis, moment_of_number, parse_datetime, read_moment};
 pub use verdict::{Verdict, VerdictCode};

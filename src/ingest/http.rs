@@ -1,10 +1,11 @@
 //! `POST /hooks/{source}/{token}` and `POST /hooks/{source}?key={token}`, with or without a trailing slash.
 //!
-//! Answers: 200 stored; 404 unknown source or wrong token; 405 anything but POST; 408 body too slow; 413 body too large;
+//! Answers: 200 stored; 401 something else than the secret in the address does not hold (a signature, a password, where it
+//! comes from); 404 unknown source or wrong token; 405 anything but POST; 408 body too slow; 413 body too large;
 //! 503 with `Retry-After` can't store, flooded, or the source has no token's value. Nothing else on an open door.
 
-use super::{Delivered, Doors, Entrance, Intake, NotStored};
-use crate::domain::ORIGIN_WEBHOOK;
+use super::{Delivered, Doors, Entrance, Intake, NotStored, Reached, Refusal, Shown, SignedRequest};
+use crate::domain::{ORIGIN_WEBHOOK, SIGNED_ACCOUNT};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, Entropy};
 use actix_web::http::{Method, header};
@@ -50,6 +51,8 @@ pub struct Hooks {
     pub limits: HookLimits,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How it is reached from outside.
+    pub reached: Arc<Reached>,
 }
 
 /// The routes below `/hooks/`.
@@ -76,22 +79,56 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
             .content_type("text/plain; charset=utf-8")
             .body("This address takes webhooks: booking systems POST to it. There is nothing to look at here.\n");
     }
-    let Some((source, token)) = source_and_token(&request) else { return not_found() };
+    let Some((source, token)) = source_and_token(&request) else {
+        hooks.metrics.webhook_refused("", Refusal::Source.as_str());
+        return not_found();
+    };
     let doors = match hooks.doors.read() {
         Ok(doors) => doors.clone(),
         Err(poisoned) => poisoned.into_inner().clone(),
     };
-    let kept = match doors.enter(&source, &token, hooks.clock.now()) {
-        Entrance::Open(kept) => kept_headers(&request, kept),
-        Entrance::NotReady => return unavailable(&NotStored::Failed),
-        Entrance::Unknown => return not_found(),
+    let shown = Shown {
+        in_address: token.as_deref(),
+        headers: request.headers(),
+        sender: hooks.reached.sender(&request),
+        now: hooks.clock.now(),
     };
+    // Only names of sources that there are become labels.
+    let refuse = |refusal: Refusal| hooks.metrics.webhook_refused(&source, refusal.as_str());
+    let (door, account) = match doors.enter(&source, &shown) {
+        Entrance::Open(door, account) => (door, account),
+        Entrance::NotReady => {
+            refuse(Refusal::NotReady);
+            return unavailable(&NotStored::Failed);
+        }
+        Entrance::Unknown if doors.knows(&source) => {
+            refuse(Refusal::Address);
+            return not_found();
+        }
+        Entrance::Unknown => {
+            hooks.metrics.webhook_refused("", Refusal::Source.as_str());
+            return not_found();
+        }
+        Entrance::Refused(refusal) => {
+            refuse(refusal);
+            return refused(refusal);
+        }
+    };
+    let kept = kept_headers(&request, &door.headers, account);
     let body = match read_body(&request, hooks, payload).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
     let began = hooks.clock.monotonic_us();
     let now = hooks.clock.now();
+    if door.looks_at_bodies() {
+        let url = hooks.reached.url(&request);
+        let signed = SignedRequest { headers: request.headers(), url: &url, body: &body.0 };
+        if let Err(refusal) = door.admits(&signed, now) {
+            refuse(refusal);
+            return refused(refusal);
+        }
+    }
     let delivered = Delivered {
         id: hooks.entropy.event_id(now),
         source,
@@ -147,25 +184,29 @@ async fn read_body(
     }
 }
 
-/// `/hooks/{source}/{token}` or `/hooks/{source}?key={token}`, a trailing slash or not.
-fn source_and_token(request: &HttpRequest) -> Option<(String, String)> {
+/// `/hooks/{source}/{token}`, `/hooks/{source}?key={token}` or `/hooks/{source}`, a trailing slash or not.
+fn source_and_token(request: &HttpRequest) -> Option<(String, Option<String>)> {
     let path = request.uri().path().strip_prefix("/hooks/")?;
     let path = path.strip_suffix('/').unwrap_or(path);
     let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     match path.split_once('/') {
-        Some((source, token)) if !token.contains('/') => Some((decode(source)?, decode(token)?)),
+        Some((source, token)) if !token.contains('/') => Some((decode(source)?, Some(decode(token)?))),
         Some(_) => None,
         None => {
-            let query = request.uri().query()?;
-            let key = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
-            Some((decode(path)?, decode(&key.replace('+', " "))?))
+            let query = request.uri().query().unwrap_or_default();
+            let key = query.split('&').find_map(|pair| pair.strip_prefix("key="));
+            let key = match key {
+                Some(key) => Some(decode(&key.replace('+', " "))?),
+                None => None,
+            };
+            Some((decode(path)?, key))
         }
     }
 }
 
 /// The allowed headers as a JSON object text; the credential never is among them.
-fn kept_headers(request: &HttpRequest, kept: &[String]) -> String {
-    let map: serde_json::Map<String, serde_json::Value> = kept
+fn kept_headers(request: &HttpRequest, kept: &[String], account: Option<String>) -> String {
+    let mut map: serde_json::Map<String, serde_json::Value> = kept
         .iter()
         .filter_map(|name| {
             let value = request.headers().get(name.as_str())?.to_str().ok()?;
@@ -173,7 +214,23 @@ fn kept_headers(request: &HttpRequest, kept: &[String]) -> String {
             Some((name.clone(), cut.into()))
         })
         .collect();
+    if let Some(account) = account {
+        map.insert(SIGNED_ACCOUNT.to_owned(), account.into());
+    }
     serde_json::Value::Object(map).to_string()
+}
+
+fn refused(refusal: Refusal) -> HttpResponse {
+    let mut answer = HttpResponse::Unauthorized();
+    if refusal == Refusal::Password {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"webhooks\""));
+    }
+    // Whoever is allowed to send learns what to look at; nobody learns a secret.
+    answer.content_type("text/plain; charset=utf-8").body(match refusal {
+        Refusal::Time => "The signature is of another time. Is the sender's clock right?\n",
+        Refusal::Sender => "Webhooks of this source come from other addresses.\n",
+        _ => "This webhook does not sign in as its source says.\n",
+    })
 }
 
 fn not_found() -> HttpResponse {

@@ -1,14 +1,20 @@
 //! Stage 1: authenticate, batch, append, answer. Nothing else: no rule, no delivery, no page is on this path.
 //!
-//! The whole ack path: [`doors`] looks the source up and compares tokens (no lock but a pointer's read), the body is read
-//! within its limits, [`Intake::store`] hands it to the one batch that is being filled and waits for that batch's commit.
+//! The whole ack path: [`doors`] looks the source up and compares what signs in (no lock but a pointer's read), the body is
+//! read within its limits and its signature checked where there is one, [`Intake::store`] hands it to the one batch that is being filled and waits for that batch's commit.
 //! Requests that arrive together share one commit; `runner` calls [`Batch::commit`] for each batch.
 
 mod doors;
 mod http;
+mod sender;
+mod signature;
+mod token;
 
-pub use doors::{Door, Doors, Entrance, OldToken, hash_token};
+pub use doors::{Door, Doors, Entrance, OldToken, Refusal, Shown, Way, hash_token};
 pub use http::{HookLimits, Hooks, hooks};
+pub use sender::Reached;
+pub use signature::{SignedRequest, signing_key};
+pub use token::TokenCheck;
 
 use crate::domain::{EventId, Millis, Position};
 use crate::ports::{Clock, Entropy, NewEvent, Store};

@@ -6,12 +6,13 @@ use super::{
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
     DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
     NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter,
-    TroublePage, TroubledRun, UnfiledBooking, Written,
+    SealedSecret, SeenEvent, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
+    TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
-use super::{ChainStore, KeepingStore};
+use super::{ChainStore, FetchStore, KeepingStore};
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
+    Standing,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -78,6 +79,8 @@ pub trait Store: Send + Sync {
         &self,
         pairs: &[(BookingId, String)],
     ) -> Result<Vec<(BookingId, String)>, StoreError>;
+    /// Which of these events, known by the ids of their systems, were told of before, and by which webhook.
+    async fn seen_events(&self, keys: &[EventKey]) -> Result<Vec<SeenEvent>, StoreError>;
     /// Applies events: changes, bookings, runs, and the events' flags, in one transaction. A new run with `supersedes`
     /// ends the older `waiting`/`paused` runs of its lane (not those `uncertain`, which become due now instead) as
     /// `superseded`; a new waiting run is due only where nothing before it blocks its lane. An event already applied
@@ -281,6 +284,8 @@ pub trait Store: Send + Sync {
     fn chains(&self) -> &dyn ChainStore;
     /// The part about house-keeping: figures, retention, what is known of one guest.
     fn keeping(&self) -> &dyn KeepingStore;
+    /// The part about what is to be fetched from booking systems.
+    fn fetches(&self) -> &dyn FetchStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
     async fn glance(&self) -> Result<Glance, StoreError>;
     /// A word that differs whenever something happened that pages show; cheap to ask every second.

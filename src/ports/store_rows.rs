@@ -1,9 +1,9 @@
 //! The rows that go in and out of the store. Times are milliseconds; JSON is text here and columns in the database.
 
-use super::{RunChain, TakenOver};
+use super::{FetchWrite, RunChain, TakenOver};
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, LinkKey, Millis, Position,
-    Rebooking, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
+    AttemptId, BookingId, BookingKey, Cause, ChangeKind, ChangeRef, EventId, EventKey, LinkKey, Millis,
+    Position, Rebooking, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -62,6 +62,10 @@ pub struct StoredBooking {
     pub body: String,
     /// Hash of the content without noise.
     pub hash: String,
+    /// When the event that made it happened, by the system's word.
+    pub happened_at: Option<Millis>,
+    /// Up to which position of the journal it is known to hold.
+    pub as_of: Position,
 }
 
 /// One change, to be stored with the booking's new state.
@@ -85,6 +89,19 @@ pub struct NewChange {
     pub hash: Option<String>,
     /// When it was applied: the run's fixed `now`.
     pub at: Millis,
+    /// When it happened, by the system's word.
+    pub happened_at: Option<Millis>,
+    /// What the system knows its event by, kept for ever so that a copy is known; the first one kept stays.
+    pub seen: Option<SeenEvent>,
+}
+
+/// An event that a booking system gave an id, and the webhook that it first came by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenEvent {
+    /// The system's id.
+    pub key: EventKey,
+    /// The webhook.
+    pub event: EventId,
 }
 
 /// A booking's row after a change with effect (insert, or update of the same id).
@@ -108,6 +125,8 @@ pub struct BookingWrite {
     pub terms: Vec<String>,
     /// When.
     pub at: Millis,
+    /// Up to which position of the journal it is known to hold: the event's, or where its request began.
+    pub as_of: Position,
 }
 
 /// A run to be planned.
@@ -154,6 +173,8 @@ pub struct AppliedEvent {
     pub bookings: Vec<BookingWrite>,
     /// Runs.
     pub runs: Vec<NewRun>,
+    /// What it hints at, and which fetches end with it.
+    pub fetches: Vec<FetchWrite>,
     /// Rebookings that it told of.
     pub rebookings: Vec<Rebooking>,
     /// Runs that end since a newer booking takes over.

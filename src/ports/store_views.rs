@@ -72,6 +72,8 @@ pub struct ChangeView {
     pub at: Millis,
     /// When its event came.
     pub received_at: Millis,
+    /// When it happened, by the system's word.
+    pub happened_at: Option<Millis>,
 }
 
 /// A booking for people.

@@ -29,9 +29,13 @@ pub type HasSecret<'h> = &'h dyn Fn(&SecretRef) -> bool;
 pub fn compile(files: &Files, has_secret: Option<HasSecret<'_>>) -> Compiled {
     let mut folder = Folder { files, told: names::check(files), broken: BTreeSet::new() };
     let engine = Arc::new(folder.engine());
-    let catalogue = folder.catalogue(&engine);
+    let mut catalogue = folder.catalogue(&engine);
     let sources = folder.sources(&catalogue);
     let connections = folder.connections(&catalogue, &engine);
+    // Connectors that sources describe in their own files are looked up by their bookings.
+    let own = sources.values().map(|source| &source.connector).filter(|connector| connector.is_of_source());
+    let own: Vec<_> = own.map(|connector| (connector.name.clone(), connector.clone())).collect();
+    catalogue.connectors.extend(own);
     if let Some(has_secret) = has_secret {
         folder.secrets(&sources, &connections, has_secret);
     }
@@ -202,6 +206,10 @@ impl<'f> Folder<'f> {
                     "{} can't be asked about the bookings of {}",
                     source.connector.title, source.name
                 );
+                self.told.push(without_value(&source.file, secret, *place, &what));
+            }
+            for (secret, place) in source.sign_in.secrets().filter(|(secret, _)| !has_secret(secret)) {
+                let what = format!("the source {} answers 503", source.name);
                 self.told.push(without_value(&source.file, secret, *place, &what));
             }
             // A token of the vault is generated where it has no value; one of the environment never is.

@@ -5,6 +5,8 @@
 pub struct Recipe {
     /// Its name.
     pub name: &'static str,
+    /// The connector whose bookings it reads.
+    pub of: &'static str,
     /// What it is for.
     pub title: &'static str,
     /// Its text.
@@ -12,19 +14,28 @@ pub struct Recipe {
 }
 
 /// All recipes.
-pub const RECIPES: [Recipe; 3] = [
+pub const RECIPES: [Recipe; 4] = [
+    Recipe {
+        name: "guests-of-rooms-to-hubspot",
+        of: "apaleo",
+        title: "Guests of rooms into HubSpot: who stays becomes a contact, the reservation a deal",
+        text: include_str!("../../rules/recipes/guests-of-rooms-to-hubspot.yaml"),
+    },
     Recipe {
         name: "guests-to-hubspot",
+        of: "fareharbor",
         title: "Guests into HubSpot: who booked becomes a contact, the booking a deal",
         text: include_str!("../../rules/recipes/guests-to-hubspot.yaml"),
     },
     Recipe {
         name: "guests-to-sandbox",
+        of: "fareharbor",
         title: "Guests into the sandbox CRM: who booked becomes a contact, with the booking",
         text: include_str!("../../rules/recipes/guests-to-sandbox.yaml"),
     },
     Recipe {
         name: "participants-to-crm",
+        of: "fareharbor",
         title: "Participants into a CRM: one record for each participant, and none for those who left",
         text: include_str!("../../rules/recipes/participants-to-crm.yaml"),
     },
@@ -61,7 +72,12 @@ mod tests {
             let text = recipe.adapted("true", "1");
             assert!(text.contains("\nfrom: \"true\"\n"), "{text}");
             assert!(text.contains("use: \"1.upsert_contact\"\n"), "{text}");
-            assert!(!text.contains("harbour-tours") && !text.contains("sandbox-crm."), "{text}");
+            assert!(
+                !text.contains("harbour-tours")
+                    && !text.contains("from: inn")
+                    && !text.contains("sandbox-crm."),
+                "{text}"
+            );
             assert!(
                 text.starts_with('#') && text.lines().nth(1).is_some_and(|line| line.starts_with("title:")),
                 "{text}"

@@ -126,7 +126,7 @@ impl<'r> RuleFile<'r> {
         self.check_moves(&rule, rebooking);
         // A lane of the rule's own may hold several bookings: what is newer of one says nothing of another.
         let own_lane = rule.lane.is_some();
-        rule.supersedes = rule.latest_only.unwrap_or_else(|| !own_lane && self.converges(&rule));
+        rule.supersedes = rule.latest_only.unwrap_or_else(|| !own_lane && Self::converges(&rule));
         Some(rule)
     }
 
@@ -351,8 +351,7 @@ impl<'r> RuleFile<'r> {
                      `{}.{}` can't give a record another key.",
                     step.id, step.connection, step.action
                 );
-                let place = Place { line: step.line, ..node.place };
-                self.told.push(Diagnostic::warning(self.file, Some(place), message).hint(
+                self.told.push(Diagnostic::warning(self.file, Some(node.place), message).hint(
                     "give the action an `update:` that goes by `{{ link.id }}`, or a key that both bookings have",
                 ));
             }
@@ -476,7 +475,7 @@ impl<'r> RuleFile<'r> {
     }
 
     /// All steps are upserts, and no expression reads `change`, `previous` or `now`.
-    fn converges(&self, rule: &Rule) -> bool {
+    fn converges(rule: &Rule) -> bool {
         rule.repeatable && !["change", "previous", "now"].iter().any(|name| rule.reads(name))
     }
 }

@@ -5,8 +5,10 @@ use super::SqlStore;
 use super::cards::{self, Card};
 use super::causes::{self, Troubled};
 use super::chains;
+use super::fetches;
 use super::lanes::{self, SUPERSEDED, Touched};
 use super::rows::{to_json, verdict_code};
+use super::seen;
 use super::session::{Session, Statement, Value, values};
 use super::sql;
 use crate::domain::{
@@ -19,7 +21,8 @@ use std::sync::atomic::Ordering;
 pub(super) fn bookings_sql(count: usize) -> String {
     format!(
                 "WITH wanted (connector, account, kind, key) AS (VALUES {})
-                 SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body
+                 SELECT b.id, b.connector, b.account, b.kind, b.key, b.position, b.ordinal, b.status, b.hash, c.body,
+                        c.happened_at, COALESCE(b.as_of, b.position) AS as_of
                  FROM   wanted AS w
                  JOIN   bookings AS b ON b.connector = w.connector AND b.account = w.account
                                      AND b.kind = w.kind AND b.key = w.key
@@ -106,6 +109,8 @@ impl SqlStore {
                     status: row.text("status")?,
                     body: row.text("body")?,
                     hash: row.text("hash")?,
+                    happened_at: row.int_or_null("happened_at")?,
+                    as_of: row.int("as_of")?,
                 });
             }
         }
@@ -141,9 +146,13 @@ impl SqlStore {
             .flat_map(|event| event.changes.iter().map(|change| (event.position, change)))
             .collect();
         let mut statements = insert_changes(&changes)?;
+        statements.extend(seen::put(
+            changes.iter().filter_map(|(_, change)| Some((change.seen.as_ref()?, change.at))),
+        ));
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
         let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
+        statements.extend(fetches::write(&mut session, &open).await?);
         let told = open.iter().flat_map(|event| event.rebookings.iter().map(|step| (event.position, step)));
         statements.extend(chains::write(told));
         let runs: Vec<&NewRun> = open.iter().flat_map(|event| &event.runs).collect();
@@ -198,11 +207,11 @@ fn insert_changes(changes: &[(Position, &NewChange)]) -> Result<Vec<Statement>, 
     for piece in sql::pieces(changes) {
         let text = format!(
             "INSERT INTO changes (position, ordinal, booking, kind, at, previous_position, previous_ordinal, hash,
-                                  paths, note, body)
+                                  paths, note, body, happened_at)
              VALUES {}",
-            sql::rows(piece.len(), 11, 1)
+            sql::rows(piece.len(), 12, 1)
         );
-        let mut bound = Vec::with_capacity(piece.len() * 11);
+        let mut bound = Vec::with_capacity(piece.len() * 12);
         for (position, change) in piece {
             bound.extend(values![
                 *position,
@@ -216,6 +225,7 @@ fn insert_changes(changes: &[(Position, &NewChange)]) -> Result<Vec<Statement>, 
                 to_json("paths of a change", &change.paths)?,
                 change.note.clone(),
                 change.body.clone(),
+                change.happened_at,
             ]);
         }
         statements.push(Statement::new(text, bound));
@@ -235,15 +245,15 @@ fn write_bookings<'a>(writes: impl Iterator<Item = &'a BookingWrite>) -> Result<
     for piece in sql::pieces(&last) {
         let text = format!(
             "INSERT INTO bookings (id, connector, account, kind, key, source, position, ordinal, status, hash,
-                                   created_at, updated_at, person, trip)
+                                   created_at, updated_at, person, trip, as_of)
              VALUES {}
              ON CONFLICT (id) DO UPDATE
              SET source = excluded.source, position = excluded.position, ordinal = excluded.ordinal,
                  status = excluded.status, hash = excluded.hash, updated_at = excluded.updated_at,
-                 person = excluded.person, trip = excluded.trip",
-            sql::rows(piece.len(), 14, 1)
+                 person = excluded.person, trip = excluded.trip, as_of = excluded.as_of",
+            sql::rows(piece.len(), 15, 1)
         );
-        let mut bound = Vec::with_capacity(piece.len() * 14);
+        let mut bound = Vec::with_capacity(piece.len() * 15);
         for (write, first_at) in piece {
             bound.extend(values![
                 write.id.as_str(),
@@ -260,6 +270,7 @@ fn write_bookings<'a>(writes: impl Iterator<Item = &'a BookingWrite>) -> Result<
                 write.at,
                 to_json("person of a booking", &write.view.person)?,
                 to_json("trip of a booking", &write.view.trip)?,
+                write.as_of,
             ]);
         }
         statements.push(Statement::new(text, bound));

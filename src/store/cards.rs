@@ -35,8 +35,7 @@ impl<'a> Card<'a> {
     /// The card of each booking as its last write says, in the order of their ids.
     pub(super) fn last_of(writes: impl Iterator<Item = &'a BookingWrite>) -> Vec<Self> {
         let mut last: BTreeMap<&str, &BookingWrite> = BTreeMap::new();
-        // Other kinds of record are in no list of bookings, and in no search for guests.
-        for write in writes.filter(|write| write.key.kind == "booking") {
+        for write in writes {
             last.insert(write.id.as_str(), write);
         }
         let card = |write: &'a BookingWrite| Self {
@@ -178,7 +177,7 @@ SELECT b.id, b.connector, b.account, b.kind, b.key, b.source, b.status, b.positi
        b.created_at, b.updated_at, c.body
 FROM   bookings AS b
 LEFT JOIN changes AS c ON c.position = b.position AND c.ordinal = b.ordinal
-WHERE  (b.position, b.ordinal) < ($1, $2) AND b.kind = 'booking'
+WHERE  (b.position, b.ordinal) < ($1, $2)
 ORDER BY b.position DESC, b.ordinal DESC
 LIMIT  CAST($3 AS BIGINT)";
 

@@ -16,7 +16,8 @@ const HOURS_MAX: i64 = 40_000;
 pub(super) const TO_COUNT: &str = "
 SELECT w.source, w.hour, w.wanted, COUNT(*) AS events, MAX(w.position) AS last
 FROM   (SELECT e.position, e.source, e.received_at / 3600000 AS hour,
-               CAST(CASE WHEN e.origin = $2 THEN 0 ELSE 1 END AS BIGINT) AS wanted
+               CAST(CASE WHEN e.origin = $2 OR e.origin IN ('fetch', 'backfill', 'reconcile')
+                         THEN 0 ELSE 1 END AS BIGINT) AS wanted
         FROM   events AS e
         WHERE  e.position > $1
         ORDER BY e.position
@@ -24,7 +25,11 @@ FROM   (SELECT e.position, e.source, e.received_at / 3600000 AS hour,
 GROUP BY w.source, w.hour, w.wanted";
 
 pub(super) const LAST_WEBHOOK: &str = "
-SELECT e.received_at FROM events AS e WHERE e.source = $1 ORDER BY e.position DESC LIMIT 1";
+SELECT e.received_at 
+FROM   events AS e
+WHERE  e.source = $1 AND e.origin NOT IN ('fetch', 'backfill', 'reconcile')
+ORDER BY e.position DESC
+LIMIT  1";
 
 const OLDEST_WAITING: &str = "
 SELECT k.connection,

@@ -20,7 +20,7 @@ const PAGE_MAX: i64 = 1_000;
 
 const CHANGE_COLUMNS: &str = "
     c.position, c.ordinal, e.id AS event, c.booking, b.key AS booking_key, c.kind AS change_kind, c.paths, c.note,
-    c.previous_position, c.previous_ordinal, c.at, e.received_at";
+    c.previous_position, c.previous_ordinal, c.at, c.happened_at, e.received_at";
 const CHANGE_JOINS: &str = "
 JOIN events AS e ON e.position = c.position
 LEFT JOIN bookings AS b ON b.id = c.booking";

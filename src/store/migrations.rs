@@ -41,6 +41,8 @@ const STEPS: &[Step] = steps![
     7 "0007_ruleset_history",
     8 "0008_alerts",
     9 "0009_privacy",
+    12 "0012_seen_events",
+    13 "0013_fetches",
     14 "0014_rebookings",
 ];
 

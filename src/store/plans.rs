@@ -7,7 +7,7 @@ use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
     finding, hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
 };
-use super::{erase, retention};
+use super::{erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -41,6 +41,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
         ("bookings by key", apply::bookings_sql(1), record.clone()),
         ("known hashes", apply::hashes_sql(1), values!["booking", "hash"]),
+        ("seen events", seen::seen_sql(1), values!["connector", "account", "id"]),
         ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
         ("superseding", apply::supersede_sql(1), lane_and_time.clone()),
         ("taking over", lanes::take_over_sql(1), lane_and_time.clone()),
@@ -104,6 +105,16 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a group", of_group, of_group_bound),
         ("counting a group", counted, counted_bound),
         ("overtaking", causes::overtake_sql(1), values!["run", 1_i64]),
+        ("due fetches", fetches::claim_sql(1), values![1_i64, "source", 8_i64, 1_i64]),
+        ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
+        ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
+        ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),
+        ("fetches to go by their webhook", fetches::to_go_by_sql(), values![1_i64, 8_i64]),
+        (
+            "hints that are done with",
+            fetches::done_sql("coalesced"),
+            values!["note", "booking", "fch_1", 1_i64],
+        ),
         ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
     ];
     hot.extend(finding::samples());

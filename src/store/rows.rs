@@ -159,6 +159,7 @@ pub(super) fn change_view(row: &Row) -> Result<ChangeView, StoreError> {
         previous: reference(row.int_or_null("previous_position")?, row.int_or_null("previous_ordinal")?),
         at: row.int("at")?,
         received_at: row.int("received_at")?,
+        happened_at: row.int_or_null("happened_at")?,
     })
 }
 

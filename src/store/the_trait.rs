@@ -2,18 +2,18 @@
 
 use super::{Database, SqlStore};
 use crate::domain::{
-    AttemptId, BookingId, BookingKey, ChangeRef, EventId, Millis, Position, RecordKey, RunId, Seq, Standing,
-    Verdict,
+    AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
+    Standing, Verdict,
 };
 use crate::ports::{
     AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
     BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
     DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
     NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent, StoredRuleset,
-    TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
+    SealedSecret, SeenEvent, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent,
+    StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
 };
-use crate::ports::{ChainStore, KeepingStore};
+use crate::ports::{ChainStore, FetchStore, KeepingStore};
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -44,6 +44,10 @@ impl Store for SqlStore {
         pairs: &[(BookingId, String)],
     ) -> Result<Vec<(BookingId, String)>, StoreError> {
         self.find_hashes(pairs).await
+    }
+
+    async fn seen_events(&self, keys: &[EventKey]) -> Result<Vec<SeenEvent>, StoreError> {
+        self.find_seen(keys).await
     }
 
     async fn apply_events(&self, events: &[AppliedEvent]) -> Result<(), StoreError> {
@@ -342,6 +346,10 @@ impl Store for SqlStore {
     }
 
     fn alerts(&self) -> &dyn AlertStore {
+        self
+    }
+
+    fn fetches(&self) -> &dyn FetchStore {
         self
     }
 

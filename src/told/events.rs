@@ -43,6 +43,9 @@ pub struct Change {
     pub paths: Vec<String>,
     /// A sentence for people, where there is something to say.
     pub note: Option<String>,
+    /// When it happened, where the booking system says that.
+    #[schema(format = DateTime)]
+    pub happened_at: Option<String>,
 }
 
 impl Event {
@@ -69,6 +72,7 @@ impl Change {
             kind: change.kind.as_str(),
             paths: change.paths.clone(),
             note: change.note.clone(),
+            happened_at: change.happened_at.map(rfc3339),
         }
     }
 }

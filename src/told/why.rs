@@ -59,7 +59,8 @@ pub fn change_as_sentence(change: &ChangeView) -> String {
         ChangeKind::Coalesced => {
             "Coalesced, nothing to send by itself: it shared a fetch with another event.".into()
         }
-        ChangeKind::Refused => "Refused, nothing to send: it is of another account than the source's.".into(),
+        ChangeKind::Refused => "Refused, nothing to send and nothing changed.".into(),
+        ChangeKind::Fetching => "Waiting for fetch: the booking system is asked what changed.".into(),
         ChangeKind::Ignored => "Ignored, nothing to send: it is about nothing that is kept.".into(),
         ChangeKind::Unreadable => "Unreadable, nothing to send. The body is stored as it came.".into(),
     };
@@ -84,7 +85,7 @@ pub fn why_no_run(ruleset: Option<&Ruleset>, source: &str, change: &ChangeView) 
     if on.is_empty() {
         return format!("Nothing to send: the rules from {source} are switched off (`enabled: false`).");
     }
-    if on.iter().any(|rule| rule.asks_for(kind).is_some()) {
+    if on.iter().any(|rule| rule.about == "booking" && rule.asks_for(kind).is_some()) {
         return "Nothing was sent: no rule asked for it when it came. `waypost replay EVENT` plans it by the present \
                 rules."
             .into();

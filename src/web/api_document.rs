@@ -9,9 +9,9 @@ use super::api_body::Answer;
 use super::api_error::ErrorBody;
 use super::routes::{Needs, routes};
 use super::{
-    api_acts, api_audit, api_bookings, api_causes, api_connections, api_events, api_health, api_me,
-    api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs,
-    api_sources, api_tokens,
+    api_acts, api_audit, api_bookings, api_bookings_fetch, api_causes, api_connections, api_events,
+    api_health, api_me, api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules,
+    api_run_acts, api_runs, api_sources, api_tokens,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -53,6 +53,7 @@ use utoipa::OpenApi;
         api_bookings::list_bookings,
         api_bookings::get_booking,
         api_bookings::list_changes,
+        api_bookings_fetch::fetch_booking,
         api_events::list_events,
         api_events::get_event,
         api_events::get_event_body,

@@ -38,13 +38,48 @@ pub(super) struct SourceTold {
     usual_per_hour: Option<f64>,
     /// A sentence, where it is silent for longer than usual.
     silence: Option<String>,
+    /// Where bookings are fetched from the booking system: how that stands.
+    fetching: Option<FetchingTold>,
+}
+
+/// How what is fetched stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Fetching)]
+pub(super) struct FetchingTold {
+    /// Bookings that wait to be fetched.
+    waiting: i64,
+    /// When the oldest of them was heard of.
+    #[schema(format = DateTime)]
+    oldest_at: Option<String>,
+    /// Bookings that go by what a webhook said, without being verified so far.
+    unverified: i64,
+    /// What is in the way, as a sentence.
+    trouble: Option<String>,
+    /// When the last one was fetched.
+    #[schema(format = DateTime)]
+    last_at: Option<String>,
+    /// When the booking system last checked the address, where it does.
+    #[schema(format = DateTime)]
+    checked_at: Option<String>,
 }
 
 impl SourceTold {
-    fn of(app: &App, scene: &Scene, (name, last, rate): &SourceRate) -> Self {
+    async fn of(app: &App, scene: &Scene, (name, last, rate): &SourceRate) -> Result<Self, ApiError> {
         let active = app.active();
         let source = active.as_ref().and_then(|active| active.sources.get(name));
-        Self {
+        let fetching = match source {
+            Some(source) => app.fetching(source).await?,
+            None => None,
+        };
+        Ok(Self {
+            fetching: fetching.map(|fetching| FetchingTold {
+                waiting: fetching.waiting,
+                oldest_at: fetching.oldest_at.map(rfc3339),
+                unverified: fetching.unverified,
+                trouble: fetching.trouble,
+                last_at: fetching.last_at.map(rfc3339),
+                checked_at: fetching.checked_at.map(rfc3339),
+            }),
             name: name.clone(),
             title: scene.source(name),
             connector: source.map(|source| source.connector.name.clone()).unwrap_or_default(),
@@ -54,7 +89,7 @@ impl SourceTold {
             last_day: rate.lately,
             usual_per_hour: rate.usual,
             silence: rate.silence.clone(),
-        }
+        })
     }
 }
 
@@ -66,7 +101,10 @@ impl SourceTold {
 pub(super) async fn list_sources(app: web::Data<App>) -> Answer {
     let scene = Scene::read(&app).await?;
     let rates = rates(&app, &scene).await?;
-    let items: Vec<_> = rates.iter().map(|one| SourceTold::of(&app, &scene, one)).collect();
+    let mut items = Vec::new();
+    for one in &rates {
+        items.push(SourceTold::of(&app, &scene, one).await?);
+    }
     answered(&Page { items, next: None })
 }
 
@@ -78,5 +116,5 @@ pub(super) async fn get_source(app: web::Data<App>, name: web::Path<String>) -> 
     let scene = Scene::read(&app).await?;
     let rates = rates(&app, &scene).await?;
     let found = rates.iter().find(|(known, ..)| known == name.as_str());
-    answered(&SourceTold::of(&app, &scene, found.ok_or_else(|| ApiError::not_found("source"))?))
+    answered(&SourceTold::of(&app, &scene, found.ok_or_else(|| ApiError::not_found("source"))?).await?)
 }

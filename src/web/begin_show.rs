@@ -190,8 +190,8 @@ async fn read(app: &Arc<App>, said: Option<&str>, trouble: Option<String>) -> Re
 /// The recipes that are valid with what is there.
 async fn offers(app: &Arc<App>, active: &Ruleset, scene: &Scene) -> Vec<Offer> {
     let mut offers = Vec::new();
-    let Some(source) = active.sources.keys().next() else { return offers };
-    for recipe in &RECIPES {
+    let Some((source, of)) = active.sources.iter().next() else { return offers };
+    for recipe in RECIPES.iter().filter(|recipe| recipe.of == of.connector.name) {
         for connection in active.connections.keys().take(TRIED_MAX) {
             let draft = draft(recipe, &format!("{}-tried", recipe.name), source, connection);
             if app.check_drafts(&[draft]).await.is_ok_and(|checked| !checked.is_broken()) {

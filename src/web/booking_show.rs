@@ -13,8 +13,8 @@ use super::scene::Scene;
 use super::times::Moment;
 use super::words::{Mark, Tone};
 use crate::app::App;
-use crate::domain::{BookingId, ChangeRef};
-use crate::ports::{BookingView, ListFilter, RunRow};
+use crate::domain::{BookingId, ChangeRef, fetch_id};
+use crate::ports::{BookingView, FetchRow, FetchState, ListFilter, RunRow};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -60,6 +60,10 @@ pub struct BookingShow {
     first_seen: Moment,
     /// Why nothing of the guest is here.
     erased: Option<String>,
+    /// It can be fetched from its booking system.
+    fetches: bool,
+    /// It is being fetched, or what came of that.
+    fetch: Option<Mark>,
 }
 
 /// `GET /bookings/{id}`.
@@ -96,6 +100,9 @@ impl BookingShow {
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
         let erased = app.store.keeping().erased_booking(id).await?;
         page.erased = erased.filter(|erased| erased.position >= booking.position).map(|erased| erased.why);
+        page.fetches = app.fetches_by(&booking.key.connector, &booking.source).is_some();
+        let row = app.store.fetches().fetch_row(&fetch_id(&booking.key, 0)).await?;
+        page.fetch = row.map(|row| fetch_mark(&row, &page.connector));
         let here = format!("/bookings/{}", in_address(id.as_str()));
         if let Some(before) = before {
             page.live = format!("{here}?before={}.{}&part=live", before.position, before.ordinal);
@@ -138,7 +145,18 @@ impl BookingShow {
             older: None,
             first_seen: Moment::of(booking.created_at, scene.now),
             erased: None,
+            fetches: false,
+            fetch: None,
         }
+    }
+}
+
+/// How a booking's fetch stands.
+fn fetch_mark(row: &FetchRow, connector: &str) -> Mark {
+    match (row.state, row.told.as_deref()) {
+        (FetchState::Refused, Some(told)) => Mark::new(Tone::Bad, told),
+        (_, Some(told)) => Mark::new(Tone::Waiting, format!("waiting for fetch: {told}")),
+        _ => Mark::new(Tone::Waiting, format!("waiting for fetch: {connector} is asked how it is now")),
     }
 }
 
@@ -160,6 +178,8 @@ impl BookingShow {
         let body = r#"{"customers":[{},{}]}"#;
         let mut full = Self::of(&scene, &booking(), body, &runs(), vec![day()]);
         full.records = RecordTold::samples();
+        full.fetches = true;
+        full.fetch = Some(Mark::new(Tone::Bad, super::samples::HOSTILE));
         let mut thing = booking();
         thing.key.kind = super::samples::HOSTILE.to_owned();
         let thing = Self::of(&scene, &thing, body, &[], Vec::new());

@@ -46,6 +46,8 @@ pub struct ChangeTold {
     pub outcome: Vec<Mark>,
     /// When its event came.
     pub at: Moment,
+    /// When it happened, where the booking system says that.
+    pub happened: Option<Moment>,
     /// `10:02`.
     pub clock: String,
     /// Colour and shape.
@@ -142,6 +144,7 @@ impl Teller<'_> {
             outcome: Vec::new(),
             runs_more: 0,
             at: Moment::of(change.received_at, self.scene.now),
+            happened: change.happened_at.map(|at| Moment::of(at, self.scene.now)),
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
             headline: people.unwrap_or_else(|| change_headline(change, self.is_booking)),
@@ -186,6 +189,7 @@ fn read(text: Option<String>) -> Value {
 fn tone(kind: ChangeKind) -> Tone {
     match kind {
         ChangeKind::Refused | ChangeKind::Unreadable => Tone::Bad,
+        ChangeKind::Fetching => Tone::Waiting,
         kind if kind.has_effect() => Tone::Good,
         _ => Tone::Quiet,
     }
@@ -195,6 +199,9 @@ fn nothing(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Unchanged => "Nothing to send: the booking is as it was.",
         ChangeKind::Stale => "Nothing to send: something newer is known already.",
+        ChangeKind::Fetching => {
+            "The booking system is asked what changed. What comes of it is sent by itself."
+        }
         ChangeKind::Coalesced => "What it told is part of the change after it.",
         ChangeKind::Refused | ChangeKind::Ignored | ChangeKind::Unreadable => {
             "Nothing was changed and nothing is sent. The webhook is kept as it came."

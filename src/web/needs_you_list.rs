@@ -36,6 +36,8 @@ pub struct NeedsYouList {
     frame: Frame,
     lead: String,
     waits: Vec<Waits>,
+    /// Booking systems that do not take our keys: the source's address, and a sentence.
+    refused: Vec<(String, String)>,
     groups: Vec<GroupTold>,
     closed: Vec<GroupTold>,
     acts: Vec<ActTold>,
@@ -99,7 +101,8 @@ pub async fn needs_you_list(
     let closed = app.store.closed_causes(scene.now - CLOSED_MS, CLOSED_MAX).await?;
     let bulk = app.store.next_bulk().await?;
     let active = app.active();
-    let page = NeedsYouList::of(&scene, (&open, &closed), bulk.as_ref(), active.as_deref(), before);
+    let mut page = NeedsYouList::of(&scene, (&open, &closed), bulk.as_ref(), active.as_deref(), before);
+    page.tell_refused(app.refused_sources().await?);
     if query.part.as_deref() == Some("live") { answer(&page.as_live()) } else { answer(&page) }
 }
 
@@ -110,6 +113,13 @@ fn read_before(text: &str) -> Option<(Millis, &str)> {
 }
 
 impl NeedsYouList {
+    fn tell_refused(&mut self, refused: Vec<(String, String)>) {
+        if !refused.is_empty() && self.groups.is_empty() && self.waits.is_empty() {
+            "A booking system does not let us read bookings.".clone_into(&mut self.lead);
+        }
+        self.refused = refused.into_iter().map(|(name, told)| (in_address(&name), told)).collect();
+    }
+
     fn of(
         scene: &Scene,
         (open, closed): (&[CauseGroup], &[CauseGroup]),
@@ -136,6 +146,7 @@ impl NeedsYouList {
             frame: Frame::new(Place::NeedsYou, scene, None),
             lead,
             waits,
+            refused: Vec::new(),
             groups: told(open),
             closed: if before.is_none() { told(closed) } else { Vec::new() },
             acts: bulk.iter().map(|bulk| ActTold::of(bulk, scene)).collect(),
@@ -237,7 +248,10 @@ impl NeedsYouList {
         (shut.needs, shut.under_way) = (0, 0);
         let mut many = vec![group(); 29];
         many.push(hostile_group());
+        let mut refused = Self::of(&Scene::default(), (&[], &[]), None, None, None);
+        refused.tell_refused(vec![("inn".to_owned(), super::samples::HOSTILE.to_owned())]);
         vec![
+            refused,
             Self::of(&Scene::default(), (&[], &[]), None, None, None),
             Self::of(&scene, (&many, &[shut]), Some(&bulk()), None, None),
             Self::of(&scene, (&[hostile_group()], &[]), None, None, Some((3, "0f0e0f0e0f0e0f0e0f0e"))),

@@ -161,6 +161,9 @@ fn said_words(word: &str) -> Option<&'static str> {
         "not-tried" => {
             "It can't be tried again as it stands: it is done, overtaken, or being sent right now."
         }
+        "keys" => "The keys are kept, and used from now on.",
+        "fetching" => "It is fetched now. What is new is here in a moment.",
+        "not-fetched" => "It can't be fetched: its source has no keys for the booking system's API.",
         "ended" => "That session has ended.",
         "password" => "Your password is changed. You are signed out everywhere else.",
         "profile" => "Your details are kept.",
@@ -197,6 +200,7 @@ fn said_words(word: &str) -> Option<&'static str> {
         "connected" => "It is connected, and at work.",
         "changed" => "The change is at work.",
         "key" => "The new key is kept, and used from now on.",
+        "signs-in" => "The secret is kept, and webhooks are checked by it from now on.",
         "rotated" => "There is a new address. The old one is taken for a while, too.",
         "rotated-at-once" => "There is a new address. The old one is not taken any more.",
         "old-ended" => "The old address is not taken any more.",

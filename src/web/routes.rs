@@ -17,15 +17,16 @@
 
 use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
 use super::{
-    account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings, api_causes,
-    api_connections, api_document, api_events, api_health, api_me, api_people, api_rule_applies,
-    api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs, api_sources, api_tokens, audit_list,
-    begin_show, booking_show, booking_test, bookings_list, colours, connect_catalogue, connect_new,
-    connection_change, connection_pause, connection_show, connections_list, event_show, events_list, live,
-    metrics_show, needs_you_list, needs_you_plan, needs_you_show, people_change, people_list, rule_apply,
-    rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show,
-    second_factor, sign_in, sign_in_code, sign_out, source_change, source_show, sources_list, static_files,
-    today, tokens_list, welcome_show,
+    account_change, account_show, alert_channel, alerts_show, api_acts, api_audit, api_bookings,
+    api_bookings_fetch, api_causes, api_connections, api_document, api_events, api_health, api_me,
+    api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules, api_run_acts, api_runs,
+    api_sources, api_tokens, audit_list, begin_show, booking_fetch, booking_show, booking_test,
+    bookings_list, colours, connect_catalogue, connect_new, connection_change, connection_pause,
+    connection_show, connections_list, event_show, events_list, live, metrics_show, needs_you_list,
+    needs_you_plan, needs_you_show, people_change, people_list, rule_apply, rule_edit, rule_history,
+    rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in,
+    sign_in_code, sign_out, source_change, source_show, sources_list, static_files, today, tokens_list,
+    welcome_show,
 };
 use crate::domain::Right;
 use actix_web::http::Method;
@@ -102,6 +103,7 @@ pub(super) fn table() -> Vec<Entry> {
         post_text("/rules/{name}/review", May(Right::ChangeRules), rule_review::rule_review),
         post_text("/rules/{name}/publish", May(Right::ChangeRules), rule_review::rule_publish),
         get("/bookings/{id}/test", May(Right::ChangeRules), booking_test::booking_test),
+        post("/bookings/{id}/fetch", May(Right::Operate), booking_fetch::booking_fetch),
         post("/bookings/{id}/test", May(Right::ChangeRules), booking_test::booking_test_make),
         get("/connections", May(Right::See), connections_list::connections_list),
         get("/connections/new", May(Right::Connect), connect_catalogue::connect_catalogue),
@@ -121,6 +123,8 @@ pub(super) fn table() -> Vec<Entry> {
         post("/sources/{name}", May(Right::Connect), source_change::source_change),
         post("/sources/{name}/address", May(Right::Connect), source_change::source_rotate),
         post("/sources/{name}/old-address/end", May(Right::Connect), source_change::source_end_old),
+        post("/sources/{name}/sign-in", May(Right::Connect), source_change::source_sign_in),
+        post("/sources/{name}/keys", May(Right::Connect), source_change::source_keys),
         post("/sources/{name}/remove", May(Right::Connect), source_change::source_remove),
         get("/begin", May(Right::See), begin_show::begin_show),
         post("/begin/rule", May(Right::ChangeRules), begin_show::begin_rule),
@@ -177,6 +181,7 @@ pub(super) fn table() -> Vec<Entry> {
         get("/api/v1/health", May(Right::See), api_health::get_health),
         get("/api/v1/bookings", May(Right::See), api_bookings::list_bookings),
         get("/api/v1/bookings/{id}", May(Right::See), api_bookings::get_booking),
+        post("/api/v1/bookings/{id}/fetch", May(Right::Operate), api_bookings_fetch::fetch_booking),
         get("/api/v1/bookings/{id}/changes", May(Right::See), api_bookings::list_changes),
         get("/api/v1/events", May(Right::See), api_events::list_events),
         get("/api/v1/events/{id}", May(Right::See), api_events::get_event),

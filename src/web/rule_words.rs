@@ -40,13 +40,25 @@ impl RuleWords {
             ruleset.sources.get(name).map_or_else(|| name.clone(), |source| titled(&source.title, name))
         };
         let sources = listed(rule.from.iter().map(title).collect(), "or");
-        let kinds = listed(rule.on.iter().map(|kind| kind_words(kind)).collect(), "or");
+        let is_booking = rule.about == "booking";
+        let kinds = rule.on.iter().map(|kind| match kind.as_str() {
+            "created" if !is_booking => "new".to_owned(),
+            kind => kind_words(kind),
+        });
+        let kinds = listed(kinds.collect(), "or");
         let each = rule.each.as_ref().map(|each| format!(", for each {}", each.name)).unwrap_or_default();
         let condition = rule.when.as_ref().map(|when| when.expression.text().trim().to_owned());
         let and = if condition.is_some() { " and the condition holds" } else { "" };
         let steps: Vec<StepWords> = rule.steps.iter().map(|step| step_words(step, ruleset)).collect();
         let what = listed(steps.iter().map(|step| lower(&step.what)).collect(), "and");
-        let sentence = format!("When a booking of {sources} is {kinds}{and}: {what}{each}.");
+        let about = if rule.about.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let about = format!("{about} {}", rule.about);
+        let moves = if rule.moves && rule.each.is_none() {
+            " A booking that takes the place of another takes over its records."
+        } else {
+            ""
+        };
+        let sentence = format!("When {about} of {sources} is {kinds}{and}: {what}{each}.{moves}");
         Self { sentence, condition, steps }
     }
 }

@@ -216,6 +216,7 @@ pub fn change() -> ChangeView {
         previous: None,
         at: NOW,
         received_at: NOW,
+        happened_at: Some(NOW - 61_000),
     }
 }
 
@@ -250,6 +251,7 @@ pub fn day() -> Day {
         outcome: vec![super::words::Mark::new(Tone::Bad, HOSTILE)],
         runs_more: 2,
         at: Moment::of(NOW, NOW),
+        happened: Some(Moment::of(NOW - 61_000, NOW)),
         clock: "10:02 UTC".into(),
         tone: Tone::Good,
         headline: HOSTILE.into(),

@@ -75,6 +75,54 @@ pub async fn source_end_old(
     Ok(to(&name, "old-ended"))
 }
 
+/// What the form for a secret sends.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct SignInForm {
+    #[serde(default)]
+    way: String,
+    #[serde(default)]
+    value: String,
+}
+
+/// `POST /sources/{name}/sign-in`.
+pub async fn source_sign_in(
+    app: web::Data<App>,
+    access: web::Data<Access>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    form: web::Form<SignInForm>,
+) -> Result<HttpResponse, PageError> {
+    let app = app.into_inner();
+    match app.set_sign_in((&name, &form.way), &form.value, viewer.actor()).await {
+        Ok(()) => {
+            app.audit(&viewer.who(), "source.sign-in", &name, &form.way).await;
+            Ok(to(&name, "signs-in"))
+        }
+        Err(error) => {
+            let just = Just { way: form.way.clone(), ..Just::default() };
+            refused_with(&app, &access, &name, error, just).await
+        }
+    }
+}
+
+/// `POST /sources/{name}/keys`: the keys of the booking system's API.
+pub async fn source_keys(
+    app: web::Data<App>,
+    access: web::Data<Access>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    form: web::Form<FormValues>,
+) -> Result<HttpResponse, PageError> {
+    let app = app.into_inner();
+    match app.set_source_keys(&name, &form, viewer.actor()).await {
+        Ok(()) => {
+            app.audit(&viewer.who(), "source.keys", &name, "").await;
+            Ok(to(&name, "keys"))
+        }
+        Err(error) => refused_with(&app, &access, &name, error, Just::default()).await,
+    }
+}
+
 /// `POST /sources/{name}/remove`.
 pub async fn source_remove(
     app: web::Data<App>,
@@ -110,7 +158,16 @@ async fn refused(
     error: ConnectError,
     values: Option<FormValues>,
 ) -> Result<HttpResponse, PageError> {
-    let mut just = Just { values, ..Just::default() };
+    refused_with(app, access, name, error, Just { values, ..Just::default() }).await
+}
+
+async fn refused_with(
+    app: &App,
+    access: &Access,
+    name: &str,
+    error: ConnectError,
+    mut just: Just,
+) -> Result<HttpResponse, PageError> {
     match refusal(error, &format!("sources/{name}.yaml"))? {
         Refusal::Errors(errors) => just.errors = errors,
         Refusal::Changed(theirs, yours) => just.changed = Some((theirs, yours)),

@@ -13,9 +13,9 @@ use super::scene::Scene;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, PartKind, PublishError, values_of};
+use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, SourceKey, values_of};
 use crate::connectors::{FormValues, Source, source_fields};
-use crate::domain::{ChangeKind, ORIGIN_PROBE};
+use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -43,12 +43,22 @@ pub struct SourceShow {
     enabled: bool,
     standing: SourceStanding,
     last: Vec<Webhook>,
+    fetching: Option<FetchingTold>,
     setting_up: bool,
     urls: Vec<String>,
     reachable: bool,
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// The keys of the booking system's API.
+    keys: Vec<SourceKey>,
+    /// What its webhooks show to be let in.
+    signs_in: Vec<String>,
+    offered: Vec<OfferedSignIn>,
+    /// What did not sign in since this Waypost was started: how often, and why.
+    refused: Vec<(u64, &'static str)>,
+    /// The way whose form was refused.
+    refused_way: String,
     rules: Vec<(String, String)>,
     file: String,
     trouble: Option<String>,
@@ -65,6 +75,30 @@ struct Webhook {
     mark: Mark,
 }
 
+/// How what is fetched stands.
+struct FetchingTold {
+    waiting: i64,
+    oldest: Option<Moment>,
+    unverified: i64,
+    trouble: Option<String>,
+    last: Option<Moment>,
+    checked: Option<Moment>,
+}
+
+impl FetchingTold {
+    fn of(fetching: &Fetching, scene: &Scene) -> Self {
+        let moment = |at: Option<Millis>| at.map(|at| Moment::of(at, scene.now));
+        Self {
+            waiting: fetching.waiting,
+            oldest: moment(fetching.oldest_at),
+            unverified: fetching.unverified,
+            trouble: fetching.trouble.clone(),
+            last: moment(fetching.last_at),
+            checked: moment(fetching.checked_at),
+        }
+    }
+}
+
 /// What was asked for or went wrong just now.
 #[derive(Default)]
 pub struct Just {
@@ -74,6 +108,8 @@ pub struct Just {
     pub values: Option<FormValues>,
     /// What is wrong with it.
     pub errors: FormErrors,
+    /// The way to sign in that it was about.
+    pub way: String,
     /// Theirs and yours, where somebody changed the file meanwhile.
     pub changed: Option<(String, String)>,
 }
@@ -101,14 +137,20 @@ impl SourceShow {
         let mut page = Self::of(&scene, source, standing, &just);
         let filter = ListFilter { source: Some(name.to_owned()), limit: 2 * LAST, ..ListFilter::default() };
         let events = app.store.list_events(&filter).await?;
-        let came = events.iter().filter(|event| event.origin != ORIGIN_PROBE).take(LAST as usize);
+        let posted = |event: &&EventView| event.origin != ORIGIN_PROBE && !is_document(&event.origin);
+        let came = events.iter().filter(posted).take(LAST as usize);
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
+        page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
         if page.frame.connects() {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
             page.reachable = reachable;
+            page.keys = app.source_keys(source);
+            page.offered = app.offered_sign_ins(source);
+            let refused = app.metrics.refused().into_iter().filter(|(of, ..)| of == name);
+            page.refused = refused.map(|(_, reason, times)| (times, refusal_words(&reason))).collect();
             page.rotates = app.rotates(source);
             page.old_until = app.old_address(source).await?.map(|old| Moment::of(old.until, scene.now));
         }
@@ -139,12 +181,18 @@ impl SourceShow {
             enabled: source.enabled,
             standing,
             last: Vec::new(),
+            fetching: None,
             setting_up: false,
             urls: Vec::new(),
             reachable: false,
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            keys: Vec::new(),
+            signs_in: source.sign_in.told(),
+            offered: Vec::new(),
+            refused: Vec::new(),
+            refused_way: just.way.clone(),
             rules: Vec::new(),
             file: source.file.clone(),
             trouble: None,
@@ -170,6 +218,21 @@ impl SourceShow {
     }
 }
 
+/// Why a webhook was not let in, in words.
+fn refusal_words(reason: &str) -> &'static str {
+    match reason {
+        "address" => "with a wrong secret in the address",
+        "header" => "with a wrong or missing secret in a header",
+        "password" => "with a wrong or missing password",
+        "signature" => "with a wrong or missing signature",
+        "time" => "with a signature of another time",
+        "token" => "with a token that does not hold",
+        "sender" => "from another address",
+        "not_ready" => "while a secret had no value here",
+        _ => "for another reason",
+    }
+}
+
 impl Webhook {
     fn of(event: &EventView, scene: &Scene) -> Self {
         let mark = match event.changes.first() {
@@ -177,6 +240,7 @@ impl Webhook {
             Some(change) => {
                 let tone = match change.kind {
                     ChangeKind::Unreadable | ChangeKind::Refused => Tone::Bad,
+                    ChangeKind::Fetching => Tone::Waiting,
                     ChangeKind::Ignored
                     | ChangeKind::Unchanged
                     | ChangeKind::Stale
@@ -195,6 +259,7 @@ impl Webhook {
 impl SourceShow {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, NOW, change, event, scene, source};
+        use crate::ingest::Refusal;
         let scene = scene();
         let source = source("connector: fareharbor\ntitle: Harbour Tours\n");
         let mut standings = SourceStanding::samples(&scene, HOSTILE);
@@ -212,11 +277,46 @@ impl SourceShow {
         full.fill(&source, &FormValues::from([("title".into(), HOSTILE.into())]), "c0ffee".into());
         full.title = HOSTILE.into();
         full.connector = HOSTILE.into();
+        full.fetching = Some(FetchingTold::of(
+            &Fetching {
+                waiting: 3,
+                oldest_at: Some(NOW - 60_000),
+                unverified: 1,
+                trouble: Some(HOSTILE.into()),
+                last_at: Some(NOW - 600_000),
+                checked_at: Some(NOW - 120_000),
+            },
+            &scene,
+        ));
         full.enabled = false;
         full.reachable = true;
         full.rotates = true;
         full.setting_up = true;
         full.urls = vec![HOSTILE.into(), HOSTILE.into()];
+        let key = |name: &str, by_hand| SourceKey {
+            name: name.into(),
+            label: HOSTILE.into(),
+            help: HOSTILE.into(),
+            has_value: by_hand,
+            by_hand,
+        };
+        full.keys = vec![key("app", true), key("user", false)];
+        full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
+        let offered = |name: &str, asked, by_hand| OfferedSignIn {
+            name: name.into(),
+            title: HOSTILE.into(),
+            help: HOSTILE.into(),
+            asked,
+            has_value: by_hand,
+            by_hand,
+        };
+        full.offered = vec![
+            offered("signature", false, false),
+            offered("password", true, true),
+            offered("bearer", true, false),
+        ];
+        full.refused = Refusal::ALL.iter().map(|one| (3, refusal_words(one.as_str()))).collect();
+        full.refused_way = "signature".into();
         full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
         full.last =

@@ -21,6 +21,8 @@ use askama::Template;
 use serde::Deserialize;
 
 const HOUR: Millis = 3_600_000;
+/// A fetch that takes no longer is not told of.
+const FETCH_MS_USUAL: Millis = 30_000;
 /// Bars of a day, and of a month.
 const HOURS: i64 = 24;
 const DAYS: i64 = 30;
@@ -100,6 +102,7 @@ struct Read {
     rates: Vec<SourceRate>,
     limits: Vec<(String, String)>,
     setting_up: bool,
+    fetches: Vec<Sentence>,
 }
 
 /// Name of a source, when it sent its last webhook, how it does.
@@ -132,7 +135,30 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
         active.connections.iter().map(limit).collect()
     });
     let setting_up = Steps::of(app.active().as_deref(), scene).unfinished();
-    Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default(), setting_up })
+    let fetches = fetches(app, scene).await?;
+    Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default(), setting_up, fetches })
+}
+
+/// What waits to be fetched from booking systems: a sentence for each source where something has waited for a while, or is
+/// in the way. These are not among the bookings that came in or changed: what they are is known when they are fetched.
+async fn fetches(app: &App, scene: &Scene) -> Result<Vec<Sentence>, PageError> {
+    let Some(active) = app.active() else { return Ok(Vec::new()) };
+    let mut sentences = Vec::new();
+    for count in app.store.fetches().count_fetches().await? {
+        let Some(source) = active.sources.get(&count.source) else { continue };
+        let trouble = app.fetching(source).await?.and_then(|fetching| fetching.trouble);
+        let late = count.oldest_at.is_some_and(|oldest| scene.now - oldest > FETCH_MS_USUAL);
+        let (tone, more) = match trouble {
+            Some(trouble) => (Tone::Bad, format!(" {trouble}")),
+            None if late => (Tone::Waiting, String::new()),
+            None => continue,
+        };
+        let bookings = if count.waiting == 1 { "One booking waits" } else { "Bookings wait" };
+        let number = if count.waiting == 1 { String::new() } else { format!(" ({})", count.waiting) };
+        let text = format!("{bookings} to be fetched from {}{number}.{more}", source.connector.title);
+        sentences.push(Sentence { tone, text, way: None });
+    }
+    Ok(sentences)
 }
 
 /// How each source does.
@@ -173,7 +199,12 @@ pub(super) fn limit_words(limits: &crate::connectors::RateLimits) -> String {
 impl Today {
     fn of(scene: &Scene, month: bool, read: Read) -> Self {
         let from = begin(month, scene.now);
-        let (outlook, Lately { since, standings }) = outlook(scene, from, &read.hours, &read.rates);
+        let (mut outlook, Lately { since, standings }) = outlook(scene, from, &read.hours, &read.rates);
+        if read.fetches.iter().any(|sentence| sentence.tone == Tone::Bad) {
+            outlook.sentences.retain(|sentence| sentence.tone != Tone::Good);
+        }
+        outlook.sentences.extend(read.fetches);
+        outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
         let address = |standing: Standing| format!("/bookings?since={from}&state={}", standing.as_str());
         let part = |standing| Part {
             mark: standings::mark(standing),
@@ -305,6 +336,7 @@ impl Today {
             rates: rates(),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
             setting_up: true,
+            fetches: Vec::new(),
         };
         vec![
             Self::of(&Scene::default(), false, Read::default()),

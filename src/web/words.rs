@@ -61,6 +61,7 @@ pub fn change_headline(change: &ChangeView, is_booking: bool) -> String {
         ChangeKind::Refused => "Refused",
         ChangeKind::Ignored => "Not about a booking",
         ChangeKind::Unreadable => "Can't be read",
+        ChangeKind::Fetching => "Waiting for fetch",
     };
     text.to_owned()
 }

@@ -51,5 +51,7 @@ async fn the_recipes_pass_their_tests_once_they_are_copied_to_the_top() {
     copy(&shipped().join("recipes"), folder.path());
     let connection = "connector: hubspot\ntitle: Our HubSpot\nauth: { token: { secret: hubspot-token } }\n";
     fs::write(folder.path().join("connections/our-hubspot.yaml"), connection).expect("it can be written");
-    passes(folder.path(), 6).await;
+    let source = "connector: apaleo\ntitle: Inn by the Sea\napi: { client_id: { secret: id }, client_secret: { secret: secret } }\n";
+    fs::write(folder.path().join("sources/inn.yaml"), source).expect("it can be written");
+    passes(folder.path(), 9).await;
 }

@@ -7,6 +7,7 @@ mod chains;
 mod delivering;
 mod erasing;
 mod events_and_bookings;
+mod fetches;
 mod finding;
 mod keeping;
 mod lanes;
@@ -20,6 +21,7 @@ mod plans;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod samples;
+mod seen;
 mod speed;
 mod together;
 mod whole_way;

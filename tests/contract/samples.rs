@@ -53,11 +53,14 @@ pub fn change(name: &str, kind: ChangeKind, version: i64, previous: Option<Chang
         body: kind.has_effect().then(|| body_of(name, version)),
         hash: kind.has_effect().then(|| format!("hash-{version}")),
         at: 2_000,
+        happened_at: None,
+        seen: None,
     }
 }
 
 pub fn booking_write(name: &str, position: Position, version: i64) -> BookingWrite {
     BookingWrite {
+        as_of: position,
         id: booking_id(name),
         key: key(name),
         source: SOURCE.to_owned(),

@@ -323,6 +323,8 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
             body: Some(body.to_string()),
             hash: Some("h".into()),
             at: 2_000,
+            happened_at: None,
+            seen: None,
         }],
         bookings: vec![BookingWrite {
             terms: Vec::new(),

@@ -274,6 +274,10 @@ macro_rules! forward {
                 self
             }
 
+            fn fetches(&self) -> &dyn FetchStore {
+                self
+            }
+
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
                 self.inner.alerts()
             }
@@ -306,6 +310,24 @@ forward_part! {
 }
 
 forward_part! {
+    fetches is FetchStore;
+    writes recover_fetches(now: Millis) -> i64;
+    writes claim_fetches(except: &[String], now: Millis, limit: i64) -> Vec<FetchRow>;
+    reads next_fetch_at(except: &[String]) -> Option<Millis>;
+    writes end_fetch(row: &FetchRow, end: &FetchEnd, now: Millis) -> ();
+    writes give_back(id: &str, now: Millis) -> ();
+    writes ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
+    writes hurry_fetches(source: &str, now: Millis) -> i64;
+    reads fetch_row(id: &str) -> Option<FetchRow>;
+    reads fetch_of_change(change: ChangeRef) -> Option<FetchRow>;
+    reads fetches_of_source(source: &str, limit: i64) -> Vec<FetchRow>;
+    reads count_fetches() -> Vec<FetchCount>;
+    reads last_of_source(source: &str, check: &str) -> LastHeard;
+    reads fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
+    reads last_position() -> Position;
+}
+
+forward_part! {
     keeping is KeepingStore;
     reads figures() -> StoreFigures;
     writes remove_bodies(piece: &RemovalPiece) -> Removed;
@@ -328,6 +350,7 @@ forward! {
     writes count_crash(position: Position) -> i64;
     reads bookings_by_key(keys: &[BookingKey]) -> Vec<StoredBooking>;
     reads known_hashes(pairs: &[(BookingId, String)]) -> Vec<(BookingId, String)>;
+    reads seen_events(keys: &[EventKey]) -> Vec<SeenEvent>;
     writes apply_events(events: &[AppliedEvent]) -> ();
     writes plan_runs(runs: &[NewRun]) -> ();
     reads due_connections() -> Vec<DueConnection>;

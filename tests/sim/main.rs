@@ -6,6 +6,7 @@
 //!   make sim SEEDS=5000           seeds 0 to 4999; SEEDS=5000..9000 from 5000 on
 //!   make sim SEED=17              one seed, with a trace of what happened
 
+mod api_calls;
 mod by_hand;
 mod calls;
 mod convergence;

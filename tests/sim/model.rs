@@ -4,7 +4,7 @@
 use crate::machine::Chance;
 use crate::rules::Variant;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waypost::domain::ChangeKind;
 
 /// A booking at some time.
@@ -28,6 +28,10 @@ pub struct Booking {
     pub rev: u32,
     /// Travellers: key and name.
     pub people: BTreeMap<u32, u32>,
+    /// The booking whose place it took.
+    pub from: Option<String>,
+    /// The booking that took its place.
+    pub to: Option<String>,
 }
 
 impl Booking {
@@ -43,12 +47,18 @@ impl Booking {
             total: 100,
             rev: 1,
             people: BTreeMap::new(),
+            from: None,
+            to: None,
         }
     }
 
     /// Its word for the status.
     pub fn status(&self) -> &'static str {
-        if self.cancelled { "cancelled" } else { "booked" }
+        match (&self.to, self.cancelled) {
+            (Some(_), _) => "rebooked",
+            (None, true) => "cancelled",
+            (None, false) => "booked",
+        }
     }
 
     fn body(&self, seen_at: u32) -> Value {
@@ -57,7 +67,8 @@ impl Booking {
         json!({
             "uuid": self.uuid, "company": self.company, "status": self.status(), "email": self.email,
             "name": format!("Guest {}", self.name), "phone": format!("+49 {}", self.phone), "total": self.total,
-            "rev": self.rev, "people": people, "seen_at": seen_at,
+            "rev": self.rev, "people": people, "seen_at": seen_at, "rebooked_from": self.from,
+            "rebooked_to": self.to,
         })
     }
 }
@@ -84,18 +95,28 @@ pub struct BookingSystem {
     sent: Vec<Webhook>,
     bookings_max: usize,
     emails: usize,
+    rebook: u32,
+    /// What is still to be told of rebookings.
+    later: Vec<Booking>,
     rev: u32,
     seen: u32,
 }
 
 impl BookingSystem {
-    /// With so many bookings, whose guests have so many addresses.
-    pub fn new(bookings_max: usize, emails: usize) -> Self {
-        Self { bookings: Vec::new(), sent: Vec::new(), bookings_max, emails, rev: 0, seen: 0 }
+    /// With so many bookings, whose guests have so many addresses, and so many rebookings in a thousand changes.
+    pub fn new(bookings_max: usize, emails: usize, rebook: u32) -> Self {
+        let (bookings, sent, later) = (Vec::new(), Vec::new(), Vec::new());
+        Self { bookings, sent, bookings_max, emails, rebook, later, rev: 0, seen: 0 }
     }
 
     /// The next webhook: news, an old one once more, two bookings in one, or something that nobody can read.
     pub fn next(&mut self, chance: &mut Chance) -> Webhook {
+        if !self.later.is_empty() && chance.per_mille(400) {
+            let told = self.later.remove(0);
+            let webhook = self.tell(vec![told]);
+            self.sent.push(webhook.clone());
+            return webhook;
+        }
         let webhook = match chance.weighted(&[60, 10, 10, 8, 8, 2]) {
             0 => self.news(chance, 1),
             1 => self.news(chance, 2),
@@ -133,8 +154,12 @@ impl BookingSystem {
                 self.bookings.len() - 1
             } else {
                 let index = chance.below(self.bookings.len());
-                self.change(index, chance);
-                index
+                if self.rebook > 0 && chance.per_mille(self.rebook) {
+                    self.rebook(index, chance)
+                } else {
+                    self.change(index, chance);
+                    index
+                }
             };
             self.rev += 1;
             self.bookings[index].rev = self.rev;
@@ -170,7 +195,31 @@ impl BookingSystem {
         format!("guest{}@example.org", 1 + chance.below(self.emails))
     }
 
+    /// Another booking takes the place of this one. Which of the two is told of now; the other comes later, or never.
+    fn rebook(&mut self, index: usize, chance: &mut Chance) -> usize {
+        if self.bookings[index].to.is_some() || self.bookings[index].cancelled {
+            return index;
+        }
+        let uuid = format!("b{}", self.bookings.len() + 1);
+        let old = &mut self.bookings[index];
+        old.to = Some(uuid.clone());
+        let new = Booking { from: Some(old.uuid.clone()), uuid, to: None, rev: old.rev, ..old.clone() };
+        self.bookings.push(new);
+        let (now, later) = if chance.per_mille(500) {
+            (index, self.bookings.len() - 1)
+        } else {
+            (self.bookings.len() - 1, index)
+        };
+        if chance.per_mille(700) {
+            self.later.push(self.bookings[later].clone());
+        }
+        now
+    }
+
     fn change(&mut self, index: usize, chance: &mut Chance) {
+        if self.bookings[index].to.is_some() {
+            return;
+        }
         let email = self.email(chance);
         let booking = &mut self.bookings[index];
         match chance.weighted(&[30, 10, 15, 12, 12, 10, 3]) {
@@ -190,12 +239,50 @@ impl BookingSystem {
     }
 }
 
+/// What is known of rebookings, in the order of arrival.
+#[derive(Default)]
+pub struct Chains {
+    /// The old and the new one.
+    steps: Vec<(String, String)>,
+    /// Old ones whose own body told so.
+    told: BTreeSet<String>,
+}
+
+impl Chains {
+    /// What a body does to a booking that was in this state, and the state that it makes.
+    pub fn see(&mut self, before: Option<&Booking>, told: &Booking) -> (ChangeKind, Booking) {
+        let was = before.is_some_and(|before| before.to.is_some());
+        let again = was && told.to.is_some() && !self.told.contains(&told.uuid);
+        if let Some(old) = &told.from {
+            self.steps.push((old.clone(), told.uuid.clone()));
+        }
+        if let Some(new) = &told.to {
+            self.steps.push((told.uuid.clone(), new.clone()));
+            self.told.insert(told.uuid.clone());
+        }
+        if was && told.to.is_none() {
+            return (ChangeKind::Stale, told.clone());
+        }
+        let mut after = told.clone();
+        if !was && after.to.is_none() {
+            let step = self.steps.iter().find(|(old, _)| *old == told.uuid);
+            after.to = step.map(|(_, new)| new.clone());
+        }
+        match kind_of(before, &after) {
+            ChangeKind::Updated if again => (ChangeKind::Rebooked, after),
+            kind => (kind, after),
+        }
+    }
+}
+
 /// What an event does to a booking that was in this state.
 pub fn kind_of(before: Option<&Booking>, told: &Booking) -> ChangeKind {
     match before {
+        None if told.to.is_some() => ChangeKind::Rebooked,
         None if told.cancelled => ChangeKind::Cancelled,
         None => ChangeKind::Created,
         Some(before) if before == told => ChangeKind::Unchanged,
+        Some(before) if told.to.is_some() && before.to.is_none() => ChangeKind::Rebooked,
         Some(before) if told.cancelled && !before.cancelled => ChangeKind::Cancelled,
         Some(_) => ChangeKind::Updated,
     }
@@ -207,7 +294,9 @@ pub fn runs_of(rule: &str, kind: ChangeKind, before: Option<&Booking>, after: &B
         return 0;
     }
     match rule {
-        "mails" => usize::from(matches!(kind, ChangeKind::Created | ChangeKind::Cancelled)),
+        "mails" => {
+            usize::from(matches!(kind, ChangeKind::Created | ChangeKind::Cancelled | ChangeKind::Rebooked))
+        }
         "people" => {
             let gone = before
                 .map_or(0, |before| before.people.keys().filter(|pk| !after.people.contains_key(pk)).count());
@@ -256,6 +345,10 @@ pub fn wanted(variant: &Variant, booking: &Booking) -> Vec<Wanted> {
         if variant.enabled {
             want("crm/contacts", email, ("mixed", "tag"), none(), json!({ "tag": booking.status() }));
         }
+    }
+    if booking.to.is_none() {
+        let fields = json!({ "total": booking.total, "status": booking.status() });
+        want("crm/deals", &booking.uuid, ("kept", "deal"), none(), fields);
     }
     let office = format!("{}@example.org", booking.company);
     let fields = json!({ "name": "Office", "last": booking.uuid });

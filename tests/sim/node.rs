@@ -1,6 +1,7 @@
 //! One process of Waypost without its loops: the production stages, wired like `app::serve` and called like `runner` does.
 //! What the simulation asks of it is written here and nowhere else, so that a change of the stages has one place to follow.
 
+use crate::api_calls::{ApiOut, Known};
 use crate::machine::HereAndNow;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +10,10 @@ use waypost::app::{App, Places};
 use waypost::bookings::Applier;
 use waypost::delivery::{Answered, Delivery, ReadyCall};
 use waypost::domain::{EventId, ORIGIN_WEBHOOK, Position, RunId};
+use waypost::fetch::{FetchClaim, FetchWork, Fetched, Fetcher};
 use waypost::ingest::{Batches, Delivered, Intake, NotStored, intake};
-use waypost::ports::{Clock, Entropy, Store, StoreError};
+use waypost::ports::{Clock, Entropy, Secrets, Store, StoreError};
+use waypost::source_api::{ApiCall, ApiClient, ApiTrouble};
 
 use crate::rules::Folder;
 
@@ -34,6 +37,10 @@ pub enum Did {
     Asked(String),
     /// The rules folder was taken up.
     Activated,
+    /// A turn of the fetch stage: what it claimed, and what went wrong.
+    Claimed(Option<FetchClaim>, Option<String>),
+    /// A call to a booking system's API ended.
+    Fetched(usize, Box<Fetched>),
 }
 
 /// A turn of delivery.
@@ -61,6 +68,10 @@ pub enum Who {
     Deliver,
     /// Who looks after connections.
     Keep,
+    /// The fetch stage.
+    Fetch,
+    /// A call to a booking system's API, by number.
+    Fetching(usize),
     /// Who commits webhooks.
     Commit,
     /// Who looks at the rules folder.
@@ -91,6 +102,8 @@ pub struct Node {
     pub app: Arc<App>,
     applier: Arc<Applier>,
     delivery: Arc<Delivery>,
+    fetcher: Arc<Fetcher>,
+    api: Arc<ApiClient>,
     intake: Intake,
     /// `None` while a batch is being committed.
     pub batches: Option<Box<Batches>>,
@@ -98,6 +111,8 @@ pub struct Node {
     pub apply_ready: bool,
     /// The same.
     pub deliver_ready: bool,
+    /// The same.
+    pub fetch_ready: bool,
 }
 
 impl Node {
@@ -107,8 +122,12 @@ impl Node {
         places: Places,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        out: ApiOut,
     ) -> Result<Self, StoreError> {
-        let app = App::over(store, places, clock, entropy.clone()).await?;
+        let app = App::over(store, places, clock.clone(), entropy.clone()).await?;
+        let secrets: Arc<dyn Secrets> = Arc::new(Known);
+        let api = ApiClient::new(Arc::new(out), secrets.clone(), clock, app.store.clone());
+        let fetcher = Fetcher::new(app.store.clone(), entropy.clone(), secrets);
         let (intake, batches) = intake(app.store.clone());
         let delivery = Delivery::new(
             app.store.clone(),
@@ -120,10 +139,13 @@ impl Node {
         Ok(Self {
             applier: Arc::new(Applier::new(app.store.clone(), entropy)),
             delivery: Arc::new(delivery),
+            fetcher: Arc::new(fetcher),
+            api: Arc::new(api),
             intake,
             batches: Some(Box::new(batches)),
             apply_ready: false,
             deliver_ready: false,
+            fetch_ready: false,
             app,
         })
     }
@@ -186,6 +208,48 @@ impl Node {
                 }
             }
             Did::Delivered(Box::new(turned))
+        })
+    }
+
+    /// A turn of the fetch stage, as `runner` takes it: writes down what came, and takes what is due.
+    pub fn fetch(&self, came: Vec<Fetched>, room: usize) -> Step {
+        let (app, fetcher, ready) = (self.app.clone(), self.fetcher.clone(), self.fetch_ready);
+        Box::pin(async move {
+            if !ready {
+                return match fetcher.recover(app.clock.now()).await {
+                    Ok(_) => Did::Recovered(Who::Fetch),
+                    Err(error) => Did::Failed(Who::Fetch, error.to_string()),
+                };
+            }
+            let Some(active) = app.active() else { return Did::Claimed(None, None) };
+            let mut failed = None;
+            for one in came {
+                let id = one.row.id.clone();
+                if let Err(error) = fetcher.settle(&active, one, app.clock.now()).await {
+                    failed = Some(error.to_string());
+                    let _ = app.store.fetches().give_back(&id, app.clock.now()).await;
+                }
+            }
+            match fetcher.claim(&active, room, app.clock.now()).await {
+                Ok(claim) => Did::Claimed(Some(claim), failed),
+                Err(error) => Did::Claimed(None, Some(error.to_string())),
+            }
+        })
+    }
+
+    /// Makes a call that was claimed.
+    pub fn call(&self, number: usize, work: FetchWork) -> Step {
+        let (app, client) = (self.app.clone(), self.api.clone());
+        Box::pin(async move {
+            let FetchWork { row, api, call, inputs } = work;
+            let result = match app.active() {
+                Some(active) => {
+                    let call = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
+                    client.call(&active.engine, call).await
+                }
+                None => Err(ApiTrouble::Refused("there are no rules".to_owned())),
+            };
+            Did::Fetched(number, Box::new(Fetched { row, result }))
         })
     }
 

@@ -1,7 +1,7 @@
 //! Looks, once all is quiet, whether the promises of the design were kept. Each finding is a sentence in `Sim::wrong`.
 
 use crate::convergence;
-use crate::model::{Booking, kind_of, runs_of};
+use crate::model::{Booking, Chains, runs_of};
 use crate::sim::Sim;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -95,6 +95,7 @@ async fn journal(sim: &mut Sim, events: &[EventView]) -> Result<(), StoreError> 
 /// Each event ended with a change per thing that it told of, of the kind that the order of arrival says.
 fn changes(sim: &mut Sim, events: &[EventView], found: &mut Found) -> HashMap<(Position, i64), Expected> {
     let mut expected = HashMap::new();
+    let mut chains = Chains::default();
     for event in events {
         let Some(posted) = sim.posted.iter().find(|posted| posted.id == event.id) else { continue };
         let told = &posted.webhook.told;
@@ -108,19 +109,30 @@ fn changes(sim: &mut Sim, events: &[EventView], found: &mut Found) -> HashMap<(P
             continue;
         }
         let mut wanted = Vec::new();
-        for (ordinal, booking) in told.iter().enumerate() {
-            let before = found.latest.get(&booking.uuid).map(|latest| latest.booking.clone());
-            let kind = kind_of(before.as_ref(), booking);
-            wanted.push(kind);
+        let mut makes = |found: &mut Found, kind: ChangeKind, after: Booking| {
+            let before = found.latest.get(&after.uuid).map(|latest| latest.booking.clone());
             if kind.has_effect() {
-                found.states.insert((booking.uuid.clone(), event.position), booking.clone());
+                found.states.insert((after.uuid.clone(), event.position), after.clone());
                 found.latest.insert(
-                    booking.uuid.clone(),
-                    Latest { booking: booking.clone(), position: event.position, variant: posted.variant },
+                    after.uuid.clone(),
+                    Latest { booking: after.clone(), position: event.position, variant: posted.variant },
                 );
             }
-            let after = booking.clone();
-            expected.insert((event.position, ordinal as i64), Expected { kind, before, after });
+            expected.insert((event.position, wanted.len() as i64), Expected { kind, before, after });
+            wanted.push(kind);
+        };
+        for booking in told {
+            let before = found.latest.get(&booking.uuid).map(|latest| latest.booking.clone());
+            let (kind, after) = chains.see(before.as_ref(), booking);
+            makes(found, kind, after);
+        }
+        // Who took another's place tells of that one too.
+        for booking in told {
+            let old = booking.from.as_ref().and_then(|old| found.latest.get(old));
+            if let Some(old) = old.filter(|old| old.booking.to.is_none()) {
+                let after = Booking { to: Some(booking.uuid.clone()), ..old.booking.clone() };
+                makes(found, ChangeKind::Rebooked, after);
+            }
         }
         if told.is_empty() {
             wanted.push(ChangeKind::Unreadable);
@@ -218,10 +230,10 @@ fn wrong_with(sim: &Sim, found: &Found, run: &RunRow) -> Option<&'static str> {
         (RunState::Held, VerdictCode::OutcomeUnknown) => run.rule == "mails",
         (RunState::Held, VerdictCode::Gone) => !sim.deleted.is_empty(),
         (RunState::Superseded, VerdictCode::Superseded) => {
-            run.supersedes && found.runs.iter().find(newer).is_some()
+            run.rule == "kept" || (run.supersedes && found.runs.iter().find(newer).is_some())
         }
         (RunState::Superseded, VerdictCode::Stale) => {
-            matches!(&*run.rule, "guests" | "logs" | "office" | "people" | "queue")
+            matches!(&*run.rule, "guests" | "kept" | "logs" | "office" | "people" | "queue")
         }
         (RunState::Skipped, code) => matches!(
             code,

@@ -16,7 +16,11 @@ source:
       key: uuid
       account: company
       status: status
+      chain: { from: rebooked_from, to: rebooked_to, status: rebooked }
       changes:
+        - { is: stale, was: rebooked, status: [booked, cancelled] }
+        - { is: rebooked, first: true, status: rebooked }
+        - { is: rebooked, becomes: rebooked }
         - { is: cancelled, first: true, status: cancelled }
         - { is: cancelled, becomes: cancelled }
       children:
@@ -33,6 +37,8 @@ source:
         total: number
         rev: number
         seen_at: number
+        rebooked_from: text
+        rebooked_to: text
         people: [ { pk: number, name: text } ]
 ";
 
@@ -56,6 +62,13 @@ actions:
     path: "/stays/{{ input.key }}"
     object: stay
     key: [key]
+    outputs: { id: /id }
+  upsert_deal:
+    method: PUT
+    path: "/deals/{{ input.key }}"
+    object: deal
+    key: [key]
+    update: { method: PATCH, path: "/deals/{{ link.id }}", query: { key: "{{ input.key }}" } }
     outputs: { id: /id }
   add_note:
     method: POST
@@ -193,9 +206,24 @@ steps:
     with: { key: "{{ booking.company }}@example.org", name: "Office", last: "{{ booking.uuid }}" }
 "#;
 
+/// One record for a chain of rebookings.
+const KEPT: &str = r#"
+title: Kept
+from: tours
+rebooking: move
+steps:
+  - id: deal
+    use: crm.upsert_deal
+    with: { key: "{{ booking.uuid }}", total: "{{ booking.total }}", status: "{{ booking.status }}" }
+"#;
+
+/// Rules whose records no two bookings of a chain share, and the one that moves them: for simulations with rebookings.
+pub const OF_CHAINS: [&str; 6] = ["kept", "latest", "logs", "mails", "notes", "people"];
+
 /// All rules: name, and text.
-const RULES: [(&str, &str); 9] = [
+const RULES: [(&str, &str); 10] = [
     ("guests", GUESTS),
+    ("kept", KEPT),
     ("latest", LATEST),
     ("logs", LOGS),
     ("mails", MAILS),
@@ -206,9 +234,9 @@ const RULES: [(&str, &str); 9] = [
     ("queue", QUEUE),
 ];
 
-/// Names of all rules.
+/// Names of all rules but the one that is about rebookings.
 pub fn names() -> Vec<&'static str> {
-    RULES.iter().map(|(name, _)| *name).collect()
+    RULES.iter().map(|(name, _)| *name).filter(|name| *name != "kept").collect()
 }
 
 /// Which rules there are, and how they stand.

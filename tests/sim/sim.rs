@@ -1,6 +1,7 @@
 //! A simulation: one database that stays, processes over it that die, two CRMs, a booking system, people, and a clock.
 //! One thread, and whoever goes next is decided by the seed: the same seed, the same trace.
 
+use crate::api_calls::{ApiFate, ApiOut, ApiWay, Vendor};
 use crate::calls::Call;
 use crate::crm::Crm;
 use crate::faults::{Faults, FaultyStore};
@@ -9,7 +10,7 @@ use crate::model::{BookingSystem, Webhook};
 use crate::node::{Did, Node, Step, Who, Wish};
 use crate::rules::{Folder, Variant};
 use crate::weather::{Fate, Weather};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +18,10 @@ use std::task::Poll;
 use waypost::app::Places;
 use waypost::delivery::Answered;
 use waypost::domain::{EventId, Position, RunState, VerdictCode};
-use waypost::ports::{Clock, Entropy, ListFilter, RunRow, Store, StoreError};
+use waypost::fetch::{FETCHES_MAX, Fetched};
+use waypost::ports::{
+    Answer, Clock, Entropy, FetchRow, ListFilter, OutboundFailure, RunRow, Store, StoreError,
+};
 use waypost::store::{OpenOptions, open};
 
 /// Connections of the rules, and of those that histories go by.
@@ -93,6 +97,22 @@ pub struct Sim {
     pub trouble_at: Option<(usize, Fate)>,
     /// Calls that were answered or lost so far.
     pub calls_gone: usize,
+    /// The booking system's API, where there is one: then the fetch stage takes part.
+    pub vendor: Option<Box<dyn Vendor>>,
+    /// How calls to it may go.
+    pub api_fates: Vec<(ApiFate, u32)>,
+    /// Calls to it.
+    pub api: Arc<ApiWay>,
+    /// Answers of its that are on their way.
+    pub coming: BTreeMap<u64, Result<Answer, OutboundFailure>>,
+    /// Fetches under way, by the numbers of their calls.
+    pub fetching: BTreeMap<usize, FetchRow>,
+    /// What came and is not written down.
+    pub fetched: Vec<Fetched>,
+    /// Fetches so far.
+    pub fetches_begun: usize,
+    /// When the fetch stage wants to be called again.
+    pub fetch_again_at: Option<i64>,
 }
 
 impl Sim {
@@ -117,7 +137,7 @@ impl Sim {
             chance: Chance::new(seed),
             entropy: Arc::new(SimEntropy::new(seed)),
             places,
-            system: BookingSystem::new(weather.bookings, weather.emails),
+            system: BookingSystem::new(weather.bookings, weather.emails, weather.rebook),
             inner: None,
             node: None,
             steps: Vec::new(),
@@ -128,6 +148,14 @@ impl Sim {
             down: [0; 2],
             trouble_at: None,
             calls_gone: 0,
+            vendor: None,
+            api_fates: vec![(ApiFate::Done, 1)],
+            api: Arc::default(),
+            coming: BTreeMap::new(),
+            fetching: BTreeMap::new(),
+            fetched: Vec::new(),
+            fetches_begun: 0,
+            fetch_again_at: None,
             weather,
         }
     }
@@ -174,6 +202,7 @@ impl Sim {
                 self.places.clone(),
                 self.clock.clone() as Arc<dyn Clock>,
                 self.entropy.clone() as Arc<dyn Entropy>,
+                ApiOut(self.api.clone()),
             );
             match through(&self.faults, starting).await {
                 Some(Ok(node)) => {
@@ -194,6 +223,10 @@ impl Sim {
         self.steps.clear();
         self.node = None;
         self.answers.clear();
+        self.fetching.clear();
+        self.fetched.clear();
+        self.coming.clear();
+        self.api.forget();
         for call in std::mem::take(&mut self.calls) {
             if call.result.is_none() && self.chance.per_mille(500) {
                 self.tell(format!("  the call of {} arrives all the same", call.ticket.run_id()));
@@ -223,7 +256,8 @@ impl Sim {
         let rest =
             [weather.kill, weather.outage, weather.jump, weather.person, weather.folder, weather.deletes];
         let [kill, outage, jump, person, folder, deletes] = rest;
-        match self.chance.weighted(&[450, 200, 180, 20, kill, outage, jump, person, folder, deletes]) {
+        let api = if self.vendor.is_some() { 120 } else { 0 };
+        match self.chance.weighted(&[450, 200, 180, 20, kill, outage, jump, person, folder, deletes, api]) {
             0 => drop(self.go_on().await),
             1 => self.begin(),
             2 => self.move_a_call(),
@@ -240,7 +274,8 @@ impl Sim {
             6 => self.jump(),
             7 => self.ask().await?,
             8 => self.change_the_folder(),
-            _ => self.delete_a_contact(),
+            9 => self.delete_a_contact(),
+            _ => drop(self.move_an_api_call()),
         }
         if self.faults.crashed() {
             self.die_and_start().await?;
@@ -283,6 +318,9 @@ impl Sim {
     /// The same for one step. False: it waits for somebody else.
     pub async fn step_goes_on(&mut self, index: usize) -> bool {
         let before = self.faults.turns();
+        if let Who::Fetching(number) = self.steps[index].0 {
+            self.api.caller(number);
+        }
         loop {
             let turns = self.faults.turns();
             let step = self.steps[index].1.as_mut();
@@ -310,6 +348,7 @@ impl Sim {
                 if let Some(node) = &mut self.node {
                     node.apply_ready |= who == Who::Apply;
                     node.deliver_ready |= who == Who::Deliver;
+                    node.fetch_ready |= who == Who::Fetch;
                 }
             }
             Did::Applied(0) | Did::Kept => {}
@@ -327,13 +366,14 @@ impl Sim {
             Did::Answered(number, Err(error)) => self.tell(format!("webhook {number}: {error}")),
             Did::Asked(told) => self.tell(format!("a person: {told}")),
             Did::Activated => self.tell("the rules are taken up"),
+            Did::Claimed(..) | Did::Fetched(..) => self.take_fetching(did),
         }
     }
 
     /// Some actor that is idle begins a step.
     fn begin(&mut self) {
-        let who = [Who::Apply, Who::Deliver, Who::Deliver, Who::Keep, Who::Commit, Who::Watch];
-        let who = who[self.chance.below(who.len())];
+        let who = [Who::Apply, Who::Deliver, Who::Deliver, Who::Keep, Who::Commit, Who::Watch, Who::Fetch];
+        let who = who[self.chance.below(who.len() - usize::from(self.vendor.is_none()))];
         self.begin_as(who);
     }
 
@@ -352,12 +392,17 @@ impl Sim {
             }
             Who::Deliver => Some(node.deliver(Vec::new())),
             Who::Keep => Some(node.keep()),
+            Who::Fetch if node.fetch_ready => {
+                let room = FETCHES_MAX.saturating_sub(self.fetching.len());
+                Some(node.fetch(std::mem::take(&mut self.fetched), room))
+            }
+            Who::Fetch => Some(node.fetch(Vec::new(), 0)),
             Who::Commit => node.commit(),
             Who::Watch => match &self.folder {
                 Some(folder) => node.watch(folder),
                 None => node.watch(&self.variants[self.variants.len() - 1].folder()),
             },
-            Who::Post(_) | Who::Person => None,
+            Who::Post(_) | Who::Person | Who::Fetching(_) => None,
         };
         self.steps.extend(step.map(|step| (who, step)));
     }

@@ -72,6 +72,8 @@ pub struct Weather {
     pub folder: u32,
     /// In a thousand turns: somebody deletes a contact in the CRM.
     pub deletes: u32,
+    /// In a thousand changes of bookings: it is rebooked.
+    pub rebook: u32,
     /// Actors take turns within their steps; else each step goes through at once.
     pub interleaved: bool,
 }
@@ -93,6 +95,7 @@ impl Weather {
             person: 0,
             folder: 0,
             deletes: 0,
+            rebook: 0,
             interleaved: false,
         }
     }
@@ -116,6 +119,12 @@ impl Weather {
         let (crash, error, kill) = (maybe(15), maybe(15), maybe(4));
         let (outage, jump, person) = (maybe(4), maybe(10), maybe(25));
         let (folder, deletes) = (maybe(6), maybe(3));
+        // Every fourth seed has rebookings, and rules for them.
+        let rebook = if seed % 4 == 3 { 300 } else { 0 };
+        if rebook > 0 {
+            variant.rules.retain(|rule| rules::OF_CHAINS.contains(rule));
+            variant.rules.push("kept");
+        }
         Self {
             webhooks: 2 + chance.below(13),
             turns: 200 + chance.below(1_500),
@@ -130,6 +139,7 @@ impl Weather {
             person,
             folder,
             deletes,
+            rebook,
             interleaved: chance.per_mille(700),
         }
     }

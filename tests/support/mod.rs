@@ -182,6 +182,7 @@ impl Router {
             listen: "127.0.0.1:0".parse().expect("an address"),
             ui_listen: "127.0.0.1:0".parse().expect("an address"),
             limits: HookLimits { body_bytes_max: 1 << 20, body_ms_max: 2_000 },
+            reached: waypost::ingest::Reached::default(),
             access: waypost::web::Access::default(),
         })
         .await

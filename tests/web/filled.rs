@@ -290,6 +290,8 @@ impl Site {
             body: None,
             hash: None,
             at: self.now - 12 * MINUTE,
+            happened_at: None,
+            seen: None,
         };
         let applied = AppliedEvent {
             position: unreadable,
@@ -373,8 +375,11 @@ impl Site {
                 body: Some(body.to_string()),
                 hash: Some(hash.clone()),
                 at,
+                happened_at: None,
+                seen: None,
             }],
             bookings: vec![BookingWrite {
+                as_of: position,
                 id: id.clone(),
                 key: BookingKey {
                     connector: "fareharbor".into(),

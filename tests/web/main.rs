@@ -31,6 +31,7 @@ mod rules;
 mod security;
 #[path = "../support/signed_in.rs"]
 mod signed_in;
+mod signing_in;
 #[expect(dead_code, reason = "the flow suite uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;

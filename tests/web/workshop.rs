@@ -216,6 +216,7 @@ impl Workshop {
             entropy: self.app.entropy.clone(),
             limits: HookLimits::default(),
             metrics: self.app.metrics.clone(),
+            reached: Arc::default(),
         };
         let service = init_service(actix_web::App::new().configure(hooks(hooking))).await;
         let request = TestRequest::default().method(Method::POST).uri(path).set_payload("{}");

@@ -2,9 +2,11 @@
 
 mod mapping;
 mod mistakes;
+mod people;
 mod planning;
 
 use super::{ChangeContext, Files, Neighbours, Ruleset, RunContext, compile};
+use crate::connectors::{Present, RecordSpec, Told};
 use crate::document::render;
 use crate::domain::ChangeKind;
 use serde_json::{Value, json};
@@ -73,7 +75,12 @@ fn booking(change: impl FnOnce(&mut Value)) -> Value {
 /// A change that came in by the one source.
 fn change(ruleset: &Ruleset, kind: ChangeKind, booking: Value, previous: Option<Value>) -> ChangeContext {
     let spec = ruleset.catalogue.connectors["fareharbor"].source.as_ref().expect("it is a source");
-    let view = spec.record("booking").expect("it knows bookings").view(&booking);
+    let spec = spec.record("booking").expect("it knows bookings");
+    let view = spec.view(&booking);
+    let paths = match &previous {
+        None => vec!["note".to_owned()],
+        Some(previous) => changed(spec, previous, &booking),
+    };
     ChangeContext {
         source: "harbour".to_owned(),
         doors: Vec::new(),
@@ -81,13 +88,33 @@ fn change(ruleset: &Ruleset, kind: ChangeKind, booking: Value, previous: Option<
         about: "booking".to_owned(),
         chain: Neighbours::default(),
         kind,
-        paths: vec!["note".to_owned()],
+        paths,
         booking: Arc::new(booking),
         previous: previous.map(Arc::new),
         view,
         at: 1_800_000_000_000,
         event: "evt_1".to_owned(),
     }
+}
+
+/// The paths that differ, as the connector tells them.
+fn changed(spec: &RecordSpec, previous: &Value, booking: &Value) -> Vec<String> {
+    let present = Present {
+        entity: previous.clone(),
+        hash: String::new(),
+        status: "booked".to_owned(),
+        happened_at: None,
+    };
+    let told = Told {
+        kind: "booking".to_owned(),
+        account: None,
+        key: "key".to_owned(),
+        entity: booking.clone(),
+        status: "booked".to_owned(),
+        happened_at: None,
+        hint: None,
+    };
+    spec.compare(Some(&present), told).paths
 }
 
 /// A run of a created booking.

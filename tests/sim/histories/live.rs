@@ -5,7 +5,7 @@ use super::mail::Arrival;
 use super::wanted::folder;
 use crate::model::Webhook;
 use crate::sim::Sim;
-use waypost::domain::RunState;
+use waypost::domain::{ORIGIN_WEBHOOK, RunState};
 use waypost::ports::{Clock, ListFilter, StoreError};
 
 /// How often somebody tries again what failed, or a booking system posts what was not acked.
@@ -84,7 +84,8 @@ async fn retry_what_failed(sim: &mut Sim) -> Result<(), StoreError> {
 pub async fn received(sim: &mut Sim) -> Result<Vec<usize>, StoreError> {
     let filter = ListFilter { limit: 1_000, ..ListFilter::default() };
     let mut received = Vec::new();
-    for event in sim.store().list_events(&filter).await?.iter().rev() {
+    let events = sim.store().list_events(&filter).await?;
+    for event in events.iter().rev().filter(|event| event.origin == ORIGIN_WEBHOOK) {
         match sim.posted.iter().position(|posted| posted.id == event.id) {
             Some(number) => received.push(number),
             None => sim.wrong.push(format!("nobody posted the event {}", event.id)),

@@ -1,0 +1,157 @@
+//! What waits to be fetched from booking systems, for people: how much, since when, what is in the way; and "fetch it again".
+
+use super::{App, AskError};
+use crate::connectors::{ApiStanding, Source, Verify};
+use crate::domain::{BookingId, Millis, fetch_id};
+use crate::ports::{FetchCount, FetchPolicy, FetchRow, NewFetch, StoreError};
+
+/// Fetches of a source that are looked at for what is in the way.
+const LOOK_AT: i64 = 50;
+
+/// How a source's fetches stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetching {
+    /// Bookings that wait to be fetched.
+    pub waiting: i64,
+    /// When the oldest of them was heard of.
+    pub oldest_at: Option<Millis>,
+    /// Bookings that are gone by what a webhook said, without being verified.
+    pub unverified: i64,
+    /// What is in the way, as a sentence.
+    pub trouble: Option<String>,
+    /// When the last one was fetched.
+    pub last_at: Option<Millis>,
+    /// When the booking system last checked the address.
+    pub checked_at: Option<Millis>,
+}
+
+impl App {
+    /// How the fetches of a source stand; `None` where none are ever made and the system checks nothing.
+    pub async fn fetching(&self, source: &Source) -> Result<Option<Fetching>, StoreError> {
+        let fetches = self.store.fetches();
+        let checks = source.connector.source.as_ref().is_some_and(|spec| spec.envelope.checks());
+        if !fetches_ever(source) && !checks {
+            return Ok(None);
+        }
+        let counts = fetches.count_fetches().await?;
+        let count = counts.into_iter().find(|count| count.source == source.name);
+        let rows = fetches.fetches_of_source(&source.name, LOOK_AT).await?;
+        let last = fetches.last_of_source(&source.name, "checked this address").await?;
+        Ok(Some(Fetching {
+            trouble: self.trouble_of(source, &rows),
+            last_at: last.fetched_at,
+            checked_at: last.checked_at,
+            ..standing(count)
+        }))
+    }
+
+    /// What is in the way of a source's fetches, as a sentence.
+    fn trouble_of(&self, source: &Source, rows: &[FetchRow]) -> Option<String> {
+        let title = &source.connector.title;
+        let Some(reach) = &source.reach else {
+            return fetches_ever(source).then(|| {
+                format!(
+                    "{title} only says that something changed, and this source has no keys to ask what. Add them to its \
+                     file below `api:`."
+                )
+            });
+        };
+        let told = rows.iter().find_map(|row| Some((row.trouble.as_deref()?, row.told.as_deref()?)));
+        let ApiStanding { needs_auth, rests_until, down_since } = self.api_client().standing(reach);
+        if let Some(why) = needs_auth {
+            return Some(refused(title, &why));
+        }
+        Some(match told? {
+            ("needs_auth", why) => refused(title, why),
+            ("rests", why) if rests_until.is_some() => format!("{title} asks us to wait a little: {why}."),
+            ("down", why) if down_since.is_some() => {
+                format!("{title} does not answer: {why}. What waits is fetched by itself when it does.")
+            }
+            ("refused", why) => {
+                format!("{title} answers what can't be read: {why}. It is tried again by itself.")
+            }
+            _ => return None,
+        })
+    }
+
+    /// Sources whose booking system does not take their keys: name and sentence.
+    pub async fn refused_sources(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let Some(active) = self.active() else { return Ok(Vec::new()) };
+        let mut refused = Vec::new();
+        for count in self.store.fetches().count_fetches().await? {
+            let Some(source) = active.sources.get(&count.source) else { continue };
+            let rows = self.store.fetches().fetches_of_source(&source.name, LOOK_AT).await?;
+            let needs_auth = rows.iter().any(|row| row.trouble.as_deref() == Some("needs_auth"));
+            refused.extend(
+                self.trouble_of(source, &rows).filter(|_| needs_auth).map(|told| (source.name.clone(), told)),
+            );
+        }
+        Ok(refused)
+    }
+
+    /// A person wants a booking fetched now.
+    pub async fn fetch_booking(&self, id: &BookingId, by: &str) -> Result<FetchRow, AskError> {
+        let unknown = || AskError::Unknown { what: "booking", id: id.to_string() };
+        let (booking, _) = self.store.booking(id).await?.ok_or_else(unknown)?;
+        let source = self.fetches_by(&booking.key.connector, &booking.source).ok_or_else(|| {
+            AskError::NotNow(
+                "this booking can't be fetched: its source has no keys for the booking system's API"
+                    .to_owned(),
+            )
+        })?;
+        let now = self.clock.now();
+        let fetch = NewFetch {
+            id: fetch_id(&booking.key, 0),
+            key: booking.key,
+            way: 0,
+            source,
+            policy: FetchPolicy::Hint,
+            due_at: now,
+            at: now,
+        };
+        let row = self.store.fetches().ask_fetch(&fetch, by).await?;
+        self.hints.fetch.notify_one();
+        Ok(row)
+    }
+
+    /// By which source a booking can be fetched: that which told of it, where it has keys.
+    pub fn fetches_by(&self, connector: &str, source: &str) -> Option<String> {
+        let active = self.active()?;
+        let can = |source: &Source| {
+            source.connector.name == connector
+                && source.reach.is_some()
+                && source
+                    .connector
+                    .source
+                    .as_ref()
+                    .and_then(|spec| spec.record("booking"))
+                    .is_some_and(|record| record.fetch.is_some())
+        };
+        active.sources.get(source).filter(|source| can(source)).map(|source| source.name.clone())
+    }
+}
+
+fn refused(title: &str, why: &str) -> String {
+    format!(
+        "{title} does not let us read bookings: {}. Look at the keys of this source.",
+        why.trim_end_matches('.')
+    )
+}
+
+/// Whether webhooks of the source lead to fetches.
+fn fetches_ever(source: &Source) -> bool {
+    let thin =
+        |spec: &crate::connectors::SourceSpec| spec.records.iter().any(|record| !record.hints.is_empty());
+    source.verify != Verify::Never
+        || source.reach.is_some()
+        || source.connector.source.as_ref().is_some_and(thin)
+}
+
+fn standing(count: Option<FetchCount>) -> Fetching {
+    count.map_or_else(Fetching::default, |count| Fetching {
+        waiting: count.waiting,
+        oldest_at: count.oldest_at,
+        unverified: count.unverified,
+        ..Fetching::default()
+    })
+}

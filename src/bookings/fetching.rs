@@ -1,0 +1,190 @@
+//! What applying has to do with fetching: which webhooks only hint at what their system's API has to tell, what becomes of
+//! hints when it came, and which changes look like late copies that the API is asked about.
+
+use super::{Candidate, StoredEvent};
+use crate::connectors::{Hinted, RecordSpec, Source, Told, Verify, WhenDown};
+use crate::domain::{BookingId, BookingKey, DocumentHead, Millis, fetch_id, is_document};
+use crate::ports::{FetchPolicy, FetchWrite, NewFetch};
+use std::collections::HashSet;
+
+/// Several hints at one thing within this time make one fetch.
+const TOGETHER_MS: i64 = 300;
+
+/// What could not be used is asked for again after this time.
+const UNFIT_AGAIN_MS: i64 = 60_000;
+
+/// A document that is older than what is known by now.
+pub(super) const TOO_LATE: &str = "something newer came in while it was fetched; it is fetched again";
+/// A record that ended before it was known.
+pub(super) const NEVER_READ: &str = "deleted before it could be read: there is nothing to keep";
+/// What looks like a late copy.
+pub(super) const LATE_COPY: &str = "possible late copy: the booking system is asked how the booking is now";
+
+/// Where a change is.
+pub(super) struct Place<'a> {
+    pub key: &'a BookingKey,
+    pub event: &'a StoredEvent,
+    pub ordinal: i64,
+    pub now: Millis,
+}
+
+/// In which way the system's API is asked before what was told is believed; `None`: it is believed as it is.
+pub(super) fn asks_first(
+    source: &Source,
+    spec: &RecordSpec,
+    told: &Told,
+    event: &StoredEvent,
+) -> Option<i64> {
+    match told.hint {
+        Some(Hinted::Changed(way)) => Some(way),
+        Some(Hinted::Deleted) => None,
+        None => (source.verify != Verify::Never && can_ask(source, spec, event)).then_some(0),
+    }
+}
+
+/// Whether the system's API can be asked about what a webhook told.
+pub(super) fn can_ask(source: &Source, spec: &RecordSpec, event: &StoredEvent) -> bool {
+    source.reach.is_some() && spec.fetch.is_some() && !is_document(&event.origin)
+}
+
+/// The hint at something that is to be fetched.
+pub(super) fn hint(source: &Source, way: i64, place: &Place<'_>) -> FetchWrite {
+    let thin = source.connector.source.as_ref().and_then(|spec| spec.record(&place.key.kind));
+    let policy = match source.verify {
+        _ if thin.is_some_and(|record| !record.hints.is_empty()) => FetchPolicy::Hint,
+        Verify::Always(WhenDown::Payload) => FetchPolicy::Payload,
+        Verify::Always(WhenDown::Hold) => FetchPolicy::Hold,
+        // A late copy is never gone by.
+        Verify::Never => FetchPolicy::Hold,
+    };
+    let fetch = NewFetch {
+        id: fetch_id(place.key, way),
+        key: place.key.clone(),
+        way,
+        source: source.name.clone(),
+        policy,
+        due_at: place.now + TOGETHER_MS,
+        at: place.now,
+    };
+    FetchWrite::Hint { fetch, ordinal: place.ordinal }
+}
+
+/// What is said of a webhook that waits.
+pub(super) fn waits(source: &Source) -> String {
+    match &source.reach {
+        Some(reach) => format!("{} is asked how it is now", reach.title),
+        None => format!(
+            "{} only says that something changed, and the source has no keys to ask what",
+            source.connector.title
+        ),
+    }
+}
+
+/// A document was applied: the fetch that it ends, and the fetch of the record itself, where there is one.
+pub(super) fn came(
+    head: Option<&DocumentHead>,
+    place: &Place<'_>,
+    booking: Option<&BookingId>,
+) -> Vec<FetchWrite> {
+    let Some(head) = head else { return Vec::new() };
+    let event = &place.event.id;
+    let note = if head.unverified {
+        format!("it could not be verified so far; the booking goes by it, see {event}")
+    } else {
+        format!("what it hinted at came with {event}")
+    };
+    let own = fetch_id(&head.key, 0);
+    let other = head.fetch.clone().filter(|fetch| *fetch != own);
+    std::iter::once(own)
+        .chain(other)
+        .map(|fetch| FetchWrite::Came {
+            fetch,
+            begun: head.begun,
+            booking: booking.cloned(),
+            note: note.clone(),
+            again_at: head.unverified.then_some(place.now),
+            unverified: head.unverified,
+            at: place.now,
+        })
+        .collect()
+}
+
+/// A document is older than what is known: its hints are done with, and it is fetched again.
+pub(super) fn came_too_late(head: Option<&DocumentHead>, place: &Place<'_>) -> Option<FetchWrite> {
+    let head = head?;
+    Some(FetchWrite::Came {
+        fetch: head.fetch.clone()?,
+        begun: head.begun,
+        booking: None,
+        note: format!("what it hinted at came with {}, too late; it is fetched again", place.event.id),
+        again_at: Some(place.now),
+        unverified: false,
+        at: place.now,
+    })
+}
+
+/// A document can't be used: its fetch is made again after a while, and what waits for it goes on waiting.
+pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
+    Some(FetchWrite::Came {
+        fetch: head.fetch.clone()?,
+        begun: 0,
+        booking: None,
+        note: String::new(),
+        again_at: Some(now + UNFIT_AGAIN_MS),
+        unverified: false,
+        at: now,
+    })
+}
+
+/// A record ended by the word of an event: what waits for it can't be fetched any more.
+pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> Option<FetchWrite> {
+    Some(FetchWrite::Came {
+        fetch: fetch_id(place.key, 0),
+        begun: place.event.position,
+        booking: booking.cloned(),
+        note: format!("it was deleted before it could be read, as {} says", place.event.id),
+        again_at: None,
+        unverified: false,
+        at: place.now,
+    })
+}
+
+/// The note of a document's change.
+pub(super) fn noted(head: Option<&DocumentHead>, source: &Source, note: Option<String>) -> Option<String> {
+    if !head.is_some_and(|head| head.unverified) {
+        return note;
+    }
+    let title = &source.connector.title;
+    let unverified = format!("unverified: {title} did not answer, so this is what its webhook said");
+    Some(match note {
+        Some(note) => format!("{unverified}; {note}"),
+        None => unverified,
+    })
+}
+
+/// Changes that look like late copies, found while a batch was computed.
+#[derive(Default)]
+pub(super) struct Late {
+    found: HashSet<(i64, i64)>,
+    rounds: usize,
+}
+
+impl Late {
+    /// Whether the API is asked about this change.
+    pub fn doubts(&self, event: &StoredEvent, ordinal: i64) -> bool {
+        self.found.contains(&(event.position, ordinal))
+    }
+
+    /// Takes in what was found. True where that makes a difference: the batch is computed anew.
+    pub fn learn(&mut self, events: &[StoredEvent], found: &[(usize, Candidate)], rounds_max: usize) -> bool {
+        if self.rounds >= rounds_max {
+            return false;
+        }
+        self.rounds += 1;
+        let before = self.found.len();
+        for (index, candidate) in found.iter().filter(|(_, candidate)| candidate.asks) {
+            self.found.extend(events.get(*index).map(|event| (event.position, candidate.ordinal)));
+        }
+        self.found.len() > before
+    }
+}

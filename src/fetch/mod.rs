@@ -1,0 +1,329 @@
+//! Stage between the journal and the bookings, where webhooks only hint at what changed, or are not believed: what is hinted
+//! at becomes calls to the booking system's API, and what it answers becomes events of the journal.
+//!
+//! Nothing here loops for ever, sleeps, spawns or asks the time. [`Fetcher::claim`] takes due fetches and gives the calls to
+//! make; [`Fetcher::settle`] takes what came back. A document is appended to the journal like a webhook; applying it ends
+//! the fetch, in the same transaction. `runner` makes the calls in between, and calls [`Fetcher::recover`] at the start.
+//!
+//! Promises: a fetch is never lost (a row is there until its document has been applied); what came in after a request began
+//! is fetched again; an API that is away, rests or refuses the credential costs few calls and no fetch; what is never
+//! stored is dropped before it gets into the journal.
+
+mod go_by;
+mod schedule;
+
+use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
+use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH};
+use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Secrets, Store, StoreError};
+use crate::rules::Ruleset;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Fetches under way at once.
+pub const FETCHES_MAX: usize = 16;
+/// A source that can't be asked (no keys, another connector) is looked at again after this time.
+const UNABLE_MS: i64 = 30_000;
+
+/// One call to make.
+pub struct FetchWork {
+    /// What is fetched.
+    pub row: FetchRow,
+    /// The API.
+    pub api: Arc<SourceApi>,
+    /// The call.
+    pub call: Arc<Call>,
+    /// What its templates see.
+    pub inputs: Map<String, Value>,
+}
+
+/// What came of it.
+pub struct Fetched {
+    /// What was fetched.
+    pub row: FetchRow,
+    /// The answer.
+    pub result: Result<ApiAnswer, ApiTrouble>,
+}
+
+/// What a claim did.
+#[derive(Default)]
+pub struct FetchClaim {
+    /// Calls to make now.
+    pub work: Vec<FetchWork>,
+    /// When to claim again at the latest, where something is known to become due.
+    pub again_at: Option<Millis>,
+    /// Webhooks that are gone by meanwhile were appended: there is something to apply.
+    pub appended: bool,
+}
+
+/// What a settle did, for whoever counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchOutcome {
+    /// So many documents were appended to the journal.
+    Came(usize),
+    /// The API does not know it.
+    Refused,
+    /// It is tried again.
+    Again,
+}
+
+impl FetchOutcome {
+    /// As it is counted.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Came(_) => "came",
+            Self::Refused => "refused",
+            Self::Again => "again",
+        }
+    }
+}
+
+/// Why a source's API can't be asked at the moment.
+#[derive(Clone, Debug)]
+struct Closed {
+    until: Millis,
+    since: Millis,
+    /// The credential that was refused, where it was: another one is tried at once.
+    refused: Option<String>,
+}
+
+/// The stage.
+pub struct Fetcher {
+    store: Arc<dyn Store>,
+    entropy: Arc<dyn Entropy>,
+    secrets: Arc<dyn Secrets>,
+    /// Sources whose API is not asked before a time: one call that was told so speaks for all.
+    closed: Mutex<BTreeMap<String, Closed>>,
+}
+
+impl Fetcher {
+    /// The stage over its ports.
+    pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
+        Self { store, entropy, secrets, closed: Mutex::default() }
+    }
+
+    /// Part of the start: what was under way when the process stopped is due now. Gives how many.
+    pub async fn recover(&self, now: Millis) -> Result<i64, StoreError> {
+        self.store.fetches().recover_fetches(now).await
+    }
+
+    /// Sources whose refused credential was changed are asked again at once.
+    async fn reopen(&self, ruleset: &Ruleset, now: Millis) -> Result<(), StoreError> {
+        let changed: Vec<String> = {
+            let mut closed = self.closed();
+            let has_changed = |source: &String, closed: &Closed| {
+                closed.refused.is_some() && credential(ruleset, &*self.secrets, source) != closed.refused
+            };
+            let changed = closed.iter().filter(|(source, closed)| has_changed(source, closed));
+            let changed: Vec<String> = changed.map(|(source, _)| source.clone()).collect();
+            closed.retain(|source, _| !changed.contains(source));
+            changed
+        };
+        for source in changed {
+            self.store.fetches().hurry_fetches(&source, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes due fetches, at most so many.
+    pub async fn claim(&self, ruleset: &Ruleset, room: usize, now: Millis) -> Result<FetchClaim, StoreError> {
+        let mut claim =
+            FetchClaim { appended: self.go_by_webhooks(ruleset, now).await?, ..FetchClaim::default() };
+        if room == 0 {
+            return Ok(claim);
+        }
+        self.reopen(ruleset, now).await?;
+        let (except, opens_at) = self.closed_now(now);
+        let rows = self.store.fetches().claim_fetches(&except, now, room as i64).await?;
+        let full = rows.len() == room;
+        for row in rows {
+            match work(ruleset, row) {
+                Ok(work) => claim.work.push(work),
+                Err((row, told)) => {
+                    let end = FetchEnd::Again {
+                        due_at: now + UNABLE_MS,
+                        trouble: "needs_auth".to_owned(),
+                        told,
+                        failed: false,
+                    };
+                    self.store.fetches().end_fetch(&row, &end, now).await?;
+                }
+            }
+        }
+        let next = if full { Some(now) } else { self.store.fetches().next_fetch_at(&except).await? };
+        claim.again_at = next.into_iter().chain(opens_at).min();
+        Ok(claim)
+    }
+
+    /// Takes what came back.
+    pub async fn settle(
+        &self,
+        ruleset: &Ruleset,
+        fetched: Fetched,
+        now: Millis,
+    ) -> Result<FetchOutcome, StoreError> {
+        let Fetched { row, result } = fetched;
+        let documents = match result {
+            Ok(answer) => {
+                self.closed().remove(&row.source);
+                read(ruleset, &row, answer)
+            }
+            Err(trouble) => Err(trouble),
+        };
+        let end = match documents {
+            Ok(documents) if documents.is_empty() => FetchEnd::Refused { told: none_of(ruleset, &row) },
+            Ok(documents) => {
+                let count = documents.len();
+                let events: Vec<NewEvent> = self.events(&row, documents, now);
+                self.store.append_events(&events).await?;
+                return Ok(FetchOutcome::Came(count));
+            }
+            Err(ApiTrouble::NotThere(_)) => FetchEnd::Refused { told: not_there(ruleset, &row) },
+            Err(trouble) => self.again(ruleset, &row, trouble, now),
+        };
+        self.store.fetches().end_fetch(&row, &end, now).await?;
+        Ok(match end {
+            FetchEnd::Refused { .. } => FetchOutcome::Refused,
+            FetchEnd::Again { .. } => FetchOutcome::Again,
+        })
+    }
+
+    /// The fetch is tried again; where the trouble is not its own, the others of its source wait with it.
+    fn again(&self, ruleset: &Ruleset, row: &FetchRow, trouble: ApiTrouble, now: Millis) -> FetchEnd {
+        let word = trouble.word().to_owned();
+        let told = trouble.to_string();
+        let (due_at, failed) = match trouble {
+            ApiTrouble::Rests { until, .. } => {
+                self.close(&row.source, until.max(now + 1), None, now);
+                (until.max(now + 1), false)
+            }
+            ApiTrouble::NeedsAuth(_) => {
+                let until = now + schedule::SIGN_IN_MS;
+                let refused = credential(ruleset, &*self.secrets, &row.source);
+                self.close(&row.source, until, Some(refused.unwrap_or_default()), now);
+                (until, false)
+            }
+            ApiTrouble::Down { until, .. } => {
+                // Without a time it is not closed; but it is known since when it is in trouble.
+                self.close(&row.source, until.unwrap_or(now), None, now);
+                let due_at = now + schedule::interval_ms(row.tries);
+                // Where the API as a whole is away, the fetch is made when it is back.
+                (until.map_or(due_at, |until| until.max(now + 1)), true)
+            }
+            ApiTrouble::Refused(_) | ApiTrouble::NotThere(_) => {
+                (now + schedule::interval_ms(row.tries), true)
+            }
+        };
+        FetchEnd::Again { due_at, trouble: word, told, failed }
+    }
+
+    /// The documents of an answer as events; the last one ends the fetch.
+    fn events(&self, row: &FetchRow, documents: Vec<(String, Value)>, now: Millis) -> Vec<NewEvent> {
+        let last = documents.len() - 1;
+        let event = |(index, (key, document)): (usize, (String, Value))| {
+            let head = DocumentHead {
+                key: BookingKey { key, ..row.key.clone() },
+                begun: row.begun.unwrap_or_default(),
+                fetch: (index == last).then(|| row.id.clone()),
+                unverified: false,
+            };
+            self.event(&row.source, &head, &document, now)
+        };
+        documents.into_iter().enumerate().map(event).collect()
+    }
+
+    fn event(&self, source: &str, head: &DocumentHead, document: &Value, now: Millis) -> NewEvent {
+        NewEvent {
+            id: self.entropy.event_id(now),
+            source: source.to_owned(),
+            received_at: now,
+            origin: ORIGIN_FETCH,
+            headers: head.to_headers(),
+            body: Bytes::from(document.to_string()),
+        }
+    }
+
+    fn closed(&self) -> MutexGuard<'_, BTreeMap<String, Closed>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self, source: &str, until: Millis, refused: Option<String>, now: Millis) {
+        let mut closed = self.closed();
+        let since = closed.get(source).map_or(now, |known| known.since);
+        closed.insert(source.to_owned(), Closed { until, since, refused });
+    }
+
+    /// Sources that are not asked now, and when the first of them is again. One whose time has come is asked by whatever
+    /// is due; only an answer forgets since when it was closed.
+    fn closed_now(&self, now: Millis) -> (Vec<String>, Option<Millis>) {
+        let closed = self.closed();
+        let shut = closed.iter().filter(|(_, closed)| closed.until > now);
+        let except = shut.clone().map(|(source, _)| source.clone()).collect();
+        (except, shut.map(|(_, closed)| closed.until).min())
+    }
+}
+
+/// The name of a source's credential; empty where it has no value.
+fn credential(ruleset: &Ruleset, secrets: &dyn Secrets, source: &str) -> Option<String> {
+    let reach = ruleset.sources.get(source)?.reach.as_ref()?;
+    Some(reach.credential(secrets).unwrap_or_default())
+}
+
+/// The call of a fetch. `Err`: why there is none, as a sentence.
+fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String)> {
+    let found = record_of(ruleset, &row).and_then(|(record, api)| {
+        let fetch =
+            record.fetch_in(row.way).ok_or("its connector does not say any more how it is fetched")?;
+        Ok((api, fetch.call.clone()))
+    });
+    match found {
+        Ok((api, call)) => {
+            let inputs = json!({ "key": row.key.key, "account": row.key.account });
+            let inputs = if let Value::Object(inputs) = inputs { inputs } else { Map::new() };
+            Ok(FetchWork { row, api, call, inputs })
+        }
+        Err(told) => Err((row, told.to_owned())),
+    }
+}
+
+/// The record's kind and the API, as the source has them now.
+fn record_of<'r>(
+    ruleset: &'r Ruleset,
+    row: &FetchRow,
+) -> Result<(&'r RecordSpec, Arc<SourceApi>), &'static str> {
+    let source = ruleset.sources.get(&row.source).ok_or("its source was removed")?;
+    let spec = source.connector.source.as_ref().filter(|_| source.connector.name == row.key.connector);
+    let record =
+        spec.and_then(|spec| spec.record(&row.key.kind)).ok_or("its source has another connector now")?;
+    let api = source
+        .reach
+        .clone()
+        .ok_or("the source has no keys for the booking system's API: add `api:` to its file")?;
+    Ok((record, api))
+}
+
+/// The records of an answer. What they are not as they should be is the API's trouble.
+fn read(ruleset: &Ruleset, row: &FetchRow, answer: ApiAnswer) -> Result<Vec<(String, Value)>, ApiTrouble> {
+    let refused = |told: &str| ApiTrouble::Refused(told.to_owned());
+    let (record, _) = record_of(ruleset, row).map_err(refused)?;
+    let fetch: &FetchSpec =
+        record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
+    let documents = record.documents(fetch, answer.body).map_err(ApiTrouble::Refused)?;
+    if row.way == 0 && documents.iter().any(|(key, _)| *key != row.key.key) {
+        return Err(refused("the answer is about something else than what was asked for"));
+    }
+    Ok(documents)
+}
+
+fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
+    ruleset.sources.get(&row.source).map_or("The booking system", |source| &source.connector.title)
+}
+
+fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
+    format!("{}'s API knows no such {}: nothing was changed", title(ruleset, row), row.key.kind)
+}
+
+fn none_of(ruleset: &Ruleset, row: &FetchRow) -> String {
+    format!("{}'s API has nothing for it: nothing was changed", title(ruleset, row))
+}

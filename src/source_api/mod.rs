@@ -1,0 +1,318 @@
+//! Adapter: calls to booking systems' APIs, all of them: fetches, backfill, reconcile, subscriptions, tests of a credential.
+//!
+//! It promises: the calls of one credential share one set of limits, whoever makes them, also over a restart (what may have
+//! been called is written down before it is); 429 and what the manifest calls a limit rest the credential; a token is
+//! asked for by one at a time, renewed before it ends, and once more where the API does not take it. It waits for its turn
+//! a moment at most: who would wait longer is told until when.
+//!
+//! Invariant: secrets and tokens are in outgoing requests only, never in an [`ApiTrouble`] or the log
+//! (`a_trouble_never_tells_a_secret` keeps it).
+
+mod meter;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use crate::connectors::{ApiAnswer, ApiStanding, ApiTrouble};
+
+use crate::connectors::{AnswerClass, Call, Classified, SourceApi, classify_failure};
+use crate::domain::Millis;
+use crate::expr::Engine;
+use crate::ports::{Answer, Clock, Outbound, Secrets, Store};
+use meter::{Meter, Turn};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use token::HeldToken;
+use tokio::sync::Notify;
+
+/// Who would have to wait longer for a turn is told until when.
+const WAIT_MS_MAX: i64 = 3_000;
+/// So long one waits for calls in flight to end.
+const IN_FLIGHT_WAIT_MS_MAX: i64 = 30_000;
+/// Between two looks whether it is one's turn, where nothing says so.
+const LOOK_AGAIN_MS: i64 = 200;
+/// Credentials that are remembered; one that was changed is another one.
+const CREDENTIALS_MAX: usize = 256;
+/// Name of the fact that holds what was called lately with a credential.
+const FACT: &str = "api.calls.";
+
+/// One call to make.
+#[derive(Clone, Copy)]
+pub struct ApiCall<'a> {
+    /// The API, as the source reaches it.
+    pub api: &'a SourceApi,
+    /// The call.
+    pub call: &'a Call,
+    /// What its templates see.
+    pub inputs: &'a Map<String, Value>,
+    /// True for long walks: they leave a tenth of each limit to calls that somebody waits for.
+    pub patient: bool,
+}
+
+/// One credential.
+struct Lane {
+    meter: Mutex<Meter>,
+    token: tokio::sync::Mutex<Option<HeldToken>>,
+    /// A call ended.
+    freed: Notify,
+    /// What was called before this process began is loaded by the first, and written by one at a time.
+    ledger: tokio::sync::Mutex<bool>,
+}
+
+/// The way to booking systems.
+pub struct ApiClient {
+    outbound: Arc<dyn Outbound>,
+    secrets: Arc<dyn Secrets>,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    lanes: Mutex<BTreeMap<String, Arc<Lane>>>,
+}
+
+impl ApiClient {
+    /// The client over its ports.
+    pub fn new(
+        outbound: Arc<dyn Outbound>,
+        secrets: Arc<dyn Secrets>,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        Self { outbound, secrets, clock, store, lanes: Mutex::default() }
+    }
+
+    /// Makes one call, in its turn.
+    pub async fn call(&self, engine: &Engine, call: ApiCall<'_>) -> Result<ApiAnswer, ApiTrouble> {
+        let ApiCall { api, call: of, inputs, patient } = call;
+        let request = api.render(engine, of, inputs).map_err(|error| ApiTrouble::Refused(error.message))?;
+        let Some(credential) = api.credential(&*self.secrets) else {
+            let missing = api.missing_secret(&*self.secrets).map(ToString::to_string).unwrap_or_default();
+            return Err(ApiTrouble::NeedsAuth(format!("{missing} has no value.")));
+        };
+        let lane = self.lane(&credential);
+        let mut renewed = false;
+        loop {
+            let token = match api.needs_token() {
+                true => Some(self.token(api, &lane).await?),
+                false => None,
+            };
+            self.turn(api, &lane, &credential, patient).await?;
+            let signed = api
+                .authorise(engine, request.clone(), &*self.secrets, token.as_ref().map(|token| &token.value))
+                .map_err(|secret| ApiTrouble::NeedsAuth(format!("{secret} has no value that can be sent.")));
+            let ready = match signed {
+                Ok(ready) => ready,
+                Err(trouble) => {
+                    lane.ended();
+                    return Err(trouble);
+                }
+            };
+            // The turn is given back however the call ends, also where nobody waits for it any more.
+            let flight = Flight(&lane);
+            let result = self.outbound.send(ready).await;
+            drop(flight);
+            let now = self.clock.now();
+            let told = match &result {
+                Ok(answer) => api.classify(answer, now),
+                Err(failure) => classify_failure(failure),
+            };
+            if let (Ok(answer), Some(token)) = (&result, &token)
+                && answer.status == 401
+                && !renewed
+            {
+                renewed = true;
+                lane.forget_token(token).await;
+                continue;
+            }
+            let trouble = lane.meter().learn(&told, now);
+            return match (result, told.class) {
+                (Ok(answer), AnswerClass::Done) => read(answer),
+                _ => Err(in_words(told, trouble)),
+            };
+        }
+    }
+
+    /// What is known of the source's credential now.
+    pub fn standing(&self, api: &SourceApi) -> ApiStanding {
+        let Some(credential) = api.credential(&*self.secrets) else {
+            let needs_auth =
+                api.missing_secret(&*self.secrets).map(|secret| format!("{secret} has no value."));
+            return ApiStanding { needs_auth, ..ApiStanding::default() };
+        };
+        let now = self.clock.now();
+        self.lane(&credential).meter().standing(now)
+    }
+
+    fn lane(&self, credential: &str) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.len() >= CREDENTIALS_MAX && !lanes.contains_key(credential) {
+            lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        }
+        let new = || {
+            Arc::new(Lane {
+                meter: Mutex::default(),
+                token: tokio::sync::Mutex::default(),
+                freed: Notify::new(),
+                ledger: tokio::sync::Mutex::new(false),
+            })
+        };
+        lanes.entry(credential.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// Waits for the turn and takes it.
+    async fn turn(
+        &self,
+        api: &SourceApi,
+        lane: &Lane,
+        credential: &str,
+        patient: bool,
+    ) -> Result<(), ApiTrouble> {
+        let began = self.clock.monotonic();
+        self.load_ledger(lane, credential).await?;
+        loop {
+            let now = self.clock.now();
+            let turn = lane.meter().turn(&api.limits, patient, now);
+            let wait_ms = match turn {
+                Turn::Go => return Ok(()),
+                Turn::WriteDown => {
+                    self.write_down(api, lane, credential).await?;
+                    continue;
+                }
+                Turn::At(until, trouble) => {
+                    if until - now > WAIT_MS_MAX || self.clock.monotonic() - began > IN_FLIGHT_WAIT_MS_MAX {
+                        return Err(trouble.at(until));
+                    }
+                    (until - now).clamp(1, LOOK_AGAIN_MS)
+                }
+                Turn::InFlight => {
+                    if self.clock.monotonic() - began > IN_FLIGHT_WAIT_MS_MAX {
+                        let why = format!("{} calls are under way already", api.title);
+                        return Err(ApiTrouble::Rests { until: now + 1_000, why });
+                    }
+                    LOOK_AGAIN_MS
+                }
+            };
+            tokio::select! {
+                () = lane.freed.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(wait_ms as u64)) => {}
+            }
+        }
+    }
+
+    /// What an earlier process called counts too.
+    async fn load_ledger(&self, lane: &Lane, credential: &str) -> Result<(), ApiTrouble> {
+        let mut loaded = lane.ledger.lock().await;
+        if !*loaded {
+            let text =
+                self.store.fact(&format!("{FACT}{credential}")).await.map_err(|error| no_store(&error))?;
+            let calls: Vec<(Millis, u64)> =
+                text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            lane.meter().called_before(&calls);
+            *loaded = true;
+        }
+        Ok(())
+    }
+
+    /// The next calls are written down before the first of them is made.
+    async fn write_down(&self, api: &SourceApi, lane: &Lane, credential: &str) -> Result<(), ApiTrouble> {
+        let _one_at_a_time = lane.ledger.lock().await;
+        let Some((ledger, granted)) = lane.meter().next_grant(&api.limits, self.clock.now()) else {
+            return Ok(());
+        };
+        let text = serde_json::json!(ledger).to_string();
+        self.store.set_fact(&format!("{FACT}{credential}"), &text).await.map_err(|error| no_store(&error))?;
+        lane.meter().grant(ledger, granted);
+        Ok(())
+    }
+
+    /// A token that is good now.
+    async fn token(&self, api: &SourceApi, lane: &Lane) -> Result<HeldToken, ApiTrouble> {
+        // Held over the call: whoever comes meanwhile waits for the same token.
+        let mut held = lane.token.lock().await;
+        let now = self.clock.monotonic();
+        if let Some(token) = held.as_ref().filter(|token| token.is_fresh(now)) {
+            return Ok(token.clone());
+        }
+        if let Some(trouble) = lane.meter().closed(self.clock.now()) {
+            return Err(trouble);
+        }
+        let request = match api.token_request(&*self.secrets) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Err(ApiTrouble::Refused("the API gives out no tokens".to_owned())),
+            Err(secret) => return Err(ApiTrouble::NeedsAuth(format!("{secret} has no value."))),
+        };
+        let result = self.outbound.send(request).await;
+        let wall = self.clock.now();
+        let told = match result {
+            Ok(answer) => match api.read_token(&answer, wall) {
+                Ok(token) => {
+                    let token = HeldToken::new(token, self.clock.monotonic());
+                    *held = Some(token.clone());
+                    return Ok(token);
+                }
+                Err(told) => told,
+            },
+            Err(failure) => classify_failure(&failure),
+        };
+        // One that is about to end is still better than none.
+        if let Some(token) = held.as_ref().filter(|token| token.is_alive(now)) {
+            return Ok(token.clone());
+        }
+        let until = lane.meter().learn(&told, wall);
+        Err(in_words(told, until))
+    }
+}
+
+impl Lane {
+    fn meter(&self) -> MutexGuard<'_, Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) {
+        self.meter().ended();
+        self.freed.notify_waiters();
+    }
+
+    /// The API did not take it; somebody may have got a newer one meanwhile.
+    async fn forget_token(&self, refused: &HeldToken) {
+        let mut held = self.token.lock().await;
+        if held.as_ref().is_some_and(|token| token.is(refused)) {
+            *held = None;
+        }
+    }
+}
+
+/// A call in flight.
+struct Flight<'l>(&'l Lane);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+fn read(answer: Answer) -> Result<ApiAnswer, ApiTrouble> {
+    let bytes = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(ApiAnswer { status: answer.status, body: Value::Null });
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(body) => Ok(ApiAnswer { status: answer.status, body }),
+        Err(_) => Err(ApiTrouble::Refused("the answer is no JSON".to_owned())),
+    }
+}
+
+fn in_words(told: Classified, until: Option<Millis>) -> ApiTrouble {
+    let why = told.message;
+    match told.class {
+        AnswerClass::Gone => ApiTrouble::NotThere(why),
+        AnswerClass::NeedsAuth => ApiTrouble::NeedsAuth(why),
+        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), why },
+        AnswerClass::Retry | AnswerClass::MaybeDone => ApiTrouble::Down { until, why },
+        AnswerClass::Done | AnswerClass::Refused | AnswerClass::Conflict => ApiTrouble::Refused(why),
+    }
+}
+
+fn no_store(error: &crate::ports::StoreError) -> ApiTrouble {
+    ApiTrouble::Down { until: None, why: error.to_string() }
+}

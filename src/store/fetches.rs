@@ -1,0 +1,480 @@
+//! What is to be fetched from booking systems: hints, claims, ends. What an applied event does to fetches is written in its
+//! own transaction (`write`); the rest has transactions of its own.
+
+use super::SqlStore;
+use super::rows::{self, word};
+use super::session::{Row, Session, Statement, Value, values};
+use super::sql;
+use crate::domain::{ChangeRef, Millis, Position};
+use crate::ports::{
+    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
+    NewFetch, StoreError, StoredEvent,
+};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Sources that a claim leaves out; more are never in trouble at once without all being.
+const EXCEPT_MAX: usize = 200;
+
+const COLUMNS: &str =
+    "f.id, f.connector, f.account, f.kind, f.key, f.way, f.source, f.policy, f.state, f.first_at,
+       f.hinted, f.due_at, f.begun, f.tries, f.failing_since, f.trouble, f.told, f.unverified, f.asked_by";
+
+const RECOVER: &str = "UPDATE fetches SET state = 'due', due_at = $1, begun = NULL WHERE state = 'working'";
+
+/// Due ones, but those of some sources.
+pub(super) fn claim_sql(except: usize) -> String {
+    let (but, next) = but(except, 2);
+    format!(
+        "WITH picked AS (SELECT p.id FROM fetches AS p
+                 WHERE  p.state = 'due' AND p.due_at <= $1 {but}
+                 ORDER BY p.due_at, p.id
+                 LIMIT  CAST(${next} AS BIGINT))
+         UPDATE fetches
+         SET    state = 'working', begun = ${begun}
+         FROM   picked
+         WHERE  fetches.id = picked.id
+         RETURNING {columns}",
+        begun = next + 1,
+        columns = COLUMNS.replace("f.", "fetches.")
+    )
+}
+
+fn next_sql(except: usize) -> String {
+    let (but, _) = but(except, 1);
+    format!("SELECT MIN(p.due_at) AS due_at FROM fetches AS p WHERE p.state = 'due' {but}")
+}
+
+/// `AND p.source NOT IN (…)` from that placeholder on, and the next placeholder.
+fn but(except: usize, from: usize) -> (String, usize) {
+    if except == 0 {
+        return (String::new(), from);
+    }
+    let places: Vec<String> = (from..from + except).map(|number| format!("${number}")).collect();
+    (format!("AND p.source NOT IN ({})", places.join(", ")), from + except)
+}
+
+pub(super) const OF_CHANGE: &str = "
+SELECT f.id, f.connector, f.account, f.kind, f.key, f.way, f.source, f.policy, f.state, f.first_at,
+       f.hinted, f.due_at, f.begun, f.tries, f.failing_since, f.trouble, f.told, f.unverified, f.asked_by
+FROM   fetch_hints AS h
+JOIN   fetches AS f ON f.id = h.fetch
+WHERE  h.position = $1 AND h.ordinal = $2";
+
+pub(super) fn of_source_sql() -> String {
+    format!(
+        "SELECT {COLUMNS}
+         FROM   fetches AS f
+         WHERE  f.source = $1 AND f.state IN ('due', 'working')
+         ORDER BY f.first_at, f.id
+         LIMIT  CAST($2 AS BIGINT)"
+    )
+}
+
+const COUNT: &str = "
+SELECT f.source, COUNT(*) AS waiting,
+       CAST(SUM(CASE WHEN f.tries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS failing,
+       MIN(f.first_at) AS oldest_at,
+       CAST(SUM(f.unverified) AS BIGINT) AS unverified
+FROM   fetches AS f
+WHERE  f.state IN ('due', 'working')
+GROUP BY f.source
+ORDER BY f.source";
+
+/// The last events of a source, with what is said of those that were ignored.
+pub(super) const LAST: &str = "
+SELECT e.received_at, e.origin, c.note
+FROM   (SELECT l.position, l.received_at, l.origin FROM events AS l
+        WHERE  l.source = $1
+        ORDER BY l.position DESC
+        LIMIT  500) AS e
+LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind = 'ignored'
+ORDER BY e.position DESC";
+
+pub(super) fn to_go_by_sql() -> String {
+    format!(
+        "SELECT {COLUMNS}, e.position, e.id AS event, e.source AS event_source, e.received_at, e.origin,
+                CAST(0 AS BIGINT) AS crashes, e.headers, e.body
+         FROM   fetches AS f
+         JOIN   events AS e ON e.position = f.hinted
+         WHERE  f.state = 'due' AND f.policy = 'payload' AND f.unverified = 0 AND f.first_at < $1
+         ORDER BY f.first_at, f.id
+         LIMIT  CAST($2 AS BIGINT)"
+    )
+}
+
+/// Hints up to a position are done with: what they are now, and of which booking.
+pub(super) fn done_sql(kind: &str) -> String {
+    format!(
+        "UPDATE changes
+         SET    kind = '{kind}', note = $1, booking = COALESCE(booking, $2)
+         WHERE  kind = 'fetching'
+         AND    (position, ordinal) IN (SELECT h.position, h.ordinal FROM fetch_hints AS h
+                                        WHERE  h.fetch = $3 AND h.position <= $4)"
+    )
+}
+
+const FORGET_HINTS: &str = "DELETE FROM fetch_hints WHERE fetch = $1 AND position <= $2";
+/// It ends where nothing waits for it.
+const END: &str = "
+DELETE FROM fetches
+WHERE  id = $1 AND NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)";
+/// It goes on: as one that has not failed yet.
+const GO_ON: &str = "
+UPDATE fetches
+SET    state = 'due', begun = NULL, tries = 0, failing_since = NULL, trouble = NULL, told = NULL,
+       unverified = $1, due_at = $2,
+       first_at = COALESCE((SELECT MIN(c.at) FROM fetch_hints AS h
+                            JOIN changes AS c ON c.position = h.position AND c.ordinal = h.ordinal
+                            WHERE h.fetch = fetches.id), first_at)
+WHERE  id = $3";
+
+fn row(row: &Row) -> Result<FetchRow, StoreError> {
+    Ok(FetchRow {
+        id: row.text("id")?,
+        key: rows::booking_key(row)?,
+        way: row.int("way")?,
+        source: row.text("source")?,
+        policy: word("policy of a fetch", &row.text("policy")?, FetchPolicy::parse)?,
+        state: word("state of a fetch", &row.text("state")?, FetchState::parse)?,
+        first_at: row.int("first_at")?,
+        hinted: row.int("hinted")?,
+        due_at: row.int("due_at")?,
+        begun: row.int_or_null("begun")?,
+        tries: row.int("tries")?,
+        failing_since: row.int_or_null("failing_since")?,
+        trouble: row.text_or_null("trouble")?,
+        told: row.text_or_null("told")?,
+        unverified: row.truth("unverified")?,
+        asked_by: row.text_or_null("asked_by")?,
+    })
+}
+
+/// What applied events do to fetches, in their order. Of those that came only what is there is touched.
+pub(super) async fn write(
+    session: &mut Session,
+    events: &[&AppliedEvent],
+) -> Result<Vec<Statement>, StoreError> {
+    let mut there = asked_for(session, events).await?;
+    let mut statements = Vec::new();
+    let mut hints: Vec<(Position, i64, &NewFetch)> = Vec::new();
+    for event in events {
+        for write in &event.fetches {
+            match write {
+                FetchWrite::Hint { fetch, ordinal } => {
+                    there.insert(fetch.id.clone());
+                    hints.push((event.position, *ordinal, fetch));
+                }
+                FetchWrite::Came { fetch, begun, booking, note, again_at, unverified, at } => {
+                    if !there.contains(fetch) {
+                        continue;
+                    }
+                    statements.extend(put_hints(&std::mem::take(&mut hints)));
+                    let booking = booking.as_ref().map(|booking| booking.as_str());
+                    statements.extend([
+                        Statement::new(done_sql("coalesced"), values![note, booking, fetch, *begun]),
+                        Statement::new(FORGET_HINTS, values![fetch, *begun]),
+                    ]);
+                    if again_at.is_none() {
+                        statements.push(Statement::new(END, values![fetch]));
+                    }
+                    let due_at = again_at.unwrap_or(*at);
+                    statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch]));
+                }
+            }
+        }
+    }
+    statements.extend(put_hints(&hints));
+    Ok(statements)
+}
+
+/// Which of the fetches that these events are about are there.
+async fn asked_for(session: &mut Session, events: &[&AppliedEvent]) -> Result<BTreeSet<String>, StoreError> {
+    let ids: BTreeSet<&str> = events
+        .iter()
+        .flat_map(|event| &event.fetches)
+        .filter_map(|write| match write {
+            FetchWrite::Came { fetch, .. } => Some(fetch.as_str()),
+            FetchWrite::Hint { .. } => None,
+        })
+        .collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let mut there = BTreeSet::new();
+    for piece in sql::padded(&ids) {
+        let text = format!("SELECT id FROM fetches WHERE id IN (VALUES {})", sql::rows(piece.len(), 1, 1));
+        let bound: Vec<Value> = piece.iter().map(|id| Value::from(**id)).collect();
+        for row in session.rows(text, bound).await? {
+            there.insert(row.text("id")?);
+        }
+    }
+    Ok(there)
+}
+
+/// Each fetch once, as its last hint says; and all hints.
+fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
+    let mut fetches: BTreeMap<&str, (Position, &NewFetch, Millis, Millis)> = BTreeMap::new();
+    for (position, _, fetch) in hints {
+        let known = fetches.get(fetch.id.as_str());
+        let (first_at, due_at) =
+            known.map_or((fetch.at, fetch.due_at), |(_, _, first_at, due_at)| (*first_at, *due_at));
+        fetches.insert(&fetch.id, (*position, *fetch, first_at, due_at));
+    }
+    let fetches: Vec<_> = fetches.into_values().collect();
+    let mut statements = Vec::new();
+    for piece in sql::pieces(&fetches) {
+        let text = format!(
+            "INSERT INTO fetches (id, connector, account, kind, key, way, source, policy, state, first_at, hinted,
+                                  due_at)
+             VALUES {}
+             ON CONFLICT (id) DO UPDATE
+             SET source = excluded.source, policy = excluded.policy, hinted = excluded.hinted,
+                 unverified = 0,
+                 due_at = CASE WHEN fetches.state = 'refused' THEN excluded.due_at ELSE fetches.due_at END,
+                 first_at = CASE WHEN fetches.state = 'refused' THEN excluded.first_at ELSE fetches.first_at END,
+                 state = CASE WHEN fetches.state = 'refused' THEN 'due' ELSE fetches.state END",
+            sql::rows(piece.len(), 12, 1)
+        );
+        let mut bound = Vec::with_capacity(piece.len() * 12);
+        for (hinted, fetch, first_at, due_at) in piece {
+            bound.extend(columns(fetch));
+            bound.extend(values!["due", *first_at, *hinted, *due_at]);
+        }
+        statements.push(Statement::new(text, bound));
+    }
+    for piece in sql::pieces(hints) {
+        let text = format!(
+            "INSERT INTO fetch_hints (fetch, position, ordinal)
+             VALUES {}
+             ON CONFLICT (fetch, position, ordinal) DO NOTHING",
+            sql::rows(piece.len(), 3, 1)
+        );
+        let bound =
+            piece.iter().flat_map(|(position, ordinal, fetch)| values![&fetch.id, *position, *ordinal]);
+        statements.push(Statement::new(text, bound.collect()));
+    }
+    statements
+}
+
+/// The first eight columns of a new one.
+fn columns(fetch: &NewFetch) -> Vec<Value> {
+    let key = &fetch.key;
+    values![
+        &fetch.id,
+        &key.connector,
+        &key.account,
+        &key.kind,
+        &key.key,
+        fetch.way,
+        &fetch.source,
+        fetch.policy.as_str(),
+    ]
+}
+
+#[async_trait]
+impl FetchStore for SqlStore {
+    async fn recover_fetches(&self, now: Millis) -> Result<i64, StoreError> {
+        let mut session = self.write("take back fetches").await?;
+        let taken = session.execute(RECOVER, values![now]).await?;
+        session.commit().await?;
+        Ok(taken)
+    }
+
+    async fn claim_fetches(
+        &self,
+        except: &[String],
+        now: Millis,
+        limit: i64,
+    ) -> Result<Vec<FetchRow>, StoreError> {
+        // Before anything is asked for: what comes in from now on is newer than what the answer will say.
+        let begun = self.last_position().await?;
+        let except = &except[..except.len().min(EXCEPT_MAX)];
+        let mut session = self.write("take due fetches").await?;
+        let mut bound = values![now];
+        bound.extend(except.iter().map(Value::from));
+        bound.extend(values![limit, begun]);
+        let claimed = session.rows(claim_sql(except.len()), bound).await?;
+        let mut claimed = claimed.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        session.commit().await?;
+        claimed.sort_by(|one, other| (one.due_at, &one.id).cmp(&(other.due_at, &other.id)));
+        Ok(claimed)
+    }
+
+    async fn next_fetch_at(&self, except: &[String]) -> Result<Option<Millis>, StoreError> {
+        let except = &except[..except.len().min(EXCEPT_MAX)];
+        let mut session = self.read("look for the next fetch").await?;
+        let found = session.row(next_sql(except.len()), except.iter().map(Value::from).collect()).await?;
+        found.map_or(Ok(None), |row| row.int_or_null("due_at"))
+    }
+
+    async fn end_fetch(&self, of: &FetchRow, end: &FetchEnd, now: Millis) -> Result<(), StoreError> {
+        let mut session = self.write("end a fetch").await?;
+        let began = "WHERE id = $1 AND state = 'working' AND begun = $2";
+        let statements = match end {
+            FetchEnd::Again { due_at, trouble, told, failed } => vec![Statement::new(
+                format!(
+                    "UPDATE fetches
+                     SET    state = 'due', begun = NULL, due_at = $3, trouble = $4, told = $5,
+                            tries = tries + CAST($6 AS BIGINT), failing_since = COALESCE(failing_since, $7)
+                     {began}"
+                ),
+                values![&of.id, of.begun, *due_at, trouble, told, i64::from(*failed), now],
+            )],
+            FetchEnd::Refused { told } => {
+                let there =
+                    session.row(format!("SELECT id FROM fetches {began}"), values![&of.id, of.begun]).await?;
+                if there.is_none() {
+                    return Ok(());
+                }
+                let none: Option<String> = None;
+                vec![
+                    Statement::new(done_sql("refused"), values![told, none, &of.id, of.begun]),
+                    Statement::new(FORGET_HINTS, values![&of.id, of.begun]),
+                    // What somebody asked for stays, so that they are told.
+                    Statement::new(
+                        "DELETE FROM fetches
+                         WHERE  id = $1 AND asked_by IS NULL
+                         AND    NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)",
+                        values![&of.id],
+                    ),
+                    Statement::new(
+                        "UPDATE fetches
+                         SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
+                                             THEN 'due' ELSE 'refused' END,
+                                begun = NULL, due_at = $1, trouble = 'not_there', told = $2, tries = 0,
+                                failing_since = NULL
+                         WHERE  id = $3",
+                        values![now, told, &of.id],
+                    ),
+                ]
+            }
+        };
+        session.commit_after(statements).await.map(|_| ())
+    }
+
+    async fn give_back(&self, id: &str, now: Millis) -> Result<(), StoreError> {
+        let mut session = self.write("give a fetch back").await?;
+        session
+            .execute(
+                "UPDATE fetches SET state = 'due', due_at = $1, begun = NULL WHERE id = $2 AND state = 'working'",
+                values![now, id],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    async fn ask_fetch(&self, fetch: &NewFetch, by: &str) -> Result<FetchRow, StoreError> {
+        let mut session = self.write("ask for a fetch").await?;
+        let text = format!(
+            "INSERT INTO fetches AS f (id, connector, account, kind, key, way, source, policy, state, first_at, hinted,
+                                       due_at, asked_by)
+             VALUES {}
+             ON CONFLICT (id) DO UPDATE
+             SET asked_by = excluded.asked_by, due_at = excluded.due_at,
+                 state = CASE WHEN f.state = 'refused' THEN 'due' ELSE f.state END,
+                 trouble = CASE WHEN f.state = 'refused' THEN NULL ELSE f.trouble END,
+                 told = CASE WHEN f.state = 'refused' THEN NULL ELSE f.told END
+             RETURNING {}",
+            sql::rows(1, 13, 1),
+            COLUMNS.replace("f.", "")
+        );
+        let mut bound = columns(fetch);
+        bound.extend(values!["due", fetch.at, 0_i64, fetch.due_at, by]);
+        let asked = session.row(text, bound).await?;
+        let asked = asked.as_ref().map(row).transpose()?;
+        session.commit().await?;
+        asked.ok_or_else(|| StoreError::Corrupt {
+            what: String::from("fetch"),
+            why: String::from("it was written and is not there"),
+        })
+    }
+
+    async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError> {
+        let mut session = self.write("hurry fetches").await?;
+        let hurried = session
+            .execute(
+                "UPDATE fetches SET due_at = $1 WHERE source = $2 AND state = 'due'",
+                values![now, source],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(hurried)
+    }
+
+    async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError> {
+        let mut session = self.read("give a fetch").await?;
+        let found =
+            session.row(format!("SELECT {COLUMNS} FROM fetches AS f WHERE f.id = $1"), values![id]).await?;
+        found.as_ref().map(row).transpose()
+    }
+
+    async fn fetch_of_change(&self, change: ChangeRef) -> Result<Option<FetchRow>, StoreError> {
+        let mut session = self.read("give the fetch of a change").await?;
+        let found = session.row(OF_CHANGE, values![change.position, change.ordinal]).await?;
+        found.as_ref().map(row).transpose()
+    }
+
+    async fn fetches_of_source(&self, source: &str, limit: i64) -> Result<Vec<FetchRow>, StoreError> {
+        let mut session = self.read("give the fetches of a source").await?;
+        session.rows(of_source_sql(), values![source, limit]).await?.iter().map(row).collect()
+    }
+
+    async fn count_fetches(&self) -> Result<Vec<FetchCount>, StoreError> {
+        let mut session = self.read("count fetches").await?;
+        let count = |row: &Row| {
+            Ok(FetchCount {
+                source: row.text("source")?,
+                waiting: row.int("waiting")?,
+                failing: row.int("failing")?,
+                oldest_at: row.int_or_null("oldest_at")?,
+                unverified: row.int("unverified")?,
+            })
+        };
+        session.rows(COUNT, Vec::new()).await?.iter().map(count).collect()
+    }
+
+    async fn last_of_source(&self, source: &str, check: &str) -> Result<LastHeard, StoreError> {
+        let mut session = self.read("look for what a source heard last").await?;
+        let mut heard = LastHeard::default();
+        for row in session.rows(LAST, values![source]).await? {
+            let at = row.int("received_at")?;
+            let is_check = row.text_or_null("note")?.is_some_and(|note| note.contains(check));
+            match row.text("origin")?.as_str() {
+                "fetch" => heard.fetched_at = heard.fetched_at.or(Some(at)),
+                _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
+                _ => {}
+            }
+        }
+        Ok(heard)
+    }
+
+    async fn fetches_to_go_by(
+        &self,
+        before: Millis,
+        limit: i64,
+    ) -> Result<Vec<(FetchRow, StoredEvent)>, StoreError> {
+        let mut session = self.read("give fetches to go by their webhook").await?;
+        let found = session.rows(to_go_by_sql(), values![before, limit]).await?;
+        found
+            .iter()
+            .map(|one| {
+                let event = StoredEvent {
+                    position: one.int("position")?,
+                    id: crate::domain::EventId::new(one.text("event")?),
+                    source: one.text("event_source")?,
+                    received_at: one.int("received_at")?,
+                    origin: one.text("origin")?,
+                    headers: one.text("headers")?,
+                    body: one.blob("body")?,
+                    crashes: one.int("crashes")?,
+                };
+                Ok((row(one)?, event))
+            })
+            .collect()
+    }
+
+    async fn last_position(&self) -> Result<Position, StoreError> {
+        let mut session = self.read("look at the end of the journal").await?;
+        let last = session.row("SELECT COALESCE(MAX(position), 0) AS last FROM events", Vec::new()).await?;
+        last.map_or(Ok(0), |row| row.int("last"))
+    }
+}

@@ -1,0 +1,154 @@
+//! What is to be fetched: hints, claims, ends, on both databases.
+
+use crate::place::on_both;
+use crate::samples::{created, event, key};
+use std::sync::Arc;
+use waypost::domain::{ChangeKind, ChangeRef, Position, fetch_id};
+use waypost::ports::{
+    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, ListFilter, NewChange, NewFetch, Store,
+};
+
+const SOURCE: &str = "inn";
+
+fn fetch(name: &str, policy: FetchPolicy, at: i64) -> NewFetch {
+    let key = key(name);
+    NewFetch { id: fetch_id(&key, 0), key, way: 0, source: SOURCE.to_owned(), policy, due_at: at + 300, at }
+}
+
+/// An event that hints at a booking.
+fn hint(name: &str, position: Position, policy: FetchPolicy, at: i64) -> AppliedEvent {
+    let change = NewChange {
+        ordinal: 0,
+        booking: None,
+        kind: ChangeKind::Fetching,
+        paths: vec![],
+        note: Some("waits".to_owned()),
+        previous: None,
+        body: None,
+        hash: None,
+        at,
+        happened_at: None,
+        seen: None,
+    };
+    let fetches = vec![FetchWrite::Hint { fetch: fetch(name, policy, at), ordinal: 0 }];
+    AppliedEvent { position, changes: vec![change], bookings: vec![], runs: vec![], fetches }
+}
+
+/// An event that is the document of a fetch.
+fn came(name: &str, position: Position, begun: Position, at: i64) -> AppliedEvent {
+    let mut applied = created(name, position, vec![]);
+    applied.fetches = vec![FetchWrite::Came {
+        fetch: fetch_id(&key(name), 0),
+        begun,
+        booking: Some(applied.bookings[0].id.clone()),
+        note: "came".to_owned(),
+        again_at: None,
+        unverified: false,
+        at,
+    }];
+    applied
+}
+
+async fn append(store: &Arc<dyn Store>, names: &[&str]) -> Vec<Position> {
+    let events: Vec<_> = names.iter().map(|name| event(name, b"{}")).collect();
+    store.append_events(&events).await.unwrap()
+}
+
+async fn kinds(store: &Arc<dyn Store>) -> Vec<(ChangeKind, Option<String>)> {
+    let filter = ListFilter { limit: 100, ..ListFilter::default() };
+    let mut events = store.list_events(&filter).await.unwrap();
+    events.reverse();
+    events.into_iter().flat_map(|event| event.changes).map(|change| (change.kind, change.note)).collect()
+}
+
+on_both! {
+    async fn hints_share_a_fetch_and_are_done_with_when_it_came(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two", "other", "late", "document"]).await;
+        let hints = [("a", 0, 1_000), ("a", 1, 1_100), ("b", 2, 1_200)]
+            .map(|(name, index, at)| hint(name, positions[index], FetchPolicy::Hint, at));
+        store.apply_events(&hints).await.unwrap();
+        let fetches = store.fetches();
+        assert_eq!(fetches.next_fetch_at(&[]).await.unwrap(), Some(1_300));
+        assert_eq!(fetches.next_fetch_at(&[SOURCE.to_owned()]).await.unwrap(), None);
+        assert!(fetches.claim_fetches(&[], 1_299, 9).await.unwrap().is_empty());
+        assert!(fetches.claim_fetches(&[SOURCE.to_owned()], 9_000, 9).await.unwrap().is_empty());
+        let claimed = fetches.claim_fetches(&[], 1_300, 9).await.unwrap();
+        assert_eq!(claimed.len(), 1, "the other is not due yet");
+        let row = &claimed[0];
+        assert_eq!(
+            (row.key.clone(), row.state, row.first_at, row.hinted, row.begun),
+            (key("a"), FetchState::Working, 1_000, positions[1], positions.last().copied())
+        );
+        let change = ChangeRef { position: positions[0], ordinal: 0 };
+        assert_eq!(fetches.fetch_of_change(change).await.unwrap().map(|row| row.id), Some(row.id.clone()));
+        // One more hint comes in while it is under way: it is made again.
+        let begun = positions[2];
+        store.apply_events(&[hint("a", positions[3], FetchPolicy::Hint, 1_400)]).await.unwrap();
+        store.apply_events(&[came("a", positions[4], begun, 1_500)]).await.unwrap();
+        let waits = (ChangeKind::Fetching, Some("waits".to_owned()));
+        let done = (ChangeKind::Coalesced, Some("came".to_owned()));
+        let told = kinds(&store).await;
+        assert_eq!(told[..4], [done.clone(), done, waits.clone(), waits]);
+        let again = fetches.fetch_row(&row.id).await.unwrap().unwrap();
+        assert_eq!((again.state, again.due_at, again.first_at), (FetchState::Due, 1_500, 1_400));
+        let of_source = fetches.fetches_of_source(SOURCE, 9).await.unwrap();
+        assert_eq!(of_source.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [key("b"), key("a")]);
+        let counts = fetches.count_fetches().await.unwrap();
+        assert_eq!((counts[0].waiting, counts[0].failing, counts[0].oldest_at), (2, 0, Some(1_200)));
+    }
+
+    async fn a_fetch_that_fails_is_due_later_and_one_that_finds_nothing_ends(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two"]).await;
+        store.apply_events(&[hint("a", positions[0], FetchPolicy::Hold, 1_000)]).await.unwrap();
+        let fetches = store.fetches();
+        let row = fetches.claim_fetches(&[], 2_000, 9).await.unwrap().remove(0);
+        let again = FetchEnd::Again { due_at: 5_000, trouble: "down".into(), told: "nobody".into(), failed: true };
+        fetches.end_fetch(&row, &again, 2_100).await.unwrap();
+        // Told twice it counts once.
+        fetches.end_fetch(&row, &again, 2_100).await.unwrap();
+        let failed = fetches.fetch_row(&row.id).await.unwrap().unwrap();
+        assert_eq!((failed.tries, failed.due_at, failed.failing_since), (1, 5_000, Some(2_100)));
+        assert_eq!(fetches.count_fetches().await.unwrap()[0].failing, 1);
+        assert_eq!(fetches.hurry_fetches(SOURCE, 3_000).await.unwrap(), 1);
+        let row = fetches.claim_fetches(&[], 3_000, 9).await.unwrap().remove(0);
+        assert_eq!(fetches.recover_fetches(3_100).await.unwrap(), 1);
+        let row = fetches.claim_fetches(&[], 3_100, 9).await.unwrap().into_iter().next().unwrap_or(row);
+        fetches.end_fetch(&row, &FetchEnd::Refused { told: "unknown".into() }, 3_200).await.unwrap();
+        assert_eq!(kinds(&store).await, [(ChangeKind::Refused, Some("unknown".to_owned()))]);
+        assert_eq!(fetches.fetch_row(&row.id).await.unwrap(), None);
+        // What somebody asks for stays, so that they are told.
+        let asked = fetches.ask_fetch(&fetch("a", FetchPolicy::Hint, 4_000), "ann").await.unwrap();
+        assert_eq!((asked.state, asked.asked_by.as_deref(), asked.due_at), (FetchState::Due, Some("ann"), 4_300));
+        let row = fetches.claim_fetches(&[], 9_000, 9).await.unwrap().remove(0);
+        fetches.end_fetch(&row, &FetchEnd::Refused { told: "unknown".into() }, 9_100).await.unwrap();
+        let refused = fetches.fetch_row(&row.id).await.unwrap().unwrap();
+        assert_eq!((refused.state, refused.told.as_deref()), (FetchState::Refused, Some("unknown")));
+        assert!(fetches.count_fetches().await.unwrap().is_empty(), "nobody waits for it");
+        // And a hint takes it up again.
+        store.apply_events(&[hint("a", positions[1], FetchPolicy::Hint, 10_000)]).await.unwrap();
+        let due = fetches.fetch_row(&row.id).await.unwrap().unwrap();
+        assert_eq!((due.state, due.due_at), (FetchState::Due, 10_300));
+        fetches.give_back(&row.id, 1).await.unwrap();
+        assert_eq!(fetches.fetch_row(&row.id).await.unwrap(), Some(due), "it is not under way");
+    }
+
+    async fn webhooks_that_may_be_gone_by_are_given_with_what_they_said(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two"]).await;
+        let hints = [
+            hint("a", positions[0], FetchPolicy::Payload, 1_000),
+            hint("b", positions[1], FetchPolicy::Hold, 1_000),
+        ];
+        store.apply_events(&hints).await.unwrap();
+        let fetches = store.fetches();
+        assert!(fetches.fetches_to_go_by(1_000, 9).await.unwrap().is_empty());
+        let to_go_by = fetches.fetches_to_go_by(1_001, 9).await.unwrap();
+        assert_eq!(to_go_by.len(), 1);
+        assert_eq!((to_go_by[0].0.key.clone(), to_go_by[0].1.position), (key("a"), positions[0]));
+        assert_eq!(fetches.last_position().await.unwrap(), positions[1]);
+        let heard = fetches.last_of_source(SOURCE, "checked").await.unwrap();
+        assert_eq!((heard.fetched_at, heard.checked_at), (None, None));
+    }
+}

@@ -1,0 +1,20 @@
+//! Bookings that are fetched: from thin events, or to verify what webhooks say. On a router with a home of its own, against
+//! fakes of apaleo's and FareHarbor's APIs, over real sockets; and the stage by itself, with a clock of its own.
+
+#[expect(dead_code, reason = "other binaries use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../support/apaleo.rs"]
+mod fake_apaleo;
+#[path = "../support/fareharbor_api.rs"]
+mod fake_fareharbor;
+#[path = "../support/fake_http.rs"]
+mod fake_http;
+
+mod apaleo;
+mod fareharbor;
+mod fidelity;
+mod killed;
+mod stage;
+mod world;
