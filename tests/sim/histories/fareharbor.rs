@@ -1,9 +1,11 @@
 //! FareHarbor's words: a booking as its webhooks and its API write it. Modelled on the published list of fields; what a
 //! webhook leaves out depends on the schema that was chosen for it.
 
-use super::truth::{Booking, Person, Status};
+use super::truth::{Booking, Past, Person, Status};
+use crate::api_calls::{Vendor, answer};
 use crate::machine::Chance;
 use serde_json::{Value, json};
+use waypost::ports::{Answer, OutboundRequest};
 
 /// The company.
 pub const COMPANY: &str = "harbourtours";
@@ -158,6 +160,24 @@ pub fn booking(booking: &Booking, shape: Shape, noise: u32) -> Value {
         told["payments"] = if booking.paid { json!([payment]) } else { json!([]) };
     }
     told
+}
+
+/// Its External API: one booking after the other, as it is then.
+pub struct Api(pub Past);
+
+impl Vendor for Api {
+    fn serve(&mut self, request: &OutboundRequest, now: i64) -> Answer {
+        let mut path = request.url.split('?').next().unwrap_or_default().trim_end_matches('/').rsplit('/');
+        let (asked, what) = (path.next().unwrap_or_default(), path.next());
+        let known = self.0.at(now).into_values().find(|known| uuid(known.number) == asked);
+        match (what, known) {
+            (Some("bookings"), Some(known)) => {
+                let shape = Shape { optimized: false, payments: false };
+                answer(200, &json!({ "booking": booking(&known, shape, now as u32) }))
+            }
+            _ => answer(404, &json!({ "error": "unknown", "code": "booking-uuid-invalid", "status": 404 })),
+        }
+    }
 }
 
 /// A webhook's body.

@@ -1,12 +1,15 @@
 //! What histories found once, each told by hand.
 
 use super::fareharbor::{Shape, webhook};
+use super::known::Knowledge;
 use super::mail::Arrival;
 use super::truth::{Booking, Guest, Person, Status};
+use super::wanted::{Wanted, folder};
 use super::{live, look};
 use crate::sim::Sim;
 use crate::stage;
 use crate::weather::Weather;
+use std::sync::atomic::AtomicI64;
 
 /// A booking of a guest, just made.
 fn booked(number: u32) -> Booking {
@@ -30,15 +33,18 @@ fn booked(number: u32) -> Booking {
 fn story(told: &[Booking]) {
     let arrival = |(at, booking): (usize, &Booking)| Arrival {
         at: at as i64,
+        sent: at as i64,
+        word: "",
         booking: booking.clone(),
         shape: Shape::ALL[0],
         body: webhook(booking, Shape::ALL[0], 1),
     };
     let arrivals: Vec<Arrival> = told.iter().enumerate().map(arrival).collect();
-    let truth = told.iter().map(|booking| (booking.number, booking.clone())).collect();
     let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
-        live::live(sim, &arrivals, 0).await?;
-        look(sim, &truth, &arrivals).await.map(|_| ())
+        sim.folder = Some(folder());
+        live::live(sim, "harbour-tours", &arrivals, (0, &AtomicI64::new(0))).await?;
+        let knowledge = Knowledge::of(live::received(sim, &arrivals).await?.into_iter());
+        look(sim, &Wanted::of(&knowledge)).await
     });
     assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
 }

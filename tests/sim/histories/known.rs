@@ -28,10 +28,12 @@ pub struct Known {
     pub left: BTreeSet<u32>,
     /// Addresses that its guest had at some time.
     pub addresses: BTreeSet<u32>,
-    /// How often it was seen to begin.
-    pub created: usize,
+    /// How often it was seen to begin, at least and at most.
+    pub created: (usize, usize),
     /// How often it was seen to be called off.
-    pub cancelled: usize,
+    pub cancelled: (usize, usize),
+    /// All that was told of it was seen. Else somebody asked how it is now and then, and missed what was in between.
+    pub seen_whole: bool,
 }
 
 /// Everything that is known.
@@ -43,6 +45,8 @@ pub struct Knowledge {
     pub steps: BTreeMap<u32, u32>,
     /// Bookings that were known before anybody could know that they belong to one chain.
     pub apart: BTreeSet<u32>,
+    /// Bookings whose present state nobody was told to ask for: nothing is said of them.
+    pub open: BTreeMap<u32, Known>,
 }
 
 impl Knowledge {
@@ -118,8 +122,8 @@ impl Knowledge {
 }
 
 /// Whether a booking is no more.
-fn is_over(booking: &Booking) -> bool {
-    matches!(booking.status, Status::Cancelled | Status::Rebooked)
+pub fn is_over(booking: &Booking) -> bool {
+    matches!(booking.status, Status::Cancelled | Status::Rebooked | Status::Deleted)
 }
 
 impl Known {
@@ -131,13 +135,17 @@ impl Known {
             priced: BTreeSet::new(),
             left: BTreeSet::new(),
             addresses: [told.guest.address].into(),
-            created: usize::from(!is_over(told)),
-            cancelled: usize::from(is_over(told)),
+            created: if is_over(told) { (0, 0) } else { (1, 1) },
+            cancelled: if is_over(told) { (1, 1) } else { (0, 0) },
+            seen_whole: true,
         }
     }
 
     fn becomes(&mut self, told: Booking) {
-        self.cancelled += usize::from(is_over(&told) && told.status != self.booking.status);
+        if is_over(&told) && told.status != self.booking.status {
+            self.cancelled.0 += 1;
+            self.cancelled.1 += 1;
+        }
         let gone = self.booking.people.keys().filter(|pk| !told.people.contains_key(pk));
         self.left.extend(gone.copied());
         self.left.retain(|pk| !told.people.contains_key(pk));

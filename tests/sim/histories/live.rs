@@ -2,9 +2,9 @@
 //! and at the end all is well and nothing is left to do.
 
 use super::mail::Arrival;
-use super::wanted::folder;
 use crate::model::Webhook;
 use crate::sim::Sim;
+use std::sync::atomic::{AtomicI64, Ordering};
 use waypost::domain::{ORIGIN_WEBHOOK, RunState};
 use waypost::ports::{Clock, ListFilter, StoreError};
 
@@ -13,9 +13,13 @@ const AGAIN_MAX: usize = 20;
 /// A booking system waits so long until it posts again.
 const AGAIN_MS: i64 = 60_000;
 
-/// Lives through it. `turns`: at most so many turns between two webhooks.
-pub async fn live(sim: &mut Sim, arrivals: &[Arrival], turns: usize) -> Result<(), StoreError> {
-    sim.folder = Some(folder());
+/// Lives through it. `turns`: at most so many turns between two webhooks. Says in `seen` what has happened for sure.
+pub async fn live(
+    sim: &mut Sim,
+    source: &'static str,
+    arrivals: &[Arrival],
+    (turns, seen): (usize, &AtomicI64),
+) -> Result<(), StoreError> {
     sim.start().await?;
     let begin = sim.clock.now();
     for arrival in arrivals {
@@ -26,24 +30,30 @@ pub async fn live(sim: &mut Sim, arrivals: &[Arrival], turns: usize) -> Result<(
         if early > 0 {
             sim.clock.advance(early);
         }
-        comes(sim, arrival);
+        seen.fetch_max(arrival.sent, Ordering::SeqCst);
+        comes(sim, source, arrival);
     }
     for _ in 0..sim.chance.below(4 * turns + 1) {
         sim.turn().await?;
     }
     sim.tell("all is well from now on");
+    seen.store(i64::MAX, Ordering::SeqCst);
     sim.heal().await?;
     all_are_acked(sim).await?;
     sim.quiet().await?;
     retry_what_failed(sim).await
 }
 
-fn comes(sim: &mut Sim, arrival: &Arrival) {
+fn comes(sim: &mut Sim, source: &'static str, arrival: &Arrival) {
+    let tells = match source {
+        "inn" => String::from_utf8_lossy(&arrival.body).into_owned(),
+        _ => format!("{:?}", arrival.shape),
+    };
     let webhook = Webhook {
-        source: "harbour-tours",
+        source,
         told: Vec::new(),
         body: arrival.body.clone(),
-        words: Some(format!("{} {:?}", arrival.booking, arrival.shape)),
+        words: Some(format!("{} ({}): {tells}", arrival.booking, arrival.word)),
     };
     sim.post_this(webhook);
 }
@@ -80,21 +90,25 @@ async fn retry_what_failed(sim: &mut Sim) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Arrivals in the order in which the journal has them, by the numbers of what was posted.
-pub async fn received(sim: &mut Sim) -> Result<Vec<usize>, StoreError> {
+/// Arrivals in the order in which the journal has them.
+pub async fn received<'a>(sim: &mut Sim, arrivals: &'a [Arrival]) -> Result<Vec<&'a Arrival>, StoreError> {
     let filter = ListFilter { limit: 1_000, ..ListFilter::default() };
-    let mut received = Vec::new();
+    let mut numbers = Vec::new();
     let events = sim.store().list_events(&filter).await?;
     for event in events.iter().rev().filter(|event| event.origin == ORIGIN_WEBHOOK) {
         match sim.posted.iter().position(|posted| posted.id == event.id) {
-            Some(number) => received.push(number),
+            Some(number) => numbers.push(number),
             None => sim.wrong.push(format!("nobody posted the event {}", event.id)),
         }
     }
     for number in 0..sim.posted.len() {
-        if sim.posted[number].acked.is_some() && !received.contains(&number) {
+        if sim.posted[number].acked.is_some() && !numbers.contains(&number) {
             sim.wrong.push(format!("webhook {number} was acked and is not in the journal"));
         }
     }
-    Ok(received)
+    let of = |number: &usize| {
+        let body = &sim.posted[*number].webhook.body;
+        arrivals.iter().find(|arrival| arrival.body == *body)
+    };
+    Ok(numbers.iter().filter_map(of).collect())
 }

@@ -1,7 +1,8 @@
 //! What becomes of the webhooks between the booking system and us: copies, delays, losses. By chance from a seed.
 
-use super::fareharbor::{Shape, webhook};
-use super::truth::{Booking, History};
+use super::apaleo;
+use super::fareharbor::{self, Shape};
+use super::truth::{Booking, History, Vendor};
 use crate::machine::Chance;
 
 /// The mail's weather. Times in milliseconds, the rest in a thousand.
@@ -41,28 +42,43 @@ impl Mail {
 pub struct Arrival {
     /// When, in milliseconds since the beginning.
     pub at: i64,
+    /// When it was sent.
+    pub sent: i64,
     /// The booking that it tells of, as it was when it was sent.
     pub booking: Booking,
-    /// Its schema.
+    /// Its schema, where it is FareHarbor's.
     pub shape: Shape,
+    /// What happened, in apaleo's words.
+    pub word: &'static str,
     /// Its bytes.
     pub body: Vec<u8>,
 }
 
 /// What arrives, in order, and what was lost, in words.
-pub fn deliver(history: &History, mail: &Mail, chance: &mut Chance) -> (Vec<Arrival>, Vec<String>) {
+pub fn deliver(
+    history: &History,
+    (vendor, mail): (Vendor, &Mail),
+    chance: &mut Chance,
+) -> (Vec<Arrival>, Vec<String>) {
     let (mut arrivals, mut lost, mut noise) = (Vec::new(), Vec::new(), 0);
     let whole = history.moments.last().map_or(0, |moment| moment.at);
+    let shapes = if vendor == Vendor::FareHarbor { &mail.shapes[..] } else { &mail.shapes[..1] };
     for moment in &history.moments {
         let mut told = moment.after.clone();
         chance.shuffle(&mut told);
         for (nth, booking) in told.into_iter().enumerate() {
-            for shape in &mail.shapes {
+            for shape in shapes {
                 let sent = moment.at + nth as i64;
                 noise += 1;
+                // A copy of an event is that event once more.
+                let hint = apaleo::webhook(&booking, (noise as usize, moment.word, sent), chance);
                 let mut arrives = |at: i64, noise: u32| {
-                    let body = webhook(&booking, *shape, noise);
-                    arrivals.push(Arrival { at, booking: booking.clone(), shape: *shape, body });
+                    let body = match vendor {
+                        Vendor::FareHarbor => fareharbor::webhook(&booking, *shape, noise),
+                        Vendor::Apaleo => hint.clone(),
+                    };
+                    let (booking, shape, word) = (booking.clone(), *shape, moment.word);
+                    arrivals.push(Arrival { at, sent, booking, shape, word, body });
                 };
                 let delay = |chance: &mut Chance| {
                     if chance.per_mille(mail.delayed) { chance.between(1, mail.delay_ms) } else { 0 }

@@ -5,57 +5,106 @@
 //!   make histories N=10000        histories 0 to 9999; N=5000..9000 from 5000 on
 //!   make histories SEED=17        one, told in words: what happened, what arrived, what the CRM holds
 
+mod apaleo;
+mod asked;
 mod fareharbor;
 mod found;
+mod inn;
 mod known;
 mod live;
 mod mail;
 mod truth;
 mod wanted;
 
+use crate::api_calls::{API_TROUBLES, ApiFate};
 use crate::machine::Chance;
 use crate::sim::Sim;
 use crate::weather::Weather;
 use crate::{Outcome, caught, in_parallel, of_range, postgres, stage};
 use known::Knowledge;
-use mail::Mail;
+use mail::{Arrival, Mail};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use truth::{Booking, History, Plot, Vendor};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use truth::{History, Past, Plot, Vendor};
 use wanted::Wanted;
-use waypost::ports::StoreError;
+use waypost::ports::{Clock, StoreError};
 
 /// Histories where nobody says how many.
 const HISTORIES: u64 = 120;
 /// Of so many histories one is lived through on Postgres too.
 const POSTGRES_EACH: usize = 40;
 
+/// How we come to know of bookings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// FareHarbor's webhooks are believed.
+    Told,
+    /// FareHarbor's API is asked about each; while it is away, nothing is believed.
+    Asked,
+    /// The same, but then webhooks are believed.
+    AskedOrTold,
+    /// apaleo's webhooks only hint.
+    Hinted,
+}
+
 /// A history with its weather.
 struct Tale {
+    way: Way,
     plot: Plot,
     mail: Mail,
     weather: Weather,
+    api_fates: Vec<(ApiFate, u32)>,
     turns: usize,
 }
 
 impl Tale {
     fn of(seed: u64) -> (Self, Chance) {
         let mut chance = Chance::new(seed ^ 0x415);
+        let way = [Way::Told, Way::Asked, Way::AskedOrTold, Way::Hinted][chance.weighted(&[50, 18, 9, 23])];
         let bookings = 1 + chance.below(3);
         let plot = Plot {
-            vendor: Vendor::FareHarbor,
+            vendor: if way == Way::Hinted { Vendor::Apaleo } else { Vendor::FareHarbor },
             moments: 2 + chance.below(9),
             bookings,
             guests: if chance.per_mille(700) { bookings } else { 1 },
             moves: chance.per_mille(700),
-            deletes: false,
+            deletes: way == Way::Hinted && chance.per_mille(500),
         };
         let mail = Mail::of(&mut chance);
         let seeded = Weather::of(seed ^ 0x7A1E);
         // Nobody pauses, replays, deletes or changes rules here.
         let weather = Weather { webhooks: 0, person: 0, folder: 0, deletes: 0, ..seeded };
         let turns = [0, 15, 50, 120][chance.below(4)];
-        (Self { plot, mail, weather, turns }, chance)
+        let mut api_fates = vec![(ApiFate::Done, 150)];
+        api_fates.extend(API_TROUBLES.into_iter().filter(|_| chance.per_mille(400)));
+        (Self { way, plot, mail, weather, api_fates, turns }, chance)
+    }
+
+    /// Rules and API are there.
+    fn set_up(&self, sim: &mut Sim, history: &History, seen: &Arc<AtomicI64>) {
+        let past = Past::of(history, sim.clock.now(), seen.clone());
+        sim.api_fates = self.api_fates.clone();
+        (sim.folder, sim.vendor) = match self.way {
+            Way::Told => (Some(wanted::folder()), None),
+            Way::Asked => (Some(wanted::asking_folder("hold")), Some(Box::new(fareharbor::Api(past)) as _)),
+            Way::AskedOrTold => {
+                (Some(wanted::asking_folder("payload")), Some(Box::new(fareharbor::Api(past)) as _))
+            }
+            Way::Hinted => (Some(inn::folder()), Some(Box::new(apaleo::Api::new(past)) as _)),
+        };
+    }
+
+    fn source(&self) -> &'static str {
+        if self.way == Way::Hinted { "inn" } else { "harbour-tours" }
+    }
+
+    fn knowledge(&self, history: &History, received: &[&Arrival]) -> Knowledge {
+        let received = received.iter().copied();
+        match self.way {
+            Way::Told => Knowledge::of(received),
+            way => asked::knowledge(history, received, way == Way::AskedOrTold),
+        }
     }
 }
 
@@ -64,6 +113,7 @@ impl Tale {
 struct Sum {
     events: usize,
     lost: usize,
+    fetches: usize,
     true_at_the_end: bool,
 }
 
@@ -72,50 +122,36 @@ fn history_of(seed: u64, database: Option<String>) -> (Outcome, Sum) {
     let outcome = caught(|| {
         let (tale, mut chance) = Tale::of(seed);
         let history = History::of(&tale.plot, &mut chance);
-        let (arrivals, lost) = mail::deliver(&history, &tale.mail, &mut chance);
+        let (arrivals, lost) = mail::deliver(&history, (tale.plot.vendor, &tale.mail), &mut chance);
         sum.lost = lost.len();
         stage(seed, tale.weather.clone(), database, async |sim: &mut Sim| {
-            sim.trace.push("What happened in truth:".to_owned());
+            sim.trace.push(format!("{:?}. What happened in truth:", tale.way));
             sim.trace.extend(history.moments.iter().map(|moment| format!("{:>9} {}", moment.at, moment.act)));
             sim.trace.push("What never arrived:".to_owned());
             sim.trace.extend(lost.iter().cloned());
             sim.trace.push("What went on:".to_owned());
-            live::live(sim, &arrivals, tale.turns).await?;
-            sum.true_at_the_end = look(sim, &history.truth(), &arrivals).await?;
-            sum.events = sim.posted.len();
+            let seen = Arc::default();
+            tale.set_up(sim, &history, &seen);
+            live::live(sim, tale.source(), &arrivals, (tale.turns, &seen)).await?;
+            let received = live::received(sim, &arrivals).await?;
+            let knowledge = tale.knowledge(&history, &received);
+            let wanted = match tale.way {
+                Way::Hinted => inn::wanted(&knowledge),
+                _ => Wanted::of(&knowledge),
+            };
+            look(sim, &wanted).await?;
+            sum.true_at_the_end = tell_the_truth(sim, &history, &knowledge);
+            (sum.events, sum.fetches) = (sim.posted.len(), sim.fetches_begun);
             Ok(())
         })
     });
     (outcome, sum)
 }
 
-/// Whether the CRM holds what can be known; and if so, whether that is the truth.
-async fn look(
-    sim: &mut Sim,
-    truth: &BTreeMap<u32, Booking>,
-    arrivals: &[mail::Arrival],
-) -> Result<bool, StoreError> {
-    let received = live::received(sim).await?;
-    let of = |number: &usize| {
-        let body = &sim.posted[*number].webhook.body;
-        arrivals.iter().find(|arrival| arrival.body == *body)
-    };
-    let knowledge = Knowledge::of(received.iter().filter_map(of));
-    let is_true = truth.iter().all(|(number, booking)| {
-        knowledge.bookings.get(number).is_some_and(|known| known.is_the_truth(booking))
-    });
-    let wrong = Wanted::of(&knowledge).differences(sim);
+/// Whether the CRM holds what can be known.
+async fn look(sim: &mut Sim, wanted: &Wanted) -> Result<(), StoreError> {
+    let wrong = wanted.differences(sim);
     sim.wrong.extend(wrong);
-    sim.trace.push("What is known, and the truth:".to_owned());
-    for (number, booking) in truth {
-        let mut line = match knowledge.bookings.get(number) {
-            None => "nothing is known".to_owned(),
-            Some(known) if known.is_the_truth(booking) => "known as it is".to_owned(),
-            Some(known) => format!("known: {known:?}"),
-        };
-        let _ = write!(line, "; in truth: {booking}");
-        sim.trace.push(line);
-    }
     sim.trace.push("What became of the runs:".to_owned());
     for run in sim.runs().await? {
         let verdict = run.verdict.as_ref().map(|verdict| verdict.text.as_str()).unwrap_or_default();
@@ -132,7 +168,25 @@ async fn look(
         })
         .collect();
     sim.trace.extend(held.into_iter().map(|(place, fields)| format!("{place}: {fields}")));
-    Ok(is_true)
+    Ok(())
+}
+
+/// Tells what is known beside the truth; true where that is the same.
+fn tell_the_truth(sim: &mut Sim, history: &History, knowledge: &Knowledge) -> bool {
+    sim.trace.push("What is known, and the truth:".to_owned());
+    let mut all = true;
+    for (number, booking) in &history.truth() {
+        let known = knowledge.bookings.get(number);
+        let is_true = known.is_some_and(|known| !known.seen_whole || known.is_the_truth(booking));
+        all &= is_true;
+        let told = match known {
+            None => "nothing is known".to_owned(),
+            Some(_) if is_true => "known as it is".to_owned(),
+            Some(known) => format!("known: {known:?}"),
+        };
+        sim.trace.push(format!("{told}; in truth: {booking}"));
+    }
+    all
 }
 
 fn seeds() -> Vec<u64> {
@@ -162,9 +216,10 @@ fn many(what: &str, seeds: &[u64], one: impl Fn(u64) -> (Outcome, Sum) + Sync) {
         .map(|(seed, _)| *seed)
         .collect();
     println!(
-        "{what} webhooks={} lost={} calls={} deaths={} true={}\nhistories={} diverged={}",
+        "{what} webhooks={} lost={} fetches={} calls={} deaths={} true={}\nhistories={} diverged={}",
         count(&|(_, sum)| sum.events),
         count(&|(_, sum)| sum.lost),
+        count(&|(_, sum)| sum.fetches),
         count(&|(told, _)| told.calls),
         count(&|(told, _)| told.deaths as usize),
         count(&|(_, sum)| usize::from(sum.true_at_the_end)),

@@ -4,6 +4,8 @@
 use crate::machine::Chance;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Whose bookings they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +13,6 @@ pub enum Vendor {
     /// Tours: whole bookings by webhook; another time is another booking.
     FareHarbor,
     /// Rooms: hints by webhook; another time is the same reservation.
-    #[expect(dead_code, reason = "its webhooks come next")]
     Apaleo,
 }
 
@@ -91,7 +92,6 @@ pub struct Moment {
     /// What it was.
     pub act: String,
     /// apaleo's word for it.
-    #[expect(dead_code, reason = "its webhooks come next")]
     pub word: &'static str,
     /// The bookings that it changed, as they are then.
     pub after: Vec<Booking>,
@@ -137,10 +137,40 @@ impl History {
         Self { moments }
     }
 
+    /// All states that a booking had, with their times.
+    pub fn states(&self, number: u32) -> impl Iterator<Item = (i64, &Booking)> {
+        let all = self.moments.iter().flat_map(|moment| moment.after.iter().map(|after| (moment.at, after)));
+        all.filter(move |(_, booking)| booking.number == number)
+    }
+
     /// The truth at the end.
     pub fn truth(&self) -> BTreeMap<u32, Booking> {
         let all = self.moments.iter().flat_map(|moment| &moment.after);
         all.map(|booking| (booking.number, booking.clone())).collect()
+    }
+}
+
+/// The past as somebody sees who may ask at any time: it never goes back, whatever clocks do.
+pub struct Past {
+    history: History,
+    /// When the history began, by the clock of the simulation.
+    begin: i64,
+    seen: Arc<AtomicI64>,
+}
+
+impl Past {
+    /// Of a history that begins then. Whoever holds `seen` may say that something has happened already.
+    pub fn of(history: &History, begin: i64, seen: Arc<AtomicI64>) -> Self {
+        Self { history: history.clone(), begin, seen }
+    }
+
+    /// All bookings as they are at a time, by their numbers.
+    pub fn at(&self, now: i64) -> BTreeMap<u32, Booking> {
+        self.seen.fetch_max(now - self.begin, Ordering::SeqCst);
+        let seen = self.seen.load(Ordering::SeqCst);
+        let happened = self.history.moments.iter().filter(|moment| moment.at <= seen);
+        let after = happened.flat_map(|moment| &moment.after);
+        after.map(|booking| (booking.number, booking.clone())).collect()
     }
 }
 

@@ -62,7 +62,22 @@ steps:
     with: { id: "deal-{{ booking.uuid }}", status: "{{ trip.status }}", guests: "{{ trip.party_size }}" }
 "#;
 
-const CRM: &str = "connector: sandbox\ntitle: Sandbox CRM\nbase_url: http://crm.test\n";
+pub(super) const CRM: &str = "connector: sandbox\ntitle: Sandbox CRM\nbase_url: http://crm.test\n";
+
+/// A source that asks FareHarbor's API about each webhook.
+fn asking(when_down: &str) -> String {
+    format!(
+        "connector: fareharbor\ntitle: Harbour Tours\nverify: {{ always: true, when_down: {when_down} }}\n\
+         api: {{ app: {{ env: APP }}, user: {{ env: USER }} }}\n"
+    )
+}
+
+/// The same rules, for a source that asks. `when_down`: `hold` or `payload`.
+pub fn asking_folder(when_down: &str) -> Folder {
+    let mut files = folder().files;
+    files.texts.insert("sources/harbour-tours.yaml".to_owned(), asking(when_down));
+    Folder::of(files)
+}
 
 /// The rules folder: the example rule and a recipe as they are shipped, and rules of our own.
 pub fn folder() -> Folder {
@@ -90,9 +105,11 @@ pub struct Wanted {
     /// Records that may be left over from a guest's former address.
     former: BTreeSet<Place>,
     /// The address of each booking's contact.
-    contacts: Vec<(String, String)>,
-    /// How often each note should have been made.
-    notes: BTreeMap<String, usize>,
+    pub(super) contacts: Vec<(String, String)>,
+    /// What must stand in records that may be there.
+    maybe: BTreeMap<Place, Map<String, Value>>,
+    /// How often each note should have been made, at least and at most.
+    notes: BTreeMap<String, (usize, usize)>,
 }
 
 impl Wanted {
@@ -104,10 +121,43 @@ impl Wanted {
             wanted.of_chain(knowledge, known);
         }
         wanted.of_guests(knowledge);
+        for open in knowledge.open.values() {
+            wanted.nothing_of(open);
+        }
         wanted
     }
 
-    fn record(&mut self, object: &'static str, key: String, fields: Value) {
+    /// Nothing is demanded of this one's records.
+    fn nothing_of(&mut self, open: &Known) {
+        let uuid = uuid(open.booking.number);
+        let keys = [uuid.clone(), format!("details-{uuid}"), format!("deal-{uuid}")];
+        self.former.extend(keys.map(|key| ("bookings", key)));
+        for pk in open.left.iter().chain(open.booking.people.keys()) {
+            let keys = ["participant", "price"].map(|what| format!("{what}-{}", 9_000_000 + pk));
+            self.former.extend(keys.map(|key| ("contacts", key)));
+        }
+        for address in [0, 1] {
+            let mut known = open.booking.clone();
+            known.guest.address = address;
+            self.former.insert(("contacts", email(&known)));
+        }
+        for kind in ["created", "cancelled"] {
+            self.notes.insert(format!("{kind} {uuid}"), (0, usize::MAX));
+        }
+    }
+
+    pub(super) fn note(&mut self, text: String, times: (usize, usize)) {
+        self.notes.insert(text, times);
+    }
+
+    /// May be there or not; but if it is, with these fields.
+    pub(super) fn maybe(&mut self, object: &'static str, key: String, fields: Value) {
+        let Value::Object(fields) = fields else { return };
+        self.maybe.insert((object, key.clone()), fields);
+        self.former.insert((object, key));
+    }
+
+    pub(super) fn record(&mut self, object: &'static str, key: String, fields: Value) {
         let Value::Object(fields) = fields else { return };
         self.records.entry((object, key)).or_default().push(fields);
     }
@@ -144,11 +194,15 @@ impl Wanted {
         }
         for pk in &known.left {
             let fields = json!({ "booking": uuid, "status": "left" });
-            self.record("contacts", format!("participant-{}", 9_000_000 + pk), fields);
+            let key = format!("participant-{}", 9_000_000 + pk);
+            match known.seen_whole {
+                true => self.record("contacts", key, fields),
+                false => self.maybe("contacts", key, fields),
+            }
             self.former.insert(("contacts", format!("price-{}", 9_000_000 + pk)));
         }
         for (kind, count) in [("created", known.created), ("cancelled", known.cancelled)] {
-            self.notes.insert(format!("{kind} {uuid}"), count);
+            self.note(format!("{kind} {uuid}"), count);
         }
     }
 
@@ -197,7 +251,8 @@ impl Wanted {
                         && guest.address != booking.guest.address
                         && other.addresses.contains(&booking.guest.address)
                 };
-                if knowledge.bookings.values().any(left) {
+                let open = |other: &Known| other.booking.guest.number == booking.guest.number;
+                if knowledge.bookings.values().any(left) || knowledge.open.values().any(open) {
                     self.record("contacts", address.clone(), json!({ "email": address }));
                 }
             }
@@ -241,10 +296,22 @@ impl Wanted {
         for effect in sim.crm.effects.iter().filter(|effect| effect.object == "crm/notes") {
             *made.entry(effect.fields["text"].as_str().unwrap_or_default()).or_default() += 1;
         }
-        for (text, count) in &self.notes {
+        for ((object, key), fields) in &self.maybe {
+            let record = sim.crm.find(&format!("crm/{object}"), key);
+            let wrong_here = record.is_some_and(|record| {
+                fields.iter().any(|(name, value)| record.fields.get(name) != Some(value))
+            });
+            if wrong_here {
+                let is = record.map(|record| Value::Object(record.fields.clone())).unwrap_or_default();
+                wrong.push(format!(
+                    "{object} {key} is {is} and should rather not be there than without {fields:?}"
+                ));
+            }
+        }
+        for (text, (least, most)) in &self.notes {
             let made = made.remove(text.as_str()).unwrap_or(0);
-            if made != *count {
-                wrong.push(format!("the note `{text}` was made {made} times and not {count}"));
+            if made < *least || made > *most {
+                wrong.push(format!("the note `{text}` was made {made} times and not {least} to {most}"));
             }
         }
         wrong.extend(made.keys().map(|text| format!("the note `{text}` should not be there")));
