@@ -1,15 +1,23 @@
 //! What histories found once, each told by hand.
 
+use super::apaleo;
+use super::asked::knowledge;
 use super::fareharbor::{Shape, webhook};
+use super::inn;
 use super::known::Knowledge;
 use super::mail::Arrival;
-use super::truth::{Booking, Guest, Person, Status};
+use super::truth::{Booking, Guest, History, Moment, Past, Person, Status};
 use super::wanted::{Wanted, folder};
 use super::{live, look};
+use crate::faults;
+use crate::machine::Chance;
+use crate::node::Who;
 use crate::sim::Sim;
 use crate::stage;
 use crate::weather::Weather;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use waypost::ports::Clock;
 
 /// A booking of a guest, just made.
 fn booked(number: u32) -> Booking {
@@ -57,4 +65,43 @@ fn a_note_on_a_rebooked_booking_leaves_the_moved_record_to_the_new_one() {
     let noted = Booking { note: 1, ..old.clone() };
     story(&[first.clone(), old.clone(), new.clone(), noted.clone()]);
     story(&[first, new, old, noted]);
+}
+
+/// apaleo hints at one reservation; `trouble` comes over the turn that would ask for it. The truth is known in the end.
+fn asked(trouble: impl Fn(&mut Sim)) {
+    let booking = booked(1);
+    let (act, word) = ("guest 1 books".to_owned(), "created");
+    let history = History { moments: vec![Moment { at: 0, act, word, after: vec![booking.clone()] }] };
+    let body = apaleo::webhook(&booking, (1, word, 0), &mut Chance::new(1));
+    let arrival = Arrival { at: 0, sent: 0, booking, shape: Shape::ALL[0], word, body };
+    let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
+        let past = Past::of(&history, sim.clock.now(), Arc::default());
+        (sim.folder, sim.vendor) = (Some(inn::folder()), Some(Box::new(apaleo::Api::new(past))));
+        sim.start().await?;
+        live::comes(sim, "inn", &arrival);
+        for who in [Who::Watch, Who::Apply, Who::Apply, Who::Fetch] {
+            sim.begin_as(who);
+            sim.finish_steps().await?;
+        }
+        sim.clock.advance(1_000);
+        trouble(sim);
+        sim.begin_as(Who::Fetch);
+        sim.finish_steps().await?;
+        sim.quiet().await?;
+        let received = [&arrival];
+        look(sim, &inn::wanted(&knowledge(&history, received.into_iter(), false))).await
+    });
+    assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
+}
+
+#[test]
+fn a_fetch_is_made_though_the_database_fails_while_it_is_taken() {
+    for read in 1..=4 {
+        asked(|sim| sim.faults.fail_at_read(read));
+    }
+    for effect in 1..=3 {
+        for fate in faults::Fate::TROUBLES {
+            asked(|sim| sim.faults.at(sim.faults.effects() + effect, fate));
+        }
+    }
 }

@@ -44,7 +44,8 @@ pub async fn live(
     retry_what_failed(sim).await
 }
 
-fn comes(sim: &mut Sim, source: &'static str, arrival: &Arrival) {
+/// A webhook comes in.
+pub fn comes(sim: &mut Sim, source: &'static str, arrival: &Arrival) {
     let tells = match source {
         "inn" => String::from_utf8_lossy(&arrival.body).into_owned(),
         _ => format!("{:?}", arrival.shape),
