@@ -44,6 +44,7 @@ mod shape;
 mod sign_in;
 mod sign_in_read;
 mod signature_read;
+mod silence;
 mod source;
 mod source_api;
 mod source_api_read;
@@ -52,6 +53,8 @@ mod templates;
 mod verify;
 mod version;
 mod view;
+mod walk;
+mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, classify, classify_failure};
@@ -81,10 +84,12 @@ pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
+pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
 pub use source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi, Token};
 pub use source_spec::SourceSpec;
 pub use verify::{Verify, WhenDown};
+pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 
 #[cfg(test)]
 mod calls_tests;
@@ -98,3 +103,5 @@ mod sources_tests;
 mod tests;
 #[cfg(test)]
 mod vendors_tests;
+#[cfg(test)]
+mod walk_tests;

@@ -162,12 +162,12 @@ struct Planner<'p> {
 }
 
 impl Planner<'_> {
-    /// Why a rule has nothing to do with a booking that was rebooked. What still changes on one whose record was moved (a
-    /// note, a payment) is no news about that record.
+    /// Why a rule has nothing to do with a booking that was rebooked.
     fn not_for_a_rebooked_one(&self) -> Option<String> {
         let chain = &self.change.chain;
-        let is_rebooked = self.change.kind == ChangeKind::Rebooked;
-        if self.rule.moves && (is_rebooked || chain.after_key.is_some()) {
+        let ends = self.change.kind == ChangeKind::Rebooked;
+        // Whatever is told of it from then on, the new booking's runs are in its lane.
+        if self.rule.moves && (ends || chain.after_key.is_some()) {
             let new = chain.after_key.as_deref().unwrap_or("another booking");
             let waits = if chain.after.is_some() { "" } else { "; that one's webhook has not come yet" };
             return Some(format!(
@@ -175,7 +175,7 @@ impl Planner<'_> {
                  (`rebooking: move`){waits}."
             ));
         }
-        (is_rebooked && chain.again && !self.rule.repeatable).then(|| {
+        (ends && chain.again && !self.rule.repeatable).then(|| {
             "The new booking's webhook told of this rebooking already, and what the rule makes is not made twice."
                 .to_owned()
         })
@@ -191,8 +191,12 @@ impl Planner<'_> {
         let Some(each) = &self.rule.each else { return };
         let engine = &self.ruleset.engine;
         // Items have other keys in the new booking, so nothing of theirs can be moved: those of the old one leave.
-        let leaves = self.rule.moves && self.change.kind == ChangeKind::Rebooked;
-        let again = self.change.chain.again && !self.rule.repeatable;
+        let first_word = self.change.kind == ChangeKind::Rebooked && !self.change.chain.again;
+        let leaves = self.rule.moves && first_word;
+        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| !leaves) {
+            runs.extend(asked.map(|asked| self.left_alone(asked, why)));
+            return;
+        }
         let present = match items::read(engine, each, &self.base) {
             Ok(items) => items,
             Err(sentence) => {
@@ -211,11 +215,6 @@ impl Planner<'_> {
             .and_then(|scope| items::read(engine, each, scope).ok())
             .unwrap_or_else(items::Items::none);
         let (present, former) = if leaves { (items::Items::none(), present) } else { (present, former) };
-        let later = self.change.kind != ChangeKind::Rebooked;
-        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| again || later) {
-            runs.extend(asked.map(|asked| self.left_alone(asked, why)));
-            return;
-        }
         let before = runs.len();
         for (key, item) in present.iter() {
             let what = asked.or_else(|| self.what_became_of(key, former.find(key), item));

@@ -44,6 +44,8 @@ const STEPS: &[Step] = steps![
     12 "0012_seen_events",
     13 "0013_fetches",
     14 "0014_rebookings",
+    15 "0015_missed_webhooks",
+    16 "0016_walks",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -262,6 +262,14 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
+            fn walks(&self) -> &dyn WalkStore {
+                self
+            }
+
+            fn pulse(&self) -> &dyn waypost::ports::PulseStore {
+                self.inner.pulse()
+            }
+
             fn keeping(&self) -> &dyn KeepingStore {
                 self
             }
@@ -325,6 +333,22 @@ forward_part! {
     reads last_of_source(source: &str, check: &str) -> LastHeard;
     reads fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
     reads last_position() -> Position;
+}
+
+forward_part! {
+    walks is WalkStore;
+    writes begin_walk(new: &NewWalk) -> (WalkRow, bool);
+    reads walk(seq: i64) -> Option<WalkRow>;
+    reads walks(filter: &WalkFilter) -> Vec<WalkRow>;
+    writes act_on_walk(seq: i64, act: WalkAct, now: Millis) -> bool;
+    reads due_places(walk: i64, now: Millis, limit: i64) -> DuePlaces;
+    reads aside_places(walk: i64, limit: i64) -> Vec<PlaceRow>;
+    reads findings_of(walk: i64, keys: &[(String, String)]) -> Vec<WalkFinding>;
+    reads findings(query: &FindingQuery) -> Vec<WalkFinding>;
+    reads here_by_key(keys: &[BookingKey]) -> Vec<HereBooking>;
+    reads here_after(after: &str, limit: i64) -> Vec<HereBooking>;
+    writes write_walk(write: &WalkWrite) -> bool;
+    writes tidy_walks() -> bool;
 }
 
 forward_part! {
@@ -408,6 +432,8 @@ forward! {
     reads changes_of_booking(id: &BookingId, limit: i64) -> Vec<ChangeView>;
     reads change(reference: ChangeRef) -> Option<(ChangeView, Option<String>, Option<String>)>;
     reads list_runs(filter: &ListFilter) -> Vec<RunRow>;
+    reads runs_of_bookings(bookings: &[BookingId], each: i64) -> Vec<Vec<RunRow>>;
+    reads answered_lately(limit: i64) -> Vec<AnsweredCall>;
     reads attempts(run: &RunId) -> Vec<AttemptView>;
     reads attempt(id: &AttemptId) -> Option<AttemptView>;
     reads counts() -> Counts;
