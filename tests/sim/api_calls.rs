@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use waypost::fetch::Fetched;
 use waypost::ports::{Answer, Clock, Outbound, OutboundFailure, OutboundRequest, Secrets};
-use waypost::source_api::ApiTrouble;
+use waypost::source_api::{ApiCall, ApiClient, ApiTrouble};
+use waypost::walk::{SourceCall, SourceCalls};
 
 /// What a call may meet, each with a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +138,20 @@ impl Outbound for ApiOut {
             number
         };
         Awaited { way: self.0.clone(), number }.await
+    }
+}
+
+/// How walks call: as in production, by the one client.
+pub struct WalkCalls(pub Arc<ApiClient>);
+
+#[async_trait]
+impl SourceCalls for WalkCalls {
+    async fn call(&self, asked: SourceCall<'_>) -> std::result::Result<serde_json::Value, ApiTrouble> {
+        let Some(api) = &asked.source.reach else {
+            return Err(ApiTrouble::NeedsAuth("there is no access".to_owned()));
+        };
+        let call = ApiCall { api, call: asked.call, inputs: asked.inputs, patient: true };
+        self.0.call(&asked.ruleset.engine, call).await.map(|answer| answer.body)
     }
 }
 

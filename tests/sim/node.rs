@@ -1,7 +1,7 @@
 //! One process of Waypost without its loops: the production stages, wired like `app::serve` and called like `runner` does.
 //! What the simulation asks of it is written here and nowhere else, so that a change of the stages has one place to follow.
 
-use crate::api_calls::{ApiOut, Known};
+use crate::api_calls::{ApiOut, Known, WalkCalls};
 use crate::machine::HereAndNow;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use waypost::fetch::{FetchClaim, FetchWork, Fetched, Fetcher};
 use waypost::ingest::{Batches, Delivered, Intake, NotStored, intake};
 use waypost::ports::{Clock, Entropy, Secrets, Store, StoreError};
 use waypost::source_api::{ApiCall, ApiClient, ApiTrouble};
+use waypost::walk::{Walked, Walker};
 
 use crate::rules::Folder;
 
@@ -39,6 +40,8 @@ pub enum Did {
     Activated,
     /// A turn of the fetch stage: what it claimed, and what went wrong.
     Claimed(Option<FetchClaim>, Option<String>),
+    /// A step of a walk over a booking system's API.
+    Walked(Walked),
     /// A call to a booking system's API ended.
     Fetched(usize, Box<Fetched>),
 }
@@ -72,6 +75,8 @@ pub enum Who {
     Fetch,
     /// A call to a booking system's API, by number.
     Fetching(usize),
+    /// Who walks over a booking system's API.
+    Walk,
     /// Who commits webhooks.
     Commit,
     /// Who looks at the rules folder.
@@ -104,6 +109,7 @@ pub struct Node {
     delivery: Arc<Delivery>,
     fetcher: Arc<Fetcher>,
     api: Arc<ApiClient>,
+    entropy: Arc<dyn Entropy>,
     intake: Intake,
     /// `None` while a batch is being committed.
     pub batches: Option<Box<Batches>>,
@@ -128,6 +134,7 @@ impl Node {
         let secrets: Arc<dyn Secrets> = Arc::new(Known);
         let api = ApiClient::new(Arc::new(out), secrets.clone(), clock, app.store.clone());
         let fetcher = Fetcher::new(app.store.clone(), entropy.clone(), secrets);
+        let own_entropy = entropy.clone();
         let (intake, batches) = intake(app.store.clone());
         let delivery = Delivery::new(
             app.store.clone(),
@@ -141,6 +148,7 @@ impl Node {
             delivery: Arc::new(delivery),
             fetcher: Arc::new(fetcher),
             api: Arc::new(api),
+            entropy: own_entropy,
             intake,
             batches: Some(Box::new(batches)),
             apply_ready: false,
@@ -250,6 +258,19 @@ impl Node {
                 None => Err(ApiTrouble::Refused("there are no rules".to_owned())),
             };
             Did::Fetched(number, Box::new(Fetched { row, result }))
+        })
+    }
+
+    /// A step of a walk.
+    pub fn walk(&self, seq: i64) -> Step {
+        let app = self.app.clone();
+        let calls = Arc::new(WalkCalls(self.api.clone()));
+        let walker = Walker::new(app.store.clone(), self.entropy.clone(), app.clock.clone(), calls);
+        Box::pin(async move {
+            match app.walk_further(&walker, seq, true).await {
+                Ok(walked) => Did::Walked(walked),
+                Err(error) => Did::Failed(Who::Walk, error.to_string()),
+            }
         })
     }
 

@@ -23,6 +23,7 @@ use waypost::ports::{
     Answer, Clock, Entropy, FetchRow, ListFilter, OutboundFailure, RunRow, Store, StoreError,
 };
 use waypost::store::{OpenOptions, open};
+use waypost::walk::Walked;
 
 /// Connections of the rules, and of those that histories go by.
 pub const CONNECTIONS: [&str; 3] = ["crm", "desk", "sandbox-crm"];
@@ -113,6 +114,8 @@ pub struct Sim {
     pub fetches_begun: usize,
     /// When the fetch stage wants to be called again.
     pub fetch_again_at: Option<i64>,
+    /// What the last step of a walk did.
+    pub walked: Option<Walked>,
 }
 
 impl Sim {
@@ -156,6 +159,7 @@ impl Sim {
             fetched: Vec::new(),
             fetches_begun: 0,
             fetch_again_at: None,
+            walked: None,
             weather,
         }
     }
@@ -366,6 +370,10 @@ impl Sim {
             Did::Answered(number, Err(error)) => self.tell(format!("webhook {number}: {error}")),
             Did::Asked(told) => self.tell(format!("a person: {told}")),
             Did::Activated => self.tell("the rules are taken up"),
+            Did::Walked(walked) => {
+                self.tell(format!("the walk: {walked:?}"));
+                self.walked = Some(walked);
+            }
             Did::Claimed(..) | Did::Fetched(..) => self.take_fetching(did),
         }
     }
@@ -402,7 +410,7 @@ impl Sim {
                 Some(folder) => node.watch(folder),
                 None => node.watch(&self.variants[self.variants.len() - 1].folder()),
             },
-            Who::Post(_) | Who::Person | Who::Fetching(_) => None,
+            Who::Post(_) | Who::Person | Who::Fetching(_) | Who::Walk => None,
         };
         self.steps.extend(step.map(|step| (who, step)));
     }
@@ -523,7 +531,7 @@ async fn poll_once<T>(faults: &Faults, mut step: std::pin::Pin<&mut dyn Future<O
 }
 
 /// Polls to the end. `None`: the process died.
-async fn through<T>(faults: &Faults, step: impl Future<Output = T>) -> Option<T> {
+pub async fn through<T>(faults: &Faults, step: impl Future<Output = T>) -> Option<T> {
     let mut step = pin!(step);
     loop {
         if let Some(did) = poll_once(faults, step.as_mut()).await {

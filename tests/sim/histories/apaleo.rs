@@ -48,7 +48,7 @@ fn time(ms: i64) -> String {
 }
 
 /// A reservation, without fields that are not set.
-fn reservation(of: &Booking) -> Value {
+pub fn reservation(of: &Booking) -> Value {
     let amount = |amount: f64| json!({ "amount": amount, "currency": "EUR" });
     let guest = &of.guest;
     json!({
@@ -119,9 +119,24 @@ impl Api {
             self.past.at(now).into_values().filter(|known| known.status != Status::Deleted).collect();
         let last = path.rsplit('/').next().unwrap_or_default();
         if last == "reservations" {
-            let asked = query.split('&').find_map(|pair| pair.strip_prefix("bookingId=")).unwrap_or_default();
-            let rows = known.iter().filter(|known| booking_id(known.number) == asked);
-            let rows: Vec<Value> = rows.map(reservation).collect();
+            let asked = |name: &str| {
+                let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+                percent_encoding::percent_decode_str(found.unwrap_or_default())
+                    .decode_utf8_lossy()
+                    .into_owned()
+            };
+            let (of, from, to) = (asked("bookingId"), asked("from"), asked("to"));
+            let fits = |known: &&Booking| {
+                let modified = time(known.modified);
+                (of.is_empty() || booking_id(known.number) == of)
+                    && (from.is_empty() || (modified >= from && modified < to))
+            };
+            let mut rows: Vec<&Booking> = known.iter().filter(fits).collect();
+            rows.sort_by_key(|known| known.modified);
+            if asked("pageNumber").parse::<usize>().is_ok_and(|page| page > 1) {
+                rows.clear();
+            }
+            let rows: Vec<Value> = rows.into_iter().map(reservation).collect();
             return match rows.len() {
                 0 => answer(204, &Value::Null),
                 count => answer(200, &json!({ "reservations": rows, "count": count })),

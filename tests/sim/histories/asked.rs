@@ -8,13 +8,12 @@ use super::mail::Arrival;
 use super::truth::{Booking, History, Status};
 use std::collections::BTreeMap;
 
-/// From what was received. `payload`: while the API is away, webhooks are believed, so that ends may be seen twice.
-pub fn knowledge<'a>(
-    history: &History,
-    received: impl Iterator<Item = &'a Arrival>,
-    payload: bool,
-) -> Knowledge {
-    let mut heard: BTreeMap<u32, i64> = BTreeMap::new();
+/// What was heard of each booking last.
+pub type Heard = BTreeMap<u32, i64>;
+
+/// From what was received.
+pub fn heard<'a>(history: &History, received: impl Iterator<Item = &'a Arrival>) -> Heard {
+    let mut heard = Heard::new();
     for arrival in received {
         // What was deleted can't be asked for: the word of its end is what counts.
         let end = arrival.booking.status == Status::Deleted;
@@ -23,6 +22,11 @@ pub fn knowledge<'a>(
             *last = arrival.sent.max(*last);
         }
     }
+    heard
+}
+
+/// What must be known then. `payload`: while the API is away, webhooks are believed, so that ends may be seen twice.
+pub fn knowledge(history: &History, heard: &Heard, payload: bool) -> Knowledge {
     let mut knowledge = Knowledge::default();
     let truth = history.truth();
     for booking in truth.values() {

@@ -108,18 +108,17 @@ pub fn booking(booking: &Booking, shape: Shape, noise: u32) -> Value {
     Chance::new(u64::from(noise)).shuffle(&mut party);
     let total = PRICE * people.len() as u32;
     let (item, title) = ITEMS[booking.item];
-    let slot = booking.slot as u32;
-    let mut availability = json!({
-        "pk": 800 + slot, "start_at": STARTS[booking.slot], "end_at": STARTS[booking.slot],
+    let mut at = json!({
+        "pk": availability(booking.item, booking.slot), "start_at": STARTS[booking.slot], "end_at": STARTS[booking.slot],
         "item": { "pk": item, "name": title },
     });
     if !shape.optimized {
-        availability["capacity"] = json!(booking.seats);
-        availability["minimum_party_size"] = json!(1);
-        availability["maximum_party_size"] = Value::Null;
-        availability["headline"] = json!("");
-        availability["customer_type_rates"] = json!([]);
-        availability["custom_field_instances"] = json!([]);
+        at["capacity"] = json!(booking.seats);
+        at["minimum_party_size"] = json!(1);
+        at["maximum_party_size"] = Value::Null;
+        at["headline"] = json!("");
+        at["customer_type_rates"] = json!([]);
+        at["custom_field_instances"] = json!([]);
     }
     let mut told = json!({
         "pk": 7_310_000 + number,
@@ -139,7 +138,7 @@ pub fn booking(booking: &Booking, shape: Shape, noise: u32) -> Value {
         },
         "customers": party,
         "customer_count": people.len(),
-        "availability": availability,
+        "availability": at,
         "receipt_total": total,
         "receipt_total_display": format!("{}.00\u{a0}{noise}", total / 100),
         "amount_paid": if booking.paid { total } else { 0 },
@@ -167,17 +166,50 @@ pub struct Api(pub Past);
 
 impl Vendor for Api {
     fn serve(&mut self, request: &OutboundRequest, now: i64) -> Answer {
-        let mut path = request.url.split('?').next().unwrap_or_default().trim_end_matches('/').rsplit('/');
-        let (asked, what) = (path.next().unwrap_or_default(), path.next());
-        let known = self.0.at(now).into_values().find(|known| uuid(known.number) == asked);
-        match (what, known) {
-            (Some("bookings"), Some(known)) => {
-                let shape = Shape { optimized: false, payments: false };
-                answer(200, &json!({ "booking": booking(&known, shape, now as u32) }))
+        let path = request.url.split('?').next().unwrap_or_default();
+        let path = path.split_once("/companies/").map_or("", |(_, path)| path).trim_end_matches('/');
+        let path: Vec<&str> = path.split('/').collect();
+        let known = self.0.at(now);
+        match path[..] {
+            [""] => answer(200, &json!({ "companies": [{ "shortname": COMPANY, "name": "Harbour Tours" }] })),
+            [_, "items"] => {
+                let items = ITEMS.map(|(pk, name)| json!({ "pk": pk, "name": name }));
+                answer(200, &json!({ "items": items }))
             }
-            _ => answer(404, &json!({ "error": "unknown", "code": "booking-uuid-invalid", "status": 404 })),
+            [_, "items", item, "minimal", "availabilities", "date-range", from, to] => {
+                let item = ITEMS.iter().position(|(pk, _)| pk.to_string() == item).unwrap_or_default();
+                let within = |slot: &usize| (from..=to).contains(&&STARTS[*slot][..10]);
+                let found: Vec<Value> = (0..STARTS.len())
+                    .filter(within)
+                    .map(|slot| json!({ "pk": availability(item, slot), "start_at": STARTS[slot] }))
+                    .collect();
+                answer(200, &json!({ "availabilities": found }))
+            }
+            [_, "availabilities", pk, "bookings"] => {
+                let there = known.values().filter(|one| availability(one.item, one.slot).to_string() == pk);
+                let found: Vec<Value> = there
+                    .map(|one| json!({ "pk": 7_310_000 + one.number, "uuid": uuid(one.number), "status": status(one) }))
+                    .collect();
+                answer(200, &json!({ "bookings": found }))
+            }
+            [_, "bookings", asked] => match known.values().find(|known| uuid(known.number) == asked) {
+                Some(known) => {
+                    let shape = Shape { optimized: false, payments: false };
+                    answer(200, &json!({ "booking": booking(known, shape, now as u32) }))
+                }
+                None => {
+                    let code = "booking-uuid-invalid";
+                    answer(404, &json!({ "error": "unknown", "code": code, "status": 404 }))
+                }
+            },
+            _ => answer(404, &json!({ "error": "no such page", "status": 404 })),
         }
     }
+}
+
+/// The number of a time of an item.
+fn availability(item: usize, slot: usize) -> usize {
+    800 + 10 * item + slot
 }
 
 /// A webhook's body.

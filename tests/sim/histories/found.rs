@@ -1,7 +1,7 @@
 //! What histories found once, each told by hand.
 
 use super::apaleo;
-use super::asked::knowledge;
+use super::asked::{heard, knowledge};
 use super::fareharbor::{Shape, webhook};
 use super::inn;
 use super::known::Knowledge;
@@ -76,7 +76,8 @@ fn asked(trouble: impl Fn(&mut Sim)) {
     let arrival = Arrival { at: 0, sent: 0, booking, shape: Shape::ALL[0], word, body };
     let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
         let past = Past::of(&history, sim.clock.now(), Arc::default());
-        (sim.folder, sim.vendor) = (Some(inn::folder()), Some(Box::new(apaleo::Api::new(past))));
+        sim.folder = Some(inn::folder());
+        sim.vendor = Some(Box::new(apaleo::Api::new(past)));
         sim.start().await?;
         live::comes(sim, "inn", &arrival);
         for who in [Who::Watch, Who::Apply, Who::Apply, Who::Fetch] {
@@ -88,8 +89,8 @@ fn asked(trouble: impl Fn(&mut Sim)) {
         sim.begin_as(Who::Fetch);
         sim.finish_steps().await?;
         sim.quiet().await?;
-        let received = [&arrival];
-        look(sim, &inn::wanted(&knowledge(&history, received.into_iter(), false))).await
+        let heard = heard(&history, [&arrival].into_iter());
+        look(sim, &inn::wanted(&knowledge(&history, &heard, false))).await
     });
     assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
 }

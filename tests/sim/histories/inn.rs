@@ -9,7 +9,7 @@ use crate::rules::Folder;
 use serde_json::json;
 use waypost::rules::Files;
 
-const SOURCE: &str = "connector: apaleo\ntitle: Inn by the Sea\napi: { client_id: { env: ID }, client_secret: { env: SECRET } }\n";
+const SOURCE: &str = "connector: apaleo\ntitle: Inn by the Sea\naccount: ACME\napi: { client_id: { env: ID }, client_secret: { env: SECRET } }\n";
 
 const GUESTS: &str = r#"
 title: Guests

@@ -13,16 +13,18 @@ mod inn;
 mod known;
 mod live;
 mod mail;
+mod reconcile;
 mod truth;
 mod wanted;
 
 use crate::api_calls::{API_TROUBLES, ApiFate};
 use crate::machine::Chance;
+use crate::rules::Folder;
 use crate::sim::Sim;
 use crate::weather::Weather;
 use crate::{Outcome, caught, in_parallel, of_range, postgres, stage};
 use known::Knowledge;
-use mail::{Arrival, Mail};
+use mail::Mail;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -99,12 +101,8 @@ impl Tale {
         if self.way == Way::Hinted { "inn" } else { "harbour-tours" }
     }
 
-    fn knowledge(&self, history: &History, received: &[&Arrival]) -> Knowledge {
-        let received = received.iter().copied();
-        match self.way {
-            Way::Told => Knowledge::of(received),
-            way => asked::knowledge(history, received, way == Way::AskedOrTold),
-        }
+    fn wanted(&self, knowledge: &Knowledge) -> Wanted {
+        if self.way == Way::Hinted { inn::wanted(knowledge) } else { Wanted::of(knowledge) }
     }
 }
 
@@ -115,9 +113,15 @@ struct Sum {
     lost: usize,
     fetches: usize,
     true_at_the_end: bool,
+    repaired: usize,
 }
 
 fn history_of(seed: u64, database: Option<String>) -> (Outcome, Sum) {
+    history_by(seed, database, |folder| folder)
+}
+
+/// The same with other files in the rules folder.
+fn history_by(seed: u64, database: Option<String>, change: impl Fn(Folder) -> Folder) -> (Outcome, Sum) {
     let mut sum = Sum::default();
     let outcome = caught(|| {
         let (tale, mut chance) = Tale::of(seed);
@@ -132,15 +136,31 @@ fn history_of(seed: u64, database: Option<String>) -> (Outcome, Sum) {
             sim.trace.push("What went on:".to_owned());
             let seen = Arc::default();
             tale.set_up(sim, &history, &seen);
+            sim.folder = sim.folder.take().map(&change);
             live::live(sim, tale.source(), &arrivals, (tale.turns, &seen)).await?;
             let received = live::received(sim, &arrivals).await?;
-            let knowledge = tale.knowledge(&history, &received);
-            let wanted = match tale.way {
-                Way::Hinted => inn::wanted(&knowledge),
-                _ => Wanted::of(&knowledge),
-            };
-            look(sim, &wanted).await?;
-            sum.true_at_the_end = tell_the_truth(sim, &history, &knowledge);
+            let received = received.into_iter();
+            if tale.way == Way::Told {
+                let knowledge = Knowledge::of(received);
+                look(sim, &tale.wanted(&knowledge)).await?;
+                reconcile::says_that_it_cant_be_known(sim, tale.source());
+                sum.true_at_the_end = tell_the_truth(sim, &history, &knowledge);
+            } else {
+                let payload = tale.way == Way::AskedOrTold;
+                let mut heard = asked::heard(&history, received);
+                let knowledge = asked::knowledge(&history, &heard, payload);
+                look(sim, &tale.wanted(&knowledge)).await?;
+                sum.true_at_the_end = tell_the_truth(sim, &history, &knowledge);
+                if sim.wrong.is_empty() {
+                    let of = (tale.plot.vendor, tale.source());
+                    let gone = reconcile::reconcile(sim, of, &history).await?;
+                    let brought_in = history.truth().into_keys().filter(|number| !gone.contains(number));
+                    heard.extend(brought_in.map(|number| (number, i64::MAX)));
+                    let knowledge = asked::knowledge(&history, &heard, payload);
+                    look(sim, &tale.wanted(&knowledge)).await?;
+                    sum.repaired = usize::from(!sum.true_at_the_end);
+                }
+            }
             (sum.events, sum.fetches) = (sim.posted.len(), sim.fetches_begun);
             Ok(())
         })
@@ -216,13 +236,14 @@ fn many(what: &str, seeds: &[u64], one: impl Fn(u64) -> (Outcome, Sum) + Sync) {
         .map(|(seed, _)| *seed)
         .collect();
     println!(
-        "{what} webhooks={} lost={} fetches={} calls={} deaths={} true={}\nhistories={} diverged={}",
+        "{what} webhooks={} lost={} fetches={} calls={} deaths={} true={} repaired={}\nhistories={} diverged={}",
         count(&|(_, sum)| sum.events),
         count(&|(_, sum)| sum.lost),
         count(&|(_, sum)| sum.fetches),
         count(&|(told, _)| told.calls),
         count(&|(told, _)| told.deaths as usize),
         count(&|(_, sum)| usize::from(sum.true_at_the_end)),
+        count(&|(_, sum)| sum.repaired),
         seeds.len(),
         diverged.len()
     );
@@ -254,4 +275,23 @@ fn the_same_seed_gives_the_same_history() {
         let parting = one.trace.iter().zip(&other.trace).find(|(one, other)| one != other);
         assert!(one.trace == other.trace, "history {seed} went two ways: {parting:#?}");
     }
+}
+
+#[test]
+fn histories_find_out_a_connector_that_believes_what_is_older() {
+    let sound = include_str!("../../../rules/connectors/fareharbor.yaml");
+    let (before, rule) = sound.split_once("        - is: stale").expect("there is a rule about late copies");
+    let (_, after) = rule.split_once("\n        - { is").expect("and others behind it");
+    let broken = format!("{before}        - {{ is{after}");
+    let believes = |folder: Folder| {
+        let mut files = folder.files;
+        files.texts.insert("connectors/fareharbor.yaml".to_owned(), broken.clone());
+        Folder::of(files)
+    };
+    let diverges = |seed: &u64| {
+        let found =
+            Tale::of(*seed).0.way == Way::Told && !history_by(*seed, None, believes).0.wrong.is_empty();
+        found && history_of(*seed, None).0.wrong.is_empty()
+    };
+    assert!((0..300).any(|seed| diverges(&seed)), "none of 300 histories notices");
 }
