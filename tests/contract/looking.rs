@@ -170,11 +170,10 @@ on_both! {
         let more: Vec<AppliedEvent> = positions
             .iter()
             .enumerate()
-            .map(|(n, position)| AppliedEvent { fetches: vec![], rebookings: vec![], taken_over: vec![],
+            .map(|(n, position)| AppliedEvent {
                 position: *position,
-                changes: Vec::new(),
-                bookings: Vec::new(),
                 runs: vec![run(&format!("more-{n}"), if n % 2 == 0 { "a" } else { "b" }, 3)],
+                ..AppliedEvent::default()
             })
             .collect();
         store.apply_events(&more).await.unwrap();
