@@ -84,10 +84,11 @@ pub fn deliver(
                     if chance.per_mille(mail.delayed) { chance.between(1, mail.delay_ms) } else { 0 }
                 };
                 if chance.per_mille(mail.lost) {
+                    // With all its copies.
                     lost.push(format!("{sent:>9} {booking}"));
-                } else {
-                    arrives(sent + delay(chance), noise);
+                    continue;
                 }
+                arrives(sent + delay(chance), noise);
                 while chance.per_mille(mail.copied) {
                     // "Identical or nearly identical".
                     noise += u32::from(chance.per_mille(500));
