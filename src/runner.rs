@@ -3,6 +3,7 @@
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
 mod fetching;
+mod subscribing;
 
 use crate::alerts::{Watcher, World};
 use crate::app::App;
@@ -140,7 +141,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 13] = [
+        let parts: [(&str, Thread, Part); 14] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
@@ -153,6 +154,7 @@ impl Runner {
             ("file bookings", Thread::Own, |runner| Box::pin(runner.file_bookings())),
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
             ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
+            ("keep subscriptions", Thread::Shared, |runner| Box::pin(subscribing::subscribe(runner))),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
         ];
         for (name, thread, part) in parts {

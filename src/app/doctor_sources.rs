@@ -20,6 +20,7 @@ impl App {
             if source.reach.is_some() {
                 findings.push(self.try_api(ruleset, source, &about).await);
             }
+            findings.extend(self.try_subscriptions(ruleset, source, &about).await?);
             let Some(fetching) = self.fetching(source).await? else { continue };
             if let Some(trouble) = &fetching.trouble {
                 findings.push(Finding::amiss(

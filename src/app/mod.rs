@@ -21,6 +21,7 @@ mod existing;
 mod fetching;
 mod guest;
 mod guest_export;
+mod hooks_url;
 mod lately;
 mod listener;
 mod live;
@@ -43,6 +44,7 @@ mod secrets;
 mod serve;
 mod source_keys;
 mod source_sign_in;
+mod subscriptions;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -83,6 +85,7 @@ pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
+pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
 
 use crate::ingest::Doors;
 use crate::metrics::Metrics;
@@ -148,8 +151,12 @@ pub struct App {
     live: live::Live,
     /// The way out, where faces make calls themselves (tests of a credential).
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
+    /// Where webhooks come in from outside.
+    hooks_url: std::sync::OnceLock<String>,
     /// The way to booking systems: one, so that limits hold for all who go it.
     api_client: std::sync::OnceLock<Arc<ApiClient>>,
+    /// One looks after subscriptions at a time.
+    subscribing: tokio::sync::Mutex<()>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -212,7 +219,9 @@ impl App {
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
+            hooks_url: std::sync::OnceLock::new(),
             api_client: std::sync::OnceLock::new(),
+            subscribing: tokio::sync::Mutex::new(()),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });

@@ -111,6 +111,10 @@ pub async fn start(
     app.forget_unfinished_backup();
     let (intake, batches) = intake(app.store.clone());
     let _ = app.outbound.set(outbound.clone());
+    if let Some(url) = &options.access.hooks_url {
+        app.come_in_at(url.base());
+    }
+    app.keep_hooks_url().await?;
     app.watch(&options.rules).await;
 
     let (stop, stopped) = watch::channel(false);

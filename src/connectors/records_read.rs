@@ -16,6 +16,7 @@ use super::shape::Shape;
 use super::sign_in_read::{read_offered, read_published};
 use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
+use super::subscriptions_read::read_subscriptions;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
@@ -34,6 +35,7 @@ pub(super) fn read_source_spec(
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
     let own = fields.boolean("own").unwrap_or(false);
     let api = fields.node("api");
+    let subscriptions = fields.node("subscriptions");
     let sign_in = fields.node("sign_in");
     let addresses = fields.texts("addresses");
     let parts = SourceParts::take(&mut fields);
@@ -45,9 +47,11 @@ pub(super) fn read_source_spec(
         parts.read(file, place, (verified, Some(engine)), diagnostics)?
     };
     let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
+    let subscriptions =
+        subscriptions.and_then(|node| read_subscriptions(file, node, engine, diagnostics)).map(Arc::new);
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
-    Some(SourceSpec { sign_in, addresses, api, ..spec })
+    Some(SourceSpec { sign_in, addresses, api, subscriptions, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -104,6 +108,7 @@ impl<'n> SourceParts<'n> {
             guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
             account_help: self.account_help,
             api: None,
+            subscriptions: None,
         }
     }
 
@@ -129,6 +134,7 @@ impl<'n> SourceParts<'n> {
             guide,
             account_help: self.account_help,
             api: None,
+            subscriptions: None,
         })
     }
 
@@ -190,6 +196,7 @@ impl<'n> SourceParts<'n> {
             guide,
             account_help,
             api: None,
+            subscriptions: None,
         })
     }
 }

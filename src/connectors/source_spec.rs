@@ -6,6 +6,7 @@ use super::pattern::pointed_at;
 use super::records::{RecordSpec, Told, Unreadable};
 use super::sign_in::OfferedWay;
 use super::source_api::ApiSpec;
+use super::subscriptions::SubscriptionSpec;
 use crate::domain::AddressRange;
 use serde_json::Value;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct SourceSpec {
     pub account_help: String,
     /// How the system itself is called, where it can be.
     pub api: Option<Arc<ApiSpec>>,
+    /// How its subscriptions are made and kept, where programs may.
+    pub subscriptions: Option<Arc<SubscriptionSpec>>,
 }
 
 impl SourceSpec {

@@ -11,7 +11,7 @@ use super::routes::{Needs, routes};
 use super::{
     api_acts, api_audit, api_bookings, api_bookings_fetch, api_causes, api_connections, api_events,
     api_health, api_me, api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules,
-    api_run_acts, api_runs, api_sources, api_tokens,
+    api_run_acts, api_runs, api_sources, api_subscriptions, api_tokens,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -72,6 +72,8 @@ use utoipa::OpenApi;
         api_connections::resume_connection,
         api_sources::list_sources,
         api_sources::get_source,
+        api_subscriptions::get_subscriptions,
+        api_subscriptions::keep_subscriptions,
         api_acts::plan_act,
         api_acts::begin_act,
         api_acts::get_act,

@@ -10,6 +10,7 @@ use super::form_errors::FormErrors;
 use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
+use super::source_subscribe::SubscriptionsShown;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::words::{Mark, Tone, change_headline};
@@ -52,6 +53,8 @@ pub struct SourceShow {
     guide: GuideTold,
     /// The keys of the booking system's API.
     keys: Vec<SourceKey>,
+    /// What the booking system sends here.
+    subscriptions: Option<SubscriptionsShown>,
     /// What its webhooks show to be let in.
     signs_in: Vec<String>,
     offered: Vec<OfferedSignIn>,
@@ -141,6 +144,8 @@ impl SourceShow {
         let came = events.iter().filter(posted).take(LAST as usize);
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
         page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
+        let subscriptions = app.subscriptions(source).await?;
+        page.subscriptions = subscriptions.map(|told| SubscriptionsShown::of(&told, &page.connector, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
         if page.frame.connects() {
@@ -189,6 +194,7 @@ impl SourceShow {
             rotates: false,
             guide: webhook_guide(&source.connector),
             keys: Vec::new(),
+            subscriptions: None,
             signs_in: source.sign_in.told(),
             offered: Vec::new(),
             refused: Vec::new(),
@@ -301,6 +307,8 @@ impl SourceShow {
             by_hand,
         };
         full.keys = vec![key("app", true), key("user", false)];
+        full.subscriptions = Some(SubscriptionsShown::samples(HOSTILE, &scene).swap_remove(1));
+        waits.subscriptions = Some(SubscriptionsShown::samples(HOSTILE, &scene).swap_remove(0));
         full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
         let offered = |name: &str, asked, by_hand| OfferedSignIn {
             name: name.into(),
@@ -321,6 +329,13 @@ impl SourceShow {
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
         full.last =
             [event(vec![change()]), event(Vec::new())].iter().map(|one| Webhook::of(one, &scene)).collect();
-        vec![waits, full]
+        let mut well = Self::of(
+            &scene,
+            &source,
+            SourceStanding::samples(&scene, HOSTILE).swap_remove(0),
+            &Just::default(),
+        );
+        well.subscriptions = SubscriptionsShown::samples(HOSTILE, &scene).pop();
+        vec![waits, full, well]
     }
 }

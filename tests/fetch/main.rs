@@ -17,4 +17,5 @@ mod fareharbor;
 mod fidelity;
 mod killed;
 mod stage;
+mod subscriptions;
 mod world;
