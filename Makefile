@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim rebookings bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim rebookings backfill-year bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -93,6 +93,12 @@ rebookings: deps ## all orders of a rebooking's webhooks, and ORDERS=5000 of a c
 	@$(call noted,make rebookings$(if $(ORDERS), ORDERS=$(ORDERS)),rebookings)
 	WAYPOST_REBOOKINGS=$(or $(ORDERS),2000) $(CARGO) test --locked --quiet --test rebooking -- --nocapture \
 	  | tee -a $(BUILT)/rebookings.txt
+
+backfill-year: deps ## a year's backfill killed three times, against a booking system that counts every call; BOOKINGS=100000
+	[ -n "$${WAYPOST_BIN:-}" ] || $(CARGO) build --release --locked
+	@$(call noted,make backfill-year$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS)),backfill-year)
+	WAYPOST_YEAR_BOOKINGS=$(BOOKINGS) WAYPOST_BIN="$${WAYPOST_BIN:-$(BUILT)/release/waypost}" $(CARGO) test --locked --quiet --test backfill -- \
+	  --ignored --nocapture a_whole_year | tee -a $(BUILT)/backfill-year.txt
 
 # What a long run prints is kept for PROMISES.md; its first line says what it was, when, and of which sources.
 noted = mkdir -p $(BUILT); echo "\# $(1), $$(date -u +%Y-%m-%dT%H:%M:%SZ), \

@@ -1,4 +1,4 @@
-//! Three walks through the code, for whoever changes it.
+//! Four walks through the code, for whoever changes it.
 //!
 //! # A booking arrives
 //!
@@ -34,6 +34,13 @@
 //! of it once only. Delivery asks for the chain of a run's booking (`delivery::chain`): an old booking is older than whatever a
 //! newer one sent to the same record, and a rule that moves records goes in the lane of the chain's oldest booking and reads the
 //! links of all of it. Links move with the write of the new booking's own call or verdict. `tests/rebooking` tries all orders.
+//! # A year is brought in
+//!
+//! `App::begin_walk` writes a row; `runner::walks` finds it and calls [`crate::walk::Walker::step`] again and again. A step asks
+//! for some places of the tree that the manifest's `walk:` describes (`connectors::walk`), notes what they lead to, compares
+//! documents with the bookings that are here, and appends those that are new or differ to the journal, where they go on like
+//! webhooks. Places that are done go in the transaction that notes what they led to, so a kill loses nothing and repeats what
+//! was in hand at most. Trouble of the whole API rests the walk; trouble of one place puts that aside, and says so at the end.
 //!
 //! # Add a connector
 //!
@@ -76,6 +83,11 @@
 //! | bookings looked through for one page of a search | 4,000, or 2,000 that have its rarest word | the page says so and leads on | `store::finding` |
 //! | pages that hear of news | 64, for 10 min each | they look by themselves every few seconds | `app::live`, `web::live` |
 //! | looks ahead at the same time (previews, tests, what applying comes to) | 4; 2 s of waiting for room | 429 with `Retry-After` | `app::look` |
+//! | walks over sources' APIs at the same time | 8, one per source | further ones wait | `runner::walks` |
+//! | places of a walk that are asked for at once | 32 records, or 8 lists; an answer as large as the API's client takes | the next step | `walk` |
+//! | places of a walk that wait | those that a few lists led to: the deepest come first | they stay in the database | `walk` |
+//! | what a walk brings in before it is read | 2,000 documents | the walk rests | `app::walks` |
+//! | findings of a walk that are kept | 10,000 that tell something, of the last 10 walks of a source | forgotten | `store::walk_places` |
 //! | a page of a list of the API | 200 items | `next` leads on | `web::api_paging` |
 //! | a body sent to the API | 32 KiB; 4 MiB where it has a rule's text | 413 | `web::routes` |
 //! | changes, runs and texts of a booking's page | 15, 24 and 6,000 characters of requests and answers | the next page, the run's page | `web` |

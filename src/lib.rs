@@ -34,6 +34,7 @@ pub mod delivery;
 pub mod fetch;
 pub mod ingest;
 pub mod rules;
+pub mod walk;
 
 // Beside it: whoever should know is told.
 pub mod alerts;

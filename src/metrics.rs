@@ -178,7 +178,7 @@ impl Metrics {
     /// How often that was since this process began: source, reason, times; in the order of the names.
     pub fn refused(&self) -> Vec<(String, String, u64)> {
         let families = self.refused.collect();
-        let metrics = families.iter().flat_map(|family| family.get_metric());
+        let metrics = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
         let mut told: Vec<_> = metrics
             .map(|metric| {
                 let label = |name: &str| {

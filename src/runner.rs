@@ -4,6 +4,7 @@
 
 mod fetching;
 mod subscribing;
+mod walks;
 
 use crate::alerts::{Watcher, World};
 use crate::app::App;
@@ -75,6 +76,8 @@ pub struct Hints {
     pub rules: Notify,
     /// Something is to be fetched.
     pub fetch: Notify,
+    /// A source is to be walked.
+    pub walks: Notify,
 }
 
 /// Computes where it is called: the parts that compute have a thread each, which nobody else waits for.
@@ -132,20 +135,23 @@ impl Runner {
     pub async fn run(self, mut batches: Batches) {
         let runner = Arc::new(self);
         let mut tasks = JoinSet::new();
-        let (app, crowd) = (runner.app.clone(), runner.crowd.clone());
+        let (app, crowd, told) = (runner.app.clone(), runner.crowd.clone(), runner.clone());
         tasks.spawn(async move {
             // Ends when the last server has let go of its end: every request has its answer then.
             while let Some(committed) = batches.commit_next(&*app.clock).await {
                 app.metrics.committed(committed.events, committed.took_us);
+                let refused = committed.events - committed.stored;
+                told.watcher.storing().committed(committed.stored, refused, app.clock.now());
                 crowd.committed(committed.events, app.clock.monotonic_us());
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 14] = [
+        let parts: [(&str, Thread, Part); 16] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
             ("apply rules to existing bookings", Thread::Own, |runner| Box::pin(runner.apply_rules())),
+            ("walk sources", Thread::Shared, |runner| Box::pin(walks::walk(runner))),
             ("watch the rules", Thread::Shared, |runner| Box::pin(runner.watch_folder())),
             ("do what people asked", Thread::Shared, |runner| Box::pin(runner.carry_out())),
             ("keep up", Thread::Shared, |runner| Box::pin(runner.keep_up())),
@@ -156,6 +162,7 @@ impl Runner {
             ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
             ("keep subscriptions", Thread::Shared, |runner| Box::pin(subscribing::subscribe(runner))),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
+            ("keep the pulse", Thread::Shared, |runner| Box::pin(runner.keep_pulse())),
         ];
         for (name, thread, part) in parts {
             tasks.spawn(runner.clone().again_and_again(name, thread, part));
@@ -430,12 +437,23 @@ impl Runner {
         let never = Notify::new();
         while !self.stopping() {
             let now = self.app.clock.now();
+            let mut stop = self.stop.clone();
+            // First: the database may be what is wrong, and asking it takes a while then.
+            tokio::select! {
+                _ = self.watcher.tell_of_storing(now) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+            if let Err(error) = self.watcher.remember().await {
+                tracing::debug!(error = %error, "who is told of outages could not be read");
+            }
             let active = self.app.active();
             let world = World { ruleset: active.as_deref(), disk_free: self.app.disk_free() };
             if let Err(error) = self.watcher.look(&world, now).await {
                 tracing::warn!(error = %error, cause = error.cause(), "outages could not be looked for");
             }
-            let mut stop = self.stop.clone();
+            if let Err(error) = self.app.fill_gaps().await {
+                tracing::warn!(error = %error, cause = error.cause(), "gaps could not be looked after");
+            }
             tokio::select! {
                 sent = self.watcher.send(now) => if let Err(error) = sent {
                     tracing::warn!(error = %error, cause = error.cause(), "alerts could not be sent");
@@ -493,6 +511,20 @@ impl Runner {
                 }
             };
             self.wait(&never, pause).await;
+        }
+    }
+
+    async fn keep_pulse(self: Arc<Self>) {
+        let never = Notify::new();
+        loop {
+            let stopping = self.stopping();
+            if let Err(error) = self.app.keep_pulse(stopping).await {
+                tracing::warn!(error = %error, "refused webhooks and the time could not be noted; trying again");
+            }
+            if stopping {
+                return;
+            }
+            self.wait(&never, REFRESH).await;
         }
     }
 

@@ -134,7 +134,7 @@
     looking = true;
     if (!busy()) {
       try {
-        const answer = await fetch(block.dataset.live, { cache: "no-store", credentials: "same-origin" });
+        const answer = await fetch(block.dataset.live, { cache: "no-store", credentials: "same-origin", headers: { "x-waypost-live": "1" } });
         if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
         const text = await answer.text();
         if (text !== shown && !busy()) {

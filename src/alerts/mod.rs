@@ -7,7 +7,7 @@
 //! id is then the same.
 //!
 //! Promises: one alert for an outage, one all-clear, and in between at most the reminders that were asked for. What is over
-//! before its time is not told. No guest's name, number or address is in a letter.
+//! before its time is not told. That webhooks can't be stored is told without the database (`storing`). No guest's name, number or address is in a letter.
 //!
 //! Invariant: a try is written down before it is made, and sending is bounded in time and number
 //! (`tests/web/alerts.rs` keeps both).
@@ -15,11 +15,13 @@
 mod postman;
 mod signature;
 mod signs;
+mod storing;
 mod words;
 
 pub use postman::{Postman, test_letter};
 pub use signature::signing_key;
 pub use signs::World;
+pub use storing::{Storing, Unstored};
 
 use crate::domain::{AlertOptions, Millis};
 use crate::ports::{
@@ -55,6 +57,8 @@ pub struct Watcher {
     /// Where the pages are: the beginning of links.
     base: String,
     silence: signs::Silence,
+    storing: Storing,
+    emergency: storing::Emergency,
 }
 
 /// What a look did.
@@ -89,7 +93,55 @@ impl Watcher {
         postman: Arc<Postman>,
         base: impl Into<String>,
     ) -> Self {
-        Self { store, entropy, postman, base: base.into(), silence: signs::Silence::default() }
+        Self {
+            store,
+            entropy,
+            postman,
+            base: base.into(),
+            silence: signs::Silence::default(),
+            storing: Storing::default(),
+            emergency: storing::Emergency::default(),
+        }
+    }
+
+    /// Where it is noted whether webhooks can be stored.
+    pub fn storing(&self) -> &Storing {
+        &self.storing
+    }
+
+    /// Reads who is told and when, for when the database can't be asked.
+    pub async fn remember(&self) -> Result<(), StoreError> {
+        let channels = self.store.alerts().alert_channels().await?;
+        self.emergency.remember(channels, options(&*self.store).await?);
+        Ok(())
+    }
+
+    /// Tells that webhooks can't be stored, or can again. Needs no database; what came of a sending is written down where
+    /// there is one.
+    pub async fn tell_of_storing(&self, now: Millis) -> Sent {
+        let id = || self.entropy.id_of("out_", now);
+        let due = self.emergency.turn(self.storing.trouble(), &self.base, id, now);
+        let all = due.iter().map(|pending| async {
+            let result = self.postman.send(&pending.channel, &pending.id, &pending.letter, now).await;
+            let good = result.is_ok();
+            self.emergency.ended(&pending.id, good);
+            let (Ok(text) | Err(text)) = result;
+            if !good {
+                tracing::warn!(
+                    channel = pending.channel.id,
+                    "that webhooks can't be stored could not be told"
+                );
+            }
+            let noted =
+                self.store.alerts().note_sending(&pending.channel.id, &Sending { at: now, good, text }).await;
+            if let Err(error) = noted {
+                tracing::debug!(error = %error, "what came of a letter could not be written down");
+            }
+            good
+        });
+        let taken: Vec<bool> = futures::future::join_all(all).await;
+        let good = taken.iter().filter(|good| **good).count();
+        Sent { taken: good, failed: taken.len() - good }
     }
 
     /// Looks what is wrong, and writes what became of outages.

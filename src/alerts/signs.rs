@@ -1,7 +1,10 @@
 //! What is wrong now: reads the little that the store keeps of each connection, of runs by their state, of webhooks by the
 //! hour, and asks how much room the disk has. Reads a handful of rows, however much is stored. Called by `Watcher::look`.
 
-use crate::domain::{Millis, OutageKind, RATE_WEEKS, Rhythm, VerdictCode};
+use crate::connectors::OnSilence;
+use crate::domain::{
+    Millis, OutageKind, RATE_WEEKS, Rhythm, Stretch, VerdictCode, downtimes, refused_in_words,
+};
 use crate::ports::{ConnectionState, Glance, Outage, Store, StoreError};
 use crate::rules::Ruleset;
 use std::sync::{Mutex, PoisonError};
@@ -58,10 +61,25 @@ pub enum Why {
         /// Their answers were lost.
         lost: bool,
     },
-    /// Nothing comes in; usually so many an hour.
-    Silent(f64),
+    /// Nothing comes in.
+    Silent(Box<Silent>),
     /// So many bytes are free.
     Disk(u64),
+}
+
+/// What is known of a source that is silent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Silent {
+    /// So many usually come in an hour.
+    pub usually: f64,
+    /// So many usually come in such a time.
+    pub missed: f64,
+    /// What it may be, as sentences.
+    pub causes: Vec<String>,
+    /// A sentence, where webhooks were refused of late.
+    pub refused: Option<String>,
+    /// When Waypost itself was not running since the last webhook: the last of these times.
+    pub away: Option<Stretch>,
 }
 
 /// All of it, with the outages that are open.
@@ -88,7 +106,16 @@ impl Signs {
 
 /// What was found about silence the last time, and when.
 #[derive(Default)]
-pub struct Silence(Mutex<Option<(Millis, Vec<Sign>)>>);
+pub struct Silence(Mutex<Option<(Millis, Heard)>>);
+
+/// What was heard of the sources.
+#[derive(Clone, Default)]
+struct Heard {
+    /// Those that are silent.
+    silent: Vec<Sign>,
+    /// The last webhook of each.
+    lasts: Vec<(String, Option<Millis>)>,
+}
 
 /// Reads what is wrong now.
 pub async fn read(
@@ -105,7 +132,9 @@ pub async fn read(
             for state in store.connections().await? {
                 connection(&state, ruleset, &glance, &mut found, &mut unknown);
             }
-            found.extend(silent(store, silence, ruleset, now).await?);
+            let heard = listen(store, silence, ruleset, now).await?;
+            found.extend(heard.silent.iter().cloned());
+            unknown.extend(still_silent(&heard, &open).map(|name| (OutageKind::Silence, Some(name))));
         }
         None => unknown.extend([(OutageKind::Connection, None), (OutageKind::Silence, None)]),
     }
@@ -184,39 +213,67 @@ async fn needs_you(
     Ok(())
 }
 
-async fn silent(
+/// Of these nothing came since their outage began: it is not over, even if nothing is usual any more by now.
+fn still_silent(heard: &Heard, open: &[Outage]) -> impl Iterator<Item = String> {
+    let nothing_since = |(name, last): &&(String, Option<Millis>)| {
+        open.iter().any(|outage| {
+            outage.kind == OutageKind::Silence
+                && outage.object == *name
+                && last.is_none_or(|last| last <= outage.opened_at)
+        }) && !heard.silent.iter().any(|sign| sign.object == *name)
+    };
+    heard.lasts.iter().filter(nothing_since).map(|(name, _)| name.clone()).collect::<Vec<_>>().into_iter()
+}
+
+/// Which sources are silent for longer than usual. Those that are switched off, or whose file says that nobody cares, are left
+/// out.
+async fn listen(
     store: &dyn Store,
     silence: &Silence,
     ruleset: &Ruleset,
     now: Millis,
-) -> Result<Vec<Sign>, StoreError> {
+) -> Result<Heard, StoreError> {
     let known = silence.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some((at, signs)) = known
+    if let Some((at, heard)) = known
         && (at..at + SILENCE_EVERY_MS).contains(&now)
     {
-        return Ok(signs);
+        return Ok(heard);
     }
-    let names: Vec<String> = ruleset.sources.keys().cloned().collect();
-    let hours = store.source_hours(now / HOUR - (RATE_WEEKS + 1) * 7 * 24).await?;
-    let last = store.last_webhooks(&names).await?;
-    let mut signs = Vec::new();
-    for (name, last) in names.into_iter().zip(last) {
-        let own = hours.iter().filter(|hour| hour.source == name).map(|hour| (hour.hour, hour.events));
-        let Some(found) = last.and_then(|last| Rhythm::of(own).silence(last, now)) else { continue };
-        signs.push(Sign {
+    let watched = ruleset.sources.values().filter(|one| one.enabled && one.on_silence != OnSilence::Ignore);
+    let sources: Vec<_> = watched.collect();
+    let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let hours = store.source_hours(now / HOUR - 2 * RATE_WEEKS * 7 * 24).await?;
+    let lasts = store.last_webhooks(&names).await?;
+    let refused = store.pulse().refused_webhooks(now.div_euclid(HOUR) - 23).await?;
+    let oldest = lasts.iter().flatten().min().copied().unwrap_or(now);
+    let downs = downtimes(&store.pulse().uptimes(oldest).await?, oldest);
+    let mut heard = Heard::default();
+    for (source, last) in sources.into_iter().zip(lasts) {
+        let name = &source.name;
+        heard.lasts.push((name.clone(), last));
+        let own = hours.iter().filter(|hour| hour.source == *name).map(|hour| (hour.hour, hour.events));
+        let Some(found) = last.and_then(|last| Rhythm::of(own).silence(last, now, &downs)) else { continue };
+        let spec = source.connector.source.as_ref().and_then(|spec| spec.silence.as_ref());
+        let counts = refused.iter().filter(|one| one.source == *name).map(|one| (one.status, one.answers));
+        let failures = spec.map(|spec| spec.failures.as_str()).unwrap_or_default();
+        let told = refused_in_words(&counts.collect::<Vec<_>>());
+        heard.silent.push(Sign {
             kind: OutageKind::Silence,
-            title: ruleset
-                .sources
-                .get(&name)
-                .map_or_else(|| name.clone(), |source| titled(&source.title, &name)),
-            object: name,
+            object: name.clone(),
+            title: titled(&source.title, name),
             since: Some(found.since),
             waiting: 0,
-            why: Why::Silent(found.usually),
+            why: Why::Silent(Box::new(Silent {
+                usually: found.usually,
+                missed: found.missed,
+                causes: spec.map(|spec| spec.causes.clone()).unwrap_or_default(),
+                refused: told.map(|told| format!("{told} {failures}").trim_end().to_owned()),
+                away: downs.iter().rfind(|down| down.to > found.since).copied(),
+            })),
         });
     }
-    *silence.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, signs.clone()));
-    Ok(signs)
+    *silence.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, heard.clone()));
+    Ok(heard)
 }
 
 fn disk(free: u64) -> Sign {

@@ -1,15 +1,20 @@
 //! The words of letters: what is wrong, since when, what waits, what to do. Everything that people read in an alert is
 //! here. No guest's data comes in: only titles of connections and sources, counts and times.
 
-use super::signs::{Sign, Why};
+use super::signs::{Sign, Silent, Why};
+use crate::connectors::OnSilence;
 use crate::domain::{AlertOptions, Letter, LetterKind, Millis, OutageKind};
 use crate::ports::Outage;
 use crate::rules::Ruleset;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Characters of a title in a headline.
 const TITLE_CHARS_MAX: usize = 80;
+
+/// What is written in an address as a percent sign and two digits.
+const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
 
 /// Writes letters.
 pub struct Words<'a> {
@@ -23,6 +28,11 @@ impl<'a> Words<'a> {
     /// For letters of now.
     pub fn new(base: &'a str, options: &AlertOptions, now: Millis) -> Self {
         Self { base, zone: TimeZone::get(&options.zone).unwrap_or(TimeZone::UTC), now }
+    }
+
+    /// Where the pages are.
+    pub fn base(&self) -> &str {
+        self.base
     }
 
     /// An outage began.
@@ -42,7 +52,7 @@ impl<'a> Words<'a> {
             object: outage.object.clone(),
             outage: outage.id.clone(),
             headline,
-            text: what_to_do(sign),
+            text: self.what_to_do(sign),
             link: self.link(outage),
             since: outage.opened_at,
             until: None,
@@ -90,6 +100,12 @@ impl<'a> Words<'a> {
                 format!("{title} is no longer used"),
                 format!("Its silence, {lasted}, is over with that: there is no such source any more."),
             ),
+            OutageKind::Silence if is_ignored(outage, ruleset) => (
+                format!("{title} is not listened for any more"),
+                format!(
+                    "Its silence, {lasted}, is over with that: its file says that nobody is to be told of it."
+                ),
+            ),
             OutageKind::Connection => (
                 format!("{title} answers again"),
                 format!("It did not {lasted}. What waited goes out by itself."),
@@ -121,17 +137,74 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// What waits, and what to do.
+    fn what_to_do(&self, sign: &Sign) -> String {
+        let wait = match sign.waiting {
+            0 => String::from("Nothing waits for it."),
+            1 => String::from("1 run waits; nothing is lost."),
+            many => format!("{many} runs wait; nothing is lost."),
+        };
+        match &sign.why {
+            Why::NoAnswer => format!(
+                "{wait} What waits goes out by itself when it answers. If this lasts, look whether that system has an outage, \
+                 or whether its address has changed."
+            ),
+            Why::Credential => format!(
+                "{wait} What waits goes out when a new credential is set: make one in that system, and set it at the \
+                 connection."
+            ),
+            Why::NeedsYou { rule, .. } => format!(
+                "It is about the rule “{}”. Nothing of it is tried again by itself. The page says why, for whom, and what to \
+                 do.",
+                one_line(rule)
+            ),
+            Why::Silent(silent) => self.silent(silent),
+            Why::Disk(_) => String::from(
+                "When it is full, webhooks can't be stored and are answered with 503. Make room on the disk of the data \
+                 folder.",
+            ),
+        }
+    }
+
+    /// What usually comes, and what it may be that it does not.
+    fn silent(&self, silent: &Silent) -> String {
+        let mut told = format!(
+            "At this time of the week it usually sends about {} an hour, and about {:.0} in such a time.",
+            per_hour(silent.usually),
+            silent.missed
+        );
+        if let Some(away) = silent.away {
+            told.push_str(&format!(
+                " Waypost itself was not running from {} to {}.",
+                self.time(away.from),
+                self.time(away.to)
+            ));
+        }
+        if let Some(sentence) = &silent.refused {
+            told.push_str(&format!(" {sentence}"));
+        }
+        told.push_str(
+            " Look whether bookings come in there, whether its webhook still points to Waypost, and whether Waypost can be \
+             reached from outside.",
+        );
+        if !silent.causes.is_empty() {
+            told.push_str(&format!(" What it may be: {}", silent.causes.join(" ")));
+        }
+        told
+    }
+
     fn link(&self, outage: &Outage) -> String {
         let path = match outage.kind {
             OutageKind::Connection => String::from("/connections"),
             OutageKind::NeedsYou => format!("/needs-you/{}", outage.object),
-            OutageKind::Silence | OutageKind::Disk => String::from("/"),
+            OutageKind::Silence => format!("/sources/{}", utf8_percent_encode(&outage.object, UNSAFE)),
+            OutageKind::Disk => String::from("/"),
         };
         format!("{}{path}", self.base)
     }
 
     /// `08:12 IST`, with the day where that is another one than today.
-    fn time(&self, at: Millis) -> String {
+    pub fn time(&self, at: Millis) -> String {
         let zoned = |at| Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(self.zone.clone()));
         match (zoned(at), zoned(self.now)) {
             (Some(at), Some(now)) if at.date() == now.date() => at.strftime("%H:%M %Z").to_string(),
@@ -159,38 +232,6 @@ pub fn in_short(sign: &Sign) -> String {
     }
 }
 
-fn what_to_do(sign: &Sign) -> String {
-    let wait = match sign.waiting {
-        0 => String::from("Nothing waits for it."),
-        1 => String::from("1 run waits; nothing is lost."),
-        many => format!("{many} runs wait; nothing is lost."),
-    };
-    match &sign.why {
-        Why::NoAnswer => format!(
-            "{wait} What waits goes out by itself when it answers. If this lasts, look whether that system has an outage, \
-             or whether its address has changed."
-        ),
-        Why::Credential => format!(
-            "{wait} What waits goes out when a new credential is set: make one in that system, and set it at the \
-             connection."
-        ),
-        Why::NeedsYou { rule, .. } => format!(
-            "It is about the rule “{}”. Nothing of it is tried again by itself. The page says why, for whom, and what to \
-             do.",
-            one_line(rule)
-        ),
-        Why::Silent(usually) => format!(
-            "At this time of the week it usually sends about {} an hour. Look whether bookings come in there, and whether \
-             its webhook still points to Waypost.",
-            per_hour(*usually)
-        ),
-        Why::Disk(_) => String::from(
-            "When it is full, webhooks can't be stored and are answered with 503. Make room on the disk of the data \
-             folder.",
-        ),
-    }
-}
-
 /// A title in one line of bounded length: whatever stands in a file can't begin another line of a letter.
 pub fn one_line(text: &str) -> String {
     let words: Vec<&str> =
@@ -198,7 +239,8 @@ pub fn one_line(text: &str) -> String {
     words.join(" ").chars().take(TITLE_CHARS_MAX).collect()
 }
 
-fn counted(count: i64, what: &str) -> String {
+/// `3 webhooks`.
+pub fn counted(count: i64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -207,7 +249,7 @@ fn per_hour(rate: f64) -> String {
 }
 
 /// `1 hour 18 minutes`, `3 days`.
-fn lasting(ms: Millis) -> String {
+pub fn lasting(ms: Millis) -> String {
     let minutes = (ms / 60_000).max(1);
     let (hours, days) = (minutes / 60, minutes / (24 * 60));
     if hours == 0 {
@@ -219,4 +261,10 @@ fn lasting(ms: Millis) -> String {
     } else {
         counted(days, "day")
     }
+}
+
+/// A source whose file says that nobody is to be told of its silence.
+fn is_ignored(outage: &Outage, ruleset: Option<&Ruleset>) -> bool {
+    let source = ruleset.and_then(|ruleset| ruleset.sources.get(&outage.object));
+    source.is_some_and(|source| !source.enabled || source.on_silence == OnSilence::Ignore)
 }

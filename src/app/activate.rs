@@ -250,8 +250,10 @@ impl App {
             if !hashes.is_empty() && known != Some(&memory) {
                 memories.push(memory);
             }
-            let headers =
-                source.connector.source.as_ref().map(|spec| spec.headers.clone()).unwrap_or_default();
+            let spec = source.connector.source.as_ref();
+            // What signs in is compared and never kept, whatever a file lists.
+            let kept = |name: &&String| !source.sign_in.is_credential(name);
+            let headers = spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect();
             let mut ways = self.other_ways(source);
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
@@ -319,6 +321,9 @@ impl App {
 
     /// The paths that a source listens at, with its tokens: for the people who paste them into the booking system.
     pub fn source_paths(&self, source: &crate::connectors::Source) -> Vec<String> {
+        if source.sign_in.by_token() {
+            return vec![format!("/hooks/{}/TOKEN", source.name)];
+        }
         if !source.sign_in.by_address() {
             return vec![format!("/hooks/{}", source.name)];
         }

@@ -1,11 +1,11 @@
-//! Whether all is well: database, key, disk, rules folder, secrets, sources; each connection is in `doctor_connections`.
-//! Findings are sentences with a way out: `waypost doctor` prints them, and pages can show the same. Nothing is changed,
+//! Whether all is well: database, key, disk, rules folder, secrets; sources are in
+//! `doctor_sources`, connections in `doctor_connections`. Findings are sentences with a way out: `waypost doctor` prints them, and pages can show the same. Nothing is changed,
 //! but what `fix` makes that a connection's set-up says must be there.
 
 use super::App;
 use crate::document::Severity;
-use crate::domain::{Millis, ORIGIN_PROBE};
-use crate::ports::{ListFilter, Outbound, StoreError};
+use crate::domain::Millis;
+use crate::ports::{Outbound, StoreError};
 use crate::rules::{Ruleset, compile};
 use crate::workspace::{FolderRead, read_folder};
 use std::path::Path;
@@ -92,8 +92,8 @@ impl App {
         let ruleset = self.look_at_rules(rules, &mut findings);
         let Some(ruleset) = ruleset else { return Ok(findings) };
         self.look_at_secrets(&ruleset, &mut findings);
-        self.look_at_sources(&ruleset, &mut findings).await?;
-        self.look_at_apis(&ruleset, &mut findings).await?;
+        self.look_at_sources(outbound, &ruleset, &mut findings).await?;
+        self.look_at_fetching(&ruleset, &mut findings).await?;
         let states = self.store.connections().await?;
         let counts = self.store.counts().await?;
         for connection in ruleset.connections.values() {
@@ -191,7 +191,8 @@ impl App {
             }
         }
         for source in ruleset.sources.values() {
-            for (secret, _) in source.tokens.iter().filter(|(secret, _)| !self.has_secret(secret)) {
+            let needed = source.tokens.iter().chain(source.sign_in.secrets());
+            for (secret, _) in needed.filter(|(secret, _)| !self.has_secret(secret)) {
                 let about = format!("source {}", source.name);
                 findings.push(Self::missing(
                     about,
@@ -221,30 +222,13 @@ impl App {
         let text = format!("{}{} has no value. {then}", secret[..1].to_uppercase(), &secret[1..]);
         Finding::amiss(about, text, way_out).on_page(on_page)
     }
+}
 
-    async fn look_at_sources(
-        &self,
-        ruleset: &Ruleset,
-        findings: &mut Vec<Finding>,
-    ) -> Result<(), StoreError> {
-        for source in ruleset.sources.values() {
-            let about = format!("source {}", source.name);
-            if self.source_paths(source).is_empty() && source.tokens.is_empty() {
-                let text = "Its address has no token yet: `waypost serve` makes one when it starts.";
-                findings.push(Finding::new(&about, Health::Notice, text));
-            }
-            let filter = ListFilter { source: Some(source.name.clone()), limit: 1, ..ListFilter::default() };
-            let last = self.store.list_events(&filter).await?;
-            match last.into_iter().find(|event| event.origin != ORIGIN_PROBE) {
-                Some(event) => findings.push(Finding {
-                    at: Some(event.received_at),
-                    ..Finding::well(&about, "The last webhook came")
-                }),
-                None => findings.push(Finding::new(&about, Health::Notice, "No webhook has come yet.")),
-            }
-        }
-        Ok(())
-    }
+/// A sentence that begins with a large letter and has no stop at its end.
+pub(super) fn begun(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Room on the disk of the data folder, as `df` tells it; nothing where there is no `df`.

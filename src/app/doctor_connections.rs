@@ -4,13 +4,17 @@
 use super::doctor::{Finding, Health};
 use super::{App, AskError};
 use crate::connectors::{Call, CallContext, Choice, Connection, SecretRef, Setup};
+use crate::domain::Millis;
 use crate::ports::{Answer, ConnectionState, Counts, Outbound, Secrets};
 use crate::rules::Ruleset;
 use secrecy::ExposeSecret;
+use std::time::UNIX_EPOCH;
 
 /// What to do where nothing answers.
 const UNREACHED: &str =
     "Look at the address in the settings below, and whether this machine reaches it. Try again in a moment.";
+/// Clocks may be so far apart: an answer may have been long on its way.
+const CLOCK_SECONDS_MAX: i64 = 90;
 /// Characters of what an answer says.
 const SAID_CHARS_MAX: usize = 200;
 
@@ -119,6 +123,7 @@ impl App {
         if let Some(test) = test {
             match calling.call(&test.call).await {
                 Ok(answer) if is_done(&answer) => {
+                    findings.extend(clock_of(&answer, &connection.title, self.clock.now()));
                     let reached = test.reached(&answer);
                     let text = if reached.is_empty() {
                         "Its credential is accepted.".to_owned()
@@ -295,6 +300,18 @@ fn refused(about: &str, tried: &str, answer: &Answer) -> Finding {
     };
     let text = format!("{tried}, and it answered {}{}.", answer.status, said(answer));
     Finding::amiss(about, text, way_out).on_page(on_page)
+}
+
+/// This machine's clock is another one than that of whoever answered: signatures, tokens and certificates go by it.
+fn clock_of(answer: &Answer, title: &str, now: Millis) -> Option<Finding> {
+    let theirs = httpdate::parse_http_date(answer.header("date")?).ok()?;
+    let theirs = theirs.duration_since(UNIX_EPOCH).ok()?.as_millis() as Millis;
+    let seconds = (now - theirs) / 1_000;
+    let side = if seconds > 0 { "ahead of" } else { "behind" };
+    (seconds.abs() >= CLOCK_SECONDS_MAX).then(|| {
+        let text = format!("This machine's clock is {} seconds {side} that of {title}.", seconds.abs());
+        Finding::amiss("clock", text, "let it be set by NTP: signatures, tokens and certificates go by it")
+    })
 }
 
 /// Takes the values of a connection's secrets out of what the other side said: it may say them back.

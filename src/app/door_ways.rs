@@ -40,7 +40,7 @@ impl App {
             }
             SignInWay::Token { scheme, secrets } => {
                 let values = self.values(secrets);
-                Way::Token(TokenCheck::new(scheme, values.iter().map(|value| value.expose_secret())))
+                Way::Token(TokenCheck::new(scheme, values.iter().map(ExposeSecret::expose_secret)))
             }
             SignInWay::Addresses(ranges) => Way::Addresses(ranges.clone()),
         })

@@ -302,8 +302,17 @@ macro_rules! around {
                 self.inner.keeping()
             }
 
+
             fn chains(&self) -> &dyn ChainStore {
                 self.inner.chains()
+            }
+
+            fn pulse(&self) -> &dyn PulseStore {
+                self.inner.pulse()
+            }
+
+            fn walks(&self) -> &dyn WalkStore {
+                self.inner.walks()
             }
 
             async fn close(&self) {
@@ -387,6 +396,8 @@ around! {
     masks changes_of_booking(id: &BookingId, limit: i64) -> Vec<ChangeView>;
     masks change(reference: ChangeRef) -> Option<(ChangeView, Option<String>, Option<String>)>;
     masks list_runs(filter: &ListFilter) -> Vec<RunRow>;
+    masks runs_of_bookings(bookings: &[BookingId], each: i64) -> Vec<Vec<RunRow>>;
+    passes answered_lately(limit: i64) -> Vec<AnsweredCall>;
     masks attempts(run: &RunId) -> Vec<AttemptView>;
     masks attempt(id: &AttemptId) -> Option<AttemptView>;
     passes counts() -> Counts;

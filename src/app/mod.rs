@@ -15,13 +15,14 @@ mod connect;
 mod disk;
 mod doctor;
 mod doctor_connections;
+mod doctor_fetching;
 mod doctor_sources;
 mod door_ways;
 mod existing;
 mod fetching;
+mod gaps;
 mod guest;
 mod guest_export;
-mod hooks_url;
 mod lately;
 mod listener;
 mod live;
@@ -32,19 +33,23 @@ mod people;
 mod people_code;
 mod people_links;
 mod people_password;
+mod people_refused;
 mod people_sign_in;
 mod people_throttle;
 mod people_tokens;
 mod publish;
+mod pulse;
 mod retention;
 mod rotate;
 mod rule_history;
+mod rule_moves;
 mod rulesets;
 mod secrets;
 mod serve;
 mod source_keys;
 mod source_sign_in;
 mod subscriptions;
+mod walks;
 
 pub use crate::delivery::{
     DoneByHand, Explained, Foreseen, ForeseenEnd, ForeseenStep, MarkError, Marked, StepOutlook,
@@ -75,22 +80,26 @@ pub use people::{NewPerson, PeopleError, Who};
 pub use people_code::CodeSetup;
 pub use people_links::{LinkMade, LinkOpened};
 pub use people_password::WeakPassword;
+pub use people_refused::RefusedSignIn;
 pub use people_sign_in::{Begun, Origin, SESSION_MS};
 pub use people_tokens::TOKEN_PREFIX;
 pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
+pub use pulse::SourcePulse;
 pub use retention::{DAYS_MAX, Retention, RetentionPlan};
 pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};
+pub use rule_moves::RuleMove;
 pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
 pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
+pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
-use crate::ingest::Doors;
+use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;
 use crate::outbound::HttpOutbound;
-use crate::ports::{Clock, Entropy, Outbound, Store, StoreError};
+use crate::ports::{Certificates, Clock, Entropy, Outbound, Store, StoreError};
 use crate::rules::Ruleset;
 use crate::runner::Hints;
 use crate::source_api::ApiClient;
@@ -129,6 +138,8 @@ pub struct App {
     pub hints: Hints,
     /// What this process counts of its own work.
     pub metrics: Arc<Metrics>,
+    /// Webhooks that were refused and are not written down yet.
+    pub refusals: Arc<Refusals>,
     /// The database is no longer ours (another node took it over): whoever serves must stop.
     pub unfit: tokio::sync::Notify,
     /// Id of this node.
@@ -138,6 +149,7 @@ pub struct App {
     /// Where things are.
     pub places: Places,
     doorkeeper: people::Doorkeeper,
+    heart: pulse::Heart,
     /// Who hands out letters; set once, where the ways out are known.
     postman: std::sync::OnceLock<Arc<crate::alerts::Postman>>,
     vault: Result<Vault, String>,
@@ -151,6 +163,8 @@ pub struct App {
     live: live::Live,
     /// The way out, where faces make calls themselves (tests of a credential).
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
+    /// Who looks at certificates.
+    certificates: std::sync::OnceLock<Arc<dyn Certificates>>,
     /// Where webhooks come in from outside.
     hooks_url: std::sync::OnceLock<String>,
     /// The way to booking systems: one, so that limits hold for all who go it.
@@ -209,6 +223,8 @@ impl App {
             unfit: tokio::sync::Notify::new(),
             node,
             places,
+            refusals: Arc::default(),
+            heart: pulse::Heart::default(),
             doorkeeper: people::Doorkeeper::default(),
             postman: std::sync::OnceLock::new(),
             vault,
@@ -219,6 +235,7 @@ impl App {
             lately: tokio::sync::Mutex::new(None),
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
+            certificates: std::sync::OnceLock::new(),
             hooks_url: std::sync::OnceLock::new(),
             api_client: std::sync::OnceLock::new(),
             subscribing: tokio::sync::Mutex::new(()),

@@ -1,6 +1,6 @@
 //! Accounts: who there is, who is asked in, what they may do. What each change does is written to the audit log with it.
 //! Called by the pages, the API and the command line. The rest is beside it: `people_password`, `people_sign_in`,
-//! `people_code`, `people_links`, `people_tokens`, `people_throttle`.
+//! `people_code`, `people_links`, `people_tokens`, `people_throttle`, `people_refused`.
 //!
 //! Invariant: no password, token or link is written anywhere as it is, only its hash. Kept by
 //! `tests/web/accounts.rs`.
@@ -8,6 +8,7 @@
 use super::App;
 use super::people_links::LinkMade;
 use super::people_password::WeakPassword;
+use super::people_refused::Refused;
 use super::people_throttle::Throttle;
 use crate::domain::{Millis, Role};
 use crate::ports::{Ends, LinkKind, NewAudit, PersonChange, PersonChanged, PersonRow, StoreError, TokenRow};
@@ -115,12 +116,17 @@ fn waiting(ms: Millis) -> String {
 /// serves, a restart takes longer than what it forgives, and a stranger's wrong guesses cost no write.
 pub(super) struct Doorkeeper {
     pub throttle: Throttle,
+    pub refused: Refused,
     pub passwords: Arc<Semaphore>,
 }
 
 impl Default for Doorkeeper {
     fn default() -> Self {
-        Self { throttle: Throttle::default(), passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)) }
+        Self {
+            throttle: Throttle::default(),
+            refused: Refused::default(),
+            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+        }
     }
 }
 

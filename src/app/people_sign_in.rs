@@ -57,6 +57,9 @@ impl App {
         let open = person.as_ref().filter(|person| person.disabled_at.is_none());
         let hash = open.and_then(|person| person.password.clone());
         let right = self.is_password(password, hash).await?;
+        if !right {
+            self.note_refused(person.as_ref().map(|person| person.email.as_str()), &origin.address);
+        }
         let Some(person) = person.filter(|_| right) else { return Ok(None) };
         self.doorkeeper.throttle.right(&tried);
         let stage = if person.totp.is_some() { Stage::Code } else { Stage::Full };
@@ -75,6 +78,7 @@ impl App {
         let tried = [Tried::Code(person.id.clone()), Tried::Address(origin.address.clone())];
         self.doorkeeper.throttle.begin(&tried, self.clock.monotonic()).map_err(PeopleError::Wait)?;
         if !self.take_code(&person, code).await? {
+            self.note_refused(Some(&person.email), &origin.address);
             return Ok(None);
         }
         self.doorkeeper.throttle.right(&tried);
@@ -92,8 +96,12 @@ impl App {
     }
 
     /// Somebody's session by its token, where it is good: signed in whole, not over, not idle for too long, and its owner
-    /// may sign in.
-    pub async fn session(&self, token: &str) -> Result<Option<(SessionRow, PersonRow)>, StoreError> {
+    /// may sign in. `seen`: somebody is there who asks, so it is not idle; else a page asks by itself.
+    pub async fn session(
+        &self,
+        token: &str,
+        seen: bool,
+    ) -> Result<Option<(SessionRow, PersonRow)>, StoreError> {
         let hash = hash_of("session", token);
         let Some((session, person)) = self.store.people().session(&hash).await? else { return Ok(None) };
         let now = self.clock.now();
@@ -105,7 +113,7 @@ impl App {
             self.store.people().end_session(&hash).await?;
             return Ok(None);
         }
-        if idle > SEEN_MS {
+        if seen && idle > SEEN_MS {
             self.store.people().see_session(&hash, now).await?;
         }
         Ok(Some((session, person)))
@@ -113,7 +121,12 @@ impl App {
 
     /// Signs out.
     pub async fn sign_out(&self, token: &str) -> Result<(), StoreError> {
-        self.store.people().end_session(&hash_of("session", token)).await?;
+        let hash = hash_of("session", token);
+        let whose = self.store.people().session(&hash).await?;
+        self.store.people().end_session(&hash).await?;
+        if let Some((_, person)) = whose.filter(|(session, _)| session.stage == Stage::Full) {
+            self.audit(&Who::person(&person), "signed-out", &person.email, "").await;
+        }
         Ok(())
     }
 

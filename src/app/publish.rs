@@ -12,8 +12,7 @@ use crate::domain::Millis;
 use crate::ports::{RulesetNote, StoreError};
 use crate::rules::{Compiled, Files, Ruleset, compile};
 use crate::workspace::{
-    Author, FileError, FileName, FolderRead, GitState, find_repository, read_file, remove_file, text_hash,
-    write_files,
+    Author, FileError, FileName, FolderRead, GitState, change_files, find_repository, read_file, text_hash,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,8 +49,8 @@ pub struct Draft {
 #[derive(Clone, Debug, Default)]
 struct Wanted {
     drafts: Vec<Draft>,
-    /// A file that is to go, with the hash that it had when it was opened.
-    gone: Option<(String, String)>,
+    /// Files that are to go, each with the hash that it had when it was opened.
+    gone: Vec<(String, String)>,
 }
 
 /// What came of checking drafts together with the rest of the folder.
@@ -73,6 +72,13 @@ impl std::fmt::Debug for Checked {
 }
 
 impl Checked {
+    /// One of which nothing is known but that it is broken, for pages that are shown in tests.
+    #[cfg(test)]
+    pub fn broken() -> Self {
+        let (diagnostics, texts) = (Vec::new(), BTreeMap::new());
+        Self { diagnostics, texts, ruleset: None, files: Files::default() }
+    }
+
     /// Whether there is an error.
     pub fn is_broken(&self) -> bool {
         self.ruleset.is_none()
@@ -192,7 +198,7 @@ impl App {
             let mut folder = self.folder.lock().await;
             self.folder_as_it_stands(&mut folder)?
         };
-        self.check(read, drafts, None).await
+        self.check(read, drafts, &[]).await
     }
 
     /// Publishes drafts: all of them, or none.
@@ -202,7 +208,7 @@ impl App {
         actor: Actor,
         reason: String,
     ) -> Result<Published, PublishError> {
-        self.publish_wanted(Wanted { drafts, gone: None }, actor, reason).await
+        self.publish_wanted(Wanted { drafts, gone: Vec::new() }, actor, reason).await
     }
 
     /// Takes a file away, by the same rules: the rest must be well without it.
@@ -213,8 +219,18 @@ impl App {
         actor: Actor,
         reason: String,
     ) -> Result<Published, PublishError> {
-        let gone = Some((file.to_owned(), opened.to_owned()));
-        self.publish_wanted(Wanted { gone, ..Wanted::default() }, actor, reason).await
+        self.exchange(Vec::new(), vec![(file.to_owned(), opened.to_owned())], actor, reason).await
+    }
+
+    /// Publishes drafts and takes other files away in one go, with the hashes that these had when they were opened.
+    pub async fn exchange(
+        self: &Arc<Self>,
+        drafts: Vec<Draft>,
+        gone: Vec<(String, String)>,
+        actor: Actor,
+        reason: String,
+    ) -> Result<Published, PublishError> {
+        self.publish_wanted(Wanted { drafts, gone }, actor, reason).await
     }
 
     async fn publish_wanted(
@@ -244,24 +260,27 @@ impl App {
         actor: Actor,
         reason: String,
     ) -> Result<Published, PublishError> {
-        let mut names = if gone.is_some() { Vec::new() } else { names_of(&drafts)? };
-        let gone = match gone {
-            Some((file, opened)) => Some((FileName::parse(&file).map_err(PublishError::Name)?, opened)),
-            None => None,
-        };
+        let mut names = if gone.is_empty() || !drafts.is_empty() { names_of(&drafts)? } else { Vec::new() };
+        let mut removed: Vec<FileName> = Vec::new();
+        for (file, _) in &gone {
+            let file = FileName::parse(file).map_err(PublishError::Name)?;
+            if names.contains(&file) || removed.contains(&file) {
+                return Err(PublishError::Wrong("One file is named twice."));
+            }
+            removed.push(file);
+        }
         let _one_at_a_time = self.publishing.lock().await;
         let folder = self.rules_folder().await?;
         let before = self.active().map(|active| active.hash.clone());
         let (ruleset, nothing_new) = {
             let mut state = self.folder.lock().await;
             let mut nothing_new = unchanged_since_opened(&folder, &names, &drafts).await?;
-            if let Some((file, opened)) = &gone {
+            for (file, (_, opened)) in removed.iter().zip(&gone) {
                 nothing_new = false;
                 still_as_opened(&folder, file, opened).await?;
             }
             let read = self.folder_as_it_stands(&mut state)?;
-            let removed = gone.as_ref().map(|(file, _)| file.clone());
-            let checked = self.check(read, &drafts, removed.as_ref()).await?;
+            let checked = self.check(read, &drafts, &removed).await?;
             let Some(ruleset) = checked.ruleset.clone() else {
                 return Err(PublishError::Broken(Box::new(checked)));
             };
@@ -269,11 +288,7 @@ impl App {
                 names.iter().cloned().zip(drafts.iter().map(|draft| draft.text.clone())).collect::<Vec<_>>();
             let at = folder.clone();
             names.extend(removed.clone());
-            let written = apart(move || match removed {
-                Some(file) => remove_file(&at, &file),
-                None => write_files(&at, &texts),
-            })
-            .await??;
+            let written = apart(move || change_files(&at, &texts, &removed)).await??;
             if let Err(error) = self.activate(ruleset.clone(), &checked.files).await {
                 if let Ok(Err(worse)) = apart(move || written.undo()).await {
                     tracing::error!(error = %worse, "a file of the rules folder could not be put back");
@@ -335,12 +350,12 @@ impl App {
         self: &Arc<Self>,
         read: FolderRead,
         drafts: &[Draft],
-        gone: Option<&FileName>,
+        gone: &[FileName],
     ) -> Result<Checked, PublishError> {
         let mut files = read.files;
         let mut texts = BTreeMap::new();
         let mut diagnostics: Vec<Diagnostic> = read.diagnostics;
-        if let Some(gone) = gone {
+        for gone in gone {
             files.texts.remove(gone.as_str());
             diagnostics.retain(|told| told.file != gone.as_str());
         }

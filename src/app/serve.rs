@@ -183,6 +183,7 @@ fn http_server(
             limits,
             metrics: app.metrics.clone(),
             reached: reached.clone(),
+            refusals: app.refusals.clone(),
         }));
         http = http.configure(web::health(probe.clone()));
         if let Some(access) = &pages {

@@ -168,6 +168,8 @@ impl Applier {
         else {
             return true;
         };
+        let mut told = told;
+        spec.keep_status(state.present.as_ref(), &mut told);
         let status = told.status.clone();
         let mut compared = spec.compare(state.present.as_ref(), told);
         if how.again && compared.kind == ChangeKind::Updated {

@@ -2,17 +2,20 @@
 
 use super::Ended;
 use super::options::{FormOptions, RulesOptions, StoreOptions};
-use super::output::{ago, capital, exact, near, rfc3339, say};
+use super::output::{ago, capital, exact, near, say};
 use super::serve::masked;
 use crate::app::{App, AskError, Finding, Health, Machine};
 use crate::connectors::Choice;
+use crate::told;
+use crate::web::HooksUrl;
 use clap::builder::FalseyValueParser;
 use serde_json::json;
 
 /// Whether all is well: database, key, disk, rules, secrets, sources, connections
 ///
-/// Tests each connection's credential with a call that changes nothing. Ends with 1 where something is not as it
-/// should be.
+/// Looks at the address that webhooks come in by, and at its certificate, as they look from this machine; says of each
+/// source when its last webhook came and whether that is as usual; tests each connection's credential with a call that
+/// changes nothing. Ends with 1 where something is not as it should be.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   waypost doctor --rules rules
@@ -34,6 +37,9 @@ pub(super) struct Args {
     show_tokens: bool,
     #[command(flatten)]
     form: FormOptions,
+    /// Where webhooks come in from outside [default: as the router was last started with]
+    #[arg(long, env = "WAYPOST_HOOKS_URL", value_name = "URL")]
+    hooks_url: Option<HooksUrl>,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
@@ -47,11 +53,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
 }
 
 async fn check_up(app: &App, args: &Args) -> anyhow::Result<Ended> {
+    if let Some(url) = &args.hooks_url {
+        app.come_in_at(url.base());
+    }
     let now = app.clock.now();
     let findings = app.check_up(&*Machine::new().outbound, &args.rules.rules, args.fix).await?;
     for finding in &findings {
         if args.form.json {
-            say(as_json(finding).to_string());
+            say(serde_json::to_string(&told::Finding::of(finding))?);
         } else {
             tell(finding, now);
         }
@@ -70,27 +79,14 @@ async fn check_up(app: &App, args: &Args) -> anyhow::Result<Ended> {
     Ok(if amiss == 0 { Ended::Fine } else { Ended::NotFine })
 }
 
-fn word(health: Health) -> &'static str {
-    match health {
-        Health::Well => "ok",
-        Health::Notice => "notice",
-        Health::Amiss => "amiss",
-    }
-}
-
-fn as_json(finding: &Finding) -> serde_json::Value {
-    json!({
-        "about": finding.about,
-        "health": word(finding.health),
-        "text": finding.text,
-        "way_out": finding.way_out,
-        "at": finding.at.map(rfc3339),
-    })
-}
-
 fn tell(finding: &Finding, now: i64) {
     let at = finding.at.map(|at| format!(" {} ({}).", ago(at, now), exact(at))).unwrap_or_default();
-    say(format!("{:<6}  {}: {}{at}", word(finding.health), finding.about, capital(&finding.text)));
+    say(format!(
+        "{:<6}  {}: {}{at}",
+        told::health_word(finding.health),
+        finding.about,
+        capital(&finding.text)
+    ));
     if let Some(way_out) = &finding.way_out {
         say(format!("        -> {way_out}"));
     }

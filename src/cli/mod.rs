@@ -1,17 +1,20 @@
 //! Face: the command line. One file per command; each says what it has to say to standard output, what went wrong to
 //! standard error, and ends with 0 (fine), 1 (the thing asked about is not fine) or 2 (wrong use).
 //!
-//! Beside the commands: `act` (what is done with runs), `options` (what several take), `asked` (what is typed and not shown), `output` (how things are said), `filters` (of the lists),
+//! Beside the commands: `act` (what is done with runs), `options` (what several take), `asked` (what is typed and not shown), `output` (how things are said), `filters` (of the lists), `walk_follow` (how far a walk is),
 //! `explained` (why fields have their values, also for the demo).
 
 mod act;
+mod alerts;
 mod apply;
 mod asked;
+mod backfill;
 mod backup;
 mod bookings;
 mod cancel;
 mod causes;
 pub mod check;
+mod connections;
 mod demo;
 mod demo_home;
 mod doctor;
@@ -26,6 +29,7 @@ mod logging;
 mod options;
 mod output;
 mod pause;
+mod reconcile;
 mod replay;
 mod retry;
 mod runs;
@@ -36,6 +40,7 @@ mod serve;
 mod subscriptions;
 mod test;
 mod user;
+mod walk_follow;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -73,6 +78,8 @@ enum Command {
     Replay(replay::Args),
     Causes(causes::Args),
     Apply(apply::Args),
+    Backfill(backfill::Args),
+    Reconcile(reconcile::Args),
     Retry(retry::Args),
     Cancel(cancel::Args),
     Hold(hold::Args),
@@ -84,6 +91,8 @@ enum Command {
     Secret(secret::Args),
     User(user::Args),
     Guest(guest::Args),
+    Connections(connections::Args),
+    Alerts(alerts::Args),
     Backup(backup::Args),
     Doctor(doctor::Args),
 }
@@ -181,6 +190,8 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Replay(args) => replay::run(args).await,
         Command::Causes(args) => causes::run(args).await,
         Command::Apply(args) => apply::run(args).await,
+        Command::Backfill(args) => backfill::run(args).await,
+        Command::Reconcile(args) => reconcile::run(args).await,
         Command::Retry(args) => retry::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
         Command::Hold(args) => hold::run(args).await,
@@ -193,6 +204,8 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::User(args) => user::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Guest(args) => guest::run(args).await,
+        Command::Connections(args) => connections::run(args).await,
+        Command::Alerts(args) => alerts::run(args).await,
         Command::Backup(args) => backup::run(args).await,
     }
 }

@@ -2,7 +2,7 @@
 //! them, near names. All commands say through here.
 
 use crate::domain::Millis;
-pub(super) use crate::told::{capital, line_of, rfc3339};
+pub(super) use crate::told::{capital, line_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::io::Write;

@@ -96,7 +96,7 @@ fn roles() -> PossibleValuesParser {
 }
 
 /// The URL of `serve`, or one of this machine.
-fn base(text: &str) -> Result<String, String> {
+pub(super) fn base(text: &str) -> Result<String, String> {
     match UiUrl::parse(text) {
         Ok(url) => Ok(url.base()),
         Err(_) if text.starts_with("http://127.0.0.1") || text.starts_with("http://localhost") => {

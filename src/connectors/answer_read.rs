@@ -204,8 +204,9 @@ fn scalar(node: &Node) -> Option<String> {
 fn read_wait(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Wait> {
     let Yaml::Map(_) = &node.yaml else {
         // One duration, read as any other is.
-        let entry = Entry { key: "wait".to_owned(), place: node.place, value: node.clone() };
-        let map = Node { yaml: Yaml::Map(vec![entry]), place: node.place };
+        let entry =
+            Entry { key: "wait".to_owned(), place: node.place, at: node.span.start, value: node.clone() };
+        let map = Node { yaml: Yaml::Map(vec![entry]), place: node.place, span: node.span };
         let mut fields = Fields::new(file, "an answer", &map, diagnostics);
         let duration = fields.duration("wait");
         fields.finish();

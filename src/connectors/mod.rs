@@ -44,6 +44,7 @@ mod shape;
 mod sign_in;
 mod sign_in_read;
 mod signature_read;
+mod silence;
 mod source;
 mod source_api;
 mod source_api_read;
@@ -54,6 +55,8 @@ mod templates;
 mod verify;
 mod version;
 mod view;
+mod walk;
+mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, classify, classify_failure};
@@ -83,6 +86,7 @@ pub use schema::{Known, Schema};
 pub use secret::SecretRef;
 pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
+pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
 pub use source_api::{ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
 pub use source_spec::SourceSpec;
@@ -92,6 +96,7 @@ pub use subscriptions::{
 };
 pub use subscriptions_read::Subscribe;
 pub use verify::{Verify, WhenDown};
+pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 
 #[cfg(test)]
 mod calls_tests;
@@ -107,3 +112,5 @@ mod subscriptions_tests;
 mod tests;
 #[cfg(test)]
 mod vendors_tests;
+#[cfg(test)]
+mod walk_tests;

@@ -196,6 +196,13 @@ impl RecordSpec {
         })
     }
 
+    /// Where the types of events say the status, one that says nothing of it leaves it as it is.
+    pub fn keep_status(&self, present: Option<&Present>, told: &mut Told) {
+        if let Some(present) = present.filter(|_| told.status.is_empty() && !self.status_on.is_empty()) {
+            told.status.clone_from(&present.status);
+        }
+    }
+
     /// Compares what was told with the present state.
     pub fn compare(&self, present: Option<&Present>, told: Told) -> Compared {
         let older = present.and_then(|present| self.version.older(present, &told, self.any_case));

@@ -14,11 +14,13 @@ use super::records::{Children, RecordSpec};
 use super::schema::Schema;
 use super::shape::Shape;
 use super::sign_in_read::{read_offered, read_published};
+use super::silence::read_silence;
 use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
 use super::subscriptions_read::read_subscriptions;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
+use super::walk_read::read_walk;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
@@ -38,6 +40,8 @@ pub(super) fn read_source_spec(
     let subscriptions = fields.node("subscriptions");
     let sign_in = fields.node("sign_in");
     let addresses = fields.texts("addresses");
+    let walk = fields.node("walk");
+    let silence = fields.node("silence");
     let parts = SourceParts::take(&mut fields);
     let place = fields.place();
     fields.finish();
@@ -51,7 +55,9 @@ pub(super) fn read_source_spec(
         subscriptions.and_then(|node| read_subscriptions(file, node, engine, diagnostics)).map(Arc::new);
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
-    Some(SourceSpec { sign_in, addresses, api, subscriptions, ..spec })
+    let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
+    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    Some(SourceSpec { sign_in, addresses, silence, api, subscriptions, walk, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -107,8 +113,10 @@ impl<'n> SourceParts<'n> {
             addresses: Vec::new(),
             guide: self.guide.and_then(|node| read_guide(file, node, verified, diagnostics)),
             account_help: self.account_help,
+            silence: None,
             api: None,
             subscriptions: None,
+            walk: None,
         }
     }
 
@@ -133,8 +141,10 @@ impl<'n> SourceParts<'n> {
             addresses: Vec::new(),
             guide,
             account_help: self.account_help,
+            silence: None,
             api: None,
             subscriptions: None,
+            walk: None,
         })
     }
 
@@ -195,8 +205,10 @@ impl<'n> SourceParts<'n> {
             addresses: Vec::new(),
             guide,
             account_help,
+            silence: None,
             api: None,
             subscriptions: None,
+            walk: None,
         })
     }
 }

@@ -77,6 +77,11 @@ impl SignIn {
         self.ways.iter().any(|way| matches!(way, SignInWay::Token { .. }))
     }
 
+    /// Whether a header (lower case) holds a secret that is signed in with.
+    pub fn is_credential(&self, header: &str) -> bool {
+        self.ways.iter().any(|way| matches!(way, SignInWay::Header { name, .. } if name == header))
+    }
+
     /// All secrets that it needs.
     pub fn secrets(&self) -> impl Iterator<Item = &(SecretRef, Place)> {
         self.ways.iter().filter_map(SignInWay::secrets).flatten()

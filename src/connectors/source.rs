@@ -7,6 +7,7 @@ use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
 use super::sign_in::SignIn;
 use super::sign_in_read::read_sign_in;
+use super::silence::{OnSilence, read_on_silence};
 use super::source_api::SourceApi;
 use super::source_api_read::{ApiOf, ReadApi, read_api};
 use super::subscriptions_read::{Subscribe, SubscribeOf, read_subscribe};
@@ -40,6 +41,8 @@ pub struct Source {
     pub verify: Verify,
     /// False: its webhooks are stored and acked, and lead to nothing.
     pub enabled: bool,
+    /// What is done when it is silent for longer than usual.
+    pub on_silence: OnSilence,
     /// The connector's schema with the source's `extra_fields:`, for the record kind `booking` (else the first kind).
     pub schema: Schema,
 }
@@ -64,6 +67,7 @@ pub fn read_source(
     let extra = fields.texts("extra_fields");
     let enabled = fields.boolean("enabled").unwrap_or(true);
     let sign_in = fields.node("sign_in");
+    let on_silence = fields.text("on_silence");
     let known = connector.as_ref().and_then(|name| catalogue.connectors.get(name));
     // What its bodies tell stands in the source's own file.
     let own = known
@@ -87,6 +91,8 @@ pub fn read_source(
             .hint("add `address` to what `sign_in` names, or remove `token:`"),
         );
     }
+    let on_silence =
+        read_on_silence(file, on_silence.as_deref(), fields_place(node, "on_silence"), diagnostics);
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
     let connector = connector?;
     let own = match own {
@@ -113,6 +119,15 @@ pub fn read_source(
     let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
     let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
     let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
+    if on_silence == OnSilence::Backfill && (spec.walk.is_none() || reach.is_none()) {
+        let message = "`on_silence: backfill` does nothing here: what was missed can't be fetched.";
+        let hint = if spec.walk.is_none() {
+            format!("the connector `{}` does not say how all of its records are found", connector.name)
+        } else {
+            String::from("name the keys of its API under `api:`, or write `on_silence: tell`")
+        };
+        diagnostics.push(Diagnostic::warning(file, fields_place(node, "on_silence"), message).hint(hint));
+    }
     check_verify(
         &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
         verify,
@@ -139,6 +154,7 @@ pub fn read_source(
         subscribe,
         verify,
         enabled,
+        on_silence,
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
         connector: connector.clone(),
     })

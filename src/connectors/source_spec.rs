@@ -5,8 +5,10 @@ use super::guide::Guide;
 use super::pattern::pointed_at;
 use super::records::{RecordSpec, Told, Unreadable};
 use super::sign_in::OfferedWay;
+use super::silence::SilenceSpec;
 use super::source_api::ApiSpec;
 use super::subscriptions::SubscriptionSpec;
+use super::walk::WalkSpec;
 use crate::domain::AddressRange;
 use serde_json::Value;
 use std::sync::Arc;
@@ -28,12 +30,16 @@ pub struct SourceSpec {
     pub addresses: Vec<AddressRange>,
     /// What to click in the booking system, step by step.
     pub guide: Option<Guide>,
+    /// Why it may send nothing, and what it does when webhooks fail.
+    pub silence: Option<SilenceSpec>,
     /// What `account:` of a source is there; empty where the manifest says nothing.
     pub account_help: String,
     /// How the system itself is called, where it can be.
     pub api: Option<Arc<ApiSpec>>,
     /// How its subscriptions are made and kept, where programs may.
     pub subscriptions: Option<Arc<SubscriptionSpec>>,
+    /// How all records within a range of days are found, where that is known.
+    pub walk: Option<Arc<WalkSpec>>,
 }
 
 impl SourceSpec {

@@ -1,9 +1,11 @@
 //! Source files.
 
-use super::tests::{engine, try_source};
-use super::{Known, SecretRef};
+use super::tests::{catalogue, engine, try_source};
+use super::{Known, SecretRef, read_connector, read_source};
+use crate::document::parse;
 use crate::expr::{Path, Segment};
 use std::fmt::Write;
+use std::sync::Arc;
 
 #[test]
 fn a_source_names_its_tokens_and_its_account() {
@@ -55,6 +57,23 @@ fn a_source_says_how_its_webhooks_sign_in() {
         let _ = writeln!(said, "{}; {}", source.sign_in.told().join(", "), secrets.join(", "));
     }
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn addresses_that_a_system_publishes_are_named_by_its_connector() {
+    let engine = engine();
+    let mut catalogue = catalogue(&engine);
+    let manifest =
+        "source: { addresses: [34.240.36.71, 203.0.113.0/24], records: [{ kind: booking, key: id }] }\n";
+    let mut told = Vec::new();
+    let node = parse("connectors/hotel.yaml", manifest).expect("it is YAML");
+    let hotel = read_connector("connectors/hotel.yaml", "hotel", &node, &engine, &mut told);
+    catalogue.connectors.insert("hotel".into(), Arc::new(hotel.expect("it is well")));
+    let node = parse("sources/rooms.yaml", "connector: hotel\nsign_in: { ips: [hotel, 198.51.100.1] }\n");
+    let source =
+        read_source("sources/rooms.yaml", "rooms", &node.expect("it is YAML"), &catalogue, &mut told);
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(source.expect("it is well").sign_in.told(), ["that it comes from one of 3 addresses"]);
 }
 
 #[test]

@@ -18,16 +18,18 @@ fn story(name: &str, bodies: &[(Value, Value)]) -> String {
         let message = messages.remove(0);
         let facts = format!("{:?} {:?} {:?}", message.id, message.event_type, message.time);
         let told = match message.told {
-            Ok(mut told) => told.remove(0),
+            Ok(told) => told,
             Err(why) => {
                 let _ = writeln!(lines, "{facts}\n  {why}");
                 continue;
             }
         };
+        let mut told = told.into_iter().next().expect("it tells of something");
         let record = spec.record(&told.kind).expect("it is known");
         let (key, account) = (told.key.clone(), told.account.clone());
-        let (status, happened_at) = (told.status.clone(), told.happened_at);
         let before = present.as_ref().filter(|(known, _)| *known == key).map(|(_, present)| present);
+        record.keep_status(before, &mut told);
+        let (status, happened_at) = (told.status.clone(), told.happened_at);
         let compared = record.compare(before, told);
         let view = record.view(&compared.entity);
         let note = compared.note.as_deref().unwrap_or_default();

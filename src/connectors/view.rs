@@ -72,9 +72,10 @@ fn minor(value: &Value, currency: Option<&Value>) -> Option<Value> {
     let code = currency?.as_str()?.trim().to_ascii_uppercase();
     let decimals = iso_currency::Currency::from_code(&code)?.exponent().map_or(0, u32::from);
     let text = number.to_string();
-    let amount = match text.contains(['e', 'E']) {
-        true => Decimal::from_scientific(&text),
-        false => Decimal::from_str_exact(&text),
+    let amount = if text.contains(['e', 'E']) {
+        Decimal::from_scientific(&text)
+    } else {
+        Decimal::from_str_exact(&text)
     };
     let whole = amount.ok()?.checked_mul(Decimal::from(10_i64.pow(decimals)))?.round();
     i64::try_from(whole).ok().map(Value::from)

@@ -10,6 +10,19 @@ pub struct Node {
     pub yaml: Yaml,
     /// Where it stands (for a map or list: its first character).
     pub place: Place,
+    /// The bytes of the file's text that it takes: with its quotes or brackets; a map or list written in lines ends with
+    /// its last value, a text behind `|` or `>` with the last line that has something. An alias takes its own few bytes,
+    /// though its `place` is that of what it repeats.
+    pub span: Span,
+}
+
+/// A range of bytes of a file's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub start: usize,
+    /// The one behind the last.
+    pub end: usize,
 }
 
 /// Strict YAML 1.2: only `true` and `false` are booleans; `NO`, `on`, `012` are texts; `1.10` is a number
@@ -37,6 +50,8 @@ pub struct Entry {
     pub key: String,
     /// Place of the key.
     pub place: Place,
+    /// The byte at which the key begins.
+    pub at: usize,
     /// Its value.
     pub value: Node,
 }

@@ -3,6 +3,7 @@
 //! no recursion, bounded depth and size whatever the text is, no duplicate keys, no tags, no merge keys.
 //! Called for every file of a rules folder.
 
+use super::node::Span as Bytes;
 use super::{Diagnostic, Entry, Node, Place, Yaml, mistakes, within};
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span, StructureStyle};
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ pub fn parse(file: &str, text: &str) -> Result<Node, Diagnostic> {
 /// A map or list whose end has not come yet.
 struct Open {
     place: Place,
+    start: usize,
     anchor: usize,
     flow: bool,
     within: Within,
@@ -41,7 +43,22 @@ struct Open {
 
 enum Within {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, keys: HashMap<String, Place>, key: Option<(String, Place)> },
+    Map { entries: Vec<Entry>, keys: HashMap<String, Place>, key: Option<(String, Place, usize)> },
+}
+
+/// Where something stands, for people and in bytes.
+#[derive(Clone, Copy)]
+struct Written {
+    place: Place,
+    bytes: Bytes,
+}
+
+impl Written {
+    fn at(place: Place, span: &Span) -> Self {
+        let start = span.start.byte_offset().unwrap_or_default();
+        let end = span.end.byte_offset().unwrap_or(start).max(start);
+        Self { place, bytes: Bytes { start, end } }
+    }
 }
 
 struct Builder<'t> {
@@ -91,26 +108,28 @@ impl<'t> Builder<'t> {
             }
             Event::Scalar(value, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span, place)?;
-                self.scalar(&value, style, anchor, place)?;
+                let written = Written { place, bytes: self.bytes_of(&span, style, place) };
+                self.scalar(&value, style, anchor, written)?;
             }
             Event::SequenceStart(style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span, place)?;
-                self.begin(Within::List(Vec::new()), style, anchor, place)?;
+                self.begin(Within::List(Vec::new()), style, anchor, Written::at(place, &span))?;
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span, place)?;
                 let map = Within::Map { entries: Vec::new(), keys: HashMap::new(), key: None };
-                self.begin(map, style, anchor, place)?;
+                self.begin(map, style, anchor, Written::at(place, &span))?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end()?,
+            Event::SequenceEnd | Event::MappingEnd => self.end(&span)?,
             Event::Alias(id) => {
-                let Some(node) = self.anchors.get(&id).cloned() else {
+                let Some(mut node) = self.anchors.get(&id).cloned() else {
                     return Err(self.error(place, "This alias stands inside of what it repeats."));
                 };
                 if self.wants_key() {
                     return Err(self.bad_key(place, "an alias"));
                 }
                 self.spend(&node, place)?;
+                node.span = Written::at(place, &span).bytes;
                 self.put(node)?;
             }
             _ => {}
@@ -144,6 +163,18 @@ impl<'t> Builder<'t> {
         place
     }
 
+    /// What a scalar takes of the text. Behind `|` or `>` that is all from there to its last line with something in it.
+    fn bytes_of(&self, span: &Span, style: ScalarStyle, place: Place) -> Bytes {
+        let written = Written::at(place, span).bytes;
+        if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            return written;
+        }
+        let start = within::byte_of(self.text, place).unwrap_or(written.start);
+        let end = written.end.max(start).min(self.text.len());
+        let content = self.text.get(start..end).unwrap_or_default();
+        Bytes { start, end: start + content.trim_end().len() }
+    }
+
     fn refuse_tag(&self, tagged: bool, span: &Span, place: Place) -> Result<(), Diagnostic> {
         if !tagged {
             return Ok(());
@@ -163,20 +194,26 @@ impl<'t> Builder<'t> {
         value: &str,
         style: ScalarStyle,
         anchor: usize,
-        place: Place,
+        Written { place, bytes }: Written,
     ) -> Result<(), Diagnostic> {
         let yaml = if style == ScalarStyle::Plain { classify(value) } else { Yaml::Text(value.to_owned()) };
         self.holds_something |= yaml != Yaml::Null || !value.is_empty();
         self.count(1, value.len(), place)?;
         if self.wants_key() {
-            return self.key(yaml, style, value, place);
+            return self.key(yaml, style, value, Written { place, bytes });
         }
-        let node = Node { yaml, place };
+        let node = Node { yaml, place, span: bytes };
         self.remember(anchor, &node)?;
         self.put(node)
     }
 
-    fn key(&mut self, yaml: Yaml, style: ScalarStyle, value: &str, place: Place) -> Result<(), Diagnostic> {
+    fn key(
+        &mut self,
+        yaml: Yaml,
+        style: ScalarStyle,
+        value: &str,
+        Written { place, bytes }: Written,
+    ) -> Result<(), Diagnostic> {
         let text = match yaml {
             Yaml::Text(text) => text,
             Yaml::Null => return Err(self.bad_key(place, "nothing")),
@@ -201,7 +238,7 @@ impl<'t> Builder<'t> {
                 .hint("keep one of the two"));
         }
         keys.insert(text.clone(), place);
-        *key = Some((text, place));
+        *key = Some((text, place, bytes.start));
         Ok(())
     }
 
@@ -218,7 +255,7 @@ impl<'t> Builder<'t> {
         within: Within,
         style: StructureStyle,
         anchor: usize,
-        place: Place,
+        Written { place, bytes }: Written,
     ) -> Result<(), Diagnostic> {
         self.holds_something = true;
         self.count(1, 0, place)?;
@@ -238,17 +275,24 @@ impl<'t> Builder<'t> {
                 self.error(place, format!("Maps and lists are nested deeper than {DEPTH_MAX} levels."))
             );
         }
-        self.open.push(Open { place, anchor, flow, within });
+        self.open.push(Open { place, start: bytes.start, anchor, flow, within });
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Diagnostic> {
+    fn end(&mut self, span: &Span) -> Result<(), Diagnostic> {
         let Some(open) = self.open.pop() else { return Ok(()) };
+        // Written in lines, it has no end of its own.
+        let last = match &open.within {
+            Within::List(items) => items.last().map(|item| item.span.end),
+            Within::Map { entries, .. } => entries.last().map(|entry| entry.value.span.end),
+        };
+        let end = if open.flow { span.end.byte_offset() } else { last };
+        let bytes = Bytes { start: open.start, end: end.unwrap_or(open.start).max(open.start) };
         let yaml = match open.within {
             Within::List(items) => Yaml::List(items),
             Within::Map { entries, .. } => Yaml::Map(entries),
         };
-        let node = Node { yaml, place: Place { length: 1, ..open.place } };
+        let node = Node { yaml, place: Place { length: 1, ..open.place }, span: bytes };
         self.remember(open.anchor, &node)?;
         self.put(node)
     }
@@ -268,7 +312,7 @@ impl<'t> Builder<'t> {
             None => self.root = Some(node),
             Some(Open { within: Within::List(items), .. }) => items.push(node),
             Some(Open { within: Within::Map { entries, key, .. }, .. }) => match key.take() {
-                Some((key, place)) => entries.push(Entry { key, place, value: node }),
+                Some((key, place, at)) => entries.push(Entry { key, place, at, value: node }),
                 None => return Err(self.bad_key(node.place, node.kind())),
             },
         }

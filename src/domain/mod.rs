@@ -5,11 +5,13 @@ mod alert;
 mod cause;
 mod chain;
 mod change;
+mod downtime;
 mod event;
 mod ids;
 mod link;
 mod mask;
 mod person;
+mod refused;
 mod run;
 mod scrub;
 mod search;
@@ -24,6 +26,7 @@ pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, Out
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
 pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
+pub use downtime::{DOWN_MS_MIN, Stretch, downtimes};
 pub use event::{
     DocumentHead, EventKey, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE,
     ORIGIN_WEBHOOK, SIGNED_ACCOUNT, fetch_id, is_document,
@@ -34,13 +37,14 @@ pub use mask::{
     MASK, has_odd_letters, mask_document, mask_email, mask_name, mask_path, mask_phone, mask_view, tells_of,
 };
 pub use person::{NameParts, language, phone_e164, split_name};
+pub use refused::refused_in_words;
 pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
 pub use scrub::Scrub;
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
 pub use signing::{
     AddressRange, BytesAs, HashName, SignatureScheme, SignedPart, TokenAlgorithm, TokenScheme,
 };
-pub use silence::{RATE_WEEKS, Rhythm, Silence};
+pub use silence::{Profile, RATE_WEEKS, Rhythm, Silence};
 pub use standing::Standing;
 pub use time::{Millis, moment_of_number, parse_datetime, read_moment};
 pub use verdict::{Verdict, VerdictCode};

@@ -4,7 +4,9 @@
 //! comes from); 404 unknown source or wrong token; 405 anything but POST; 408 body too slow; 413 body too large;
 //! 503 with `Retry-After` can't store, flooded, or the source has no token's value. Nothing else on an open door.
 
-use super::{Delivered, Doors, Entrance, Intake, NotStored, Reached, Refusal, Shown, SignedRequest};
+use super::{
+    Delivered, Doors, Entrance, Intake, NotStored, Reached, Refusal, Refusals, Shown, SignedRequest,
+};
 use crate::domain::{ORIGIN_WEBHOOK, SIGNED_ACCOUNT};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, Entropy};
@@ -53,6 +55,17 @@ pub struct Hooks {
     pub metrics: Arc<Metrics>,
     /// How it is reached from outside.
     pub reached: Arc<Reached>,
+    /// What is refused.
+    pub refusals: Arc<Refusals>,
+}
+
+impl Hooks {
+    fn doors(&self) -> Arc<Doors> {
+        match self.doors.read() {
+            Ok(doors) => doors.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
+        }
+    }
 }
 
 /// The routes below `/hooks/`.
@@ -67,9 +80,24 @@ pub fn hooks(hooks: Hooks) -> impl FnOnce(&mut web::ServiceConfig) {
 /// Counts around what is done. Whoever hangs up before the answer is received and not answered.
 async fn receive(request: HttpRequest, hooks: web::Data<Hooks>, payload: Payload) -> HttpResponse {
     hooks.metrics.webhook_received();
-    let answer = take(request, &hooks, payload).await;
-    hooks.metrics.webhook_answered(answer.status().as_u16());
+    let answer = take(request.clone(), &hooks, payload).await;
+    let status = answer.status().as_u16();
+    hooks.metrics.webhook_answered(status);
+    if status != 200 {
+        note_refused(&request, &hooks, status);
+    }
     answer
+}
+
+/// A webhook of a known source was answered with something else than 200. Whoever hung up half-way (400) was told nothing, and
+/// what was no POST (405) was no webhook.
+fn note_refused(request: &HttpRequest, hooks: &Hooks, status: u16) {
+    let path = request.uri().path().strip_prefix("/hooks/").unwrap_or_default();
+    let source = path.split('/').next().unwrap_or_default();
+    let Ok(source) = percent_decode_str(source).decode_utf8() else { return };
+    if !matches!(status, 400 | 405) && hooks.doors().knows(&source) {
+        hooks.refusals.note(&source, status, hooks.clock.now());
+    }
 }
 
 async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResponse {
@@ -83,10 +111,7 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
         hooks.metrics.webhook_refused("", Refusal::Source.as_str());
         return not_found();
     };
-    let doors = match hooks.doors.read() {
-        Ok(doors) => doors.clone(),
-        Err(poisoned) => poisoned.into_inner().clone(),
-    };
+    let doors = hooks.doors();
     let shown = Shown {
         in_address: token.as_deref(),
         headers: request.headers(),

@@ -6,12 +6,14 @@
 
 mod doors;
 mod http;
+mod refusals;
 mod sender;
 mod signature;
 mod token;
 
 pub use doors::{Door, Doors, Entrance, OldToken, Refusal, Shown, Way, hash_token};
 pub use http::{HookLimits, Hooks, hooks};
+pub use refusals::Refusals;
 pub use sender::Reached;
 pub use signature::{SignedRequest, signing_key};
 pub use token::TokenCheck;
@@ -69,6 +71,8 @@ pub struct Batches {
 pub struct Committed {
     /// Events that it was to store.
     pub events: usize,
+    /// Events that it stored, together or one by one.
+    pub stored: usize,
     /// Bytes of their bodies.
     pub bytes: usize,
     /// How long the database took, in microseconds; `None`: it did not take all of them together.
@@ -149,36 +153,37 @@ impl Batches {
             answers.push(next.answer);
             events.push(next.event);
         }
-        let mut committed = Committed { events: events.len(), bytes, took_us: None };
+        let mut committed = Committed { events: events.len(), stored: 0, bytes, took_us: None };
         let began = clock.monotonic_us();
         match self.store.append_events(&events).await {
             Ok(positions) => {
                 committed.took_us = Some(clock.monotonic_us() - began);
+                committed.stored = committed.events;
                 for (answer, position) in answers.into_iter().zip(positions) {
                     // Whoever hung up meanwhile gets no answer; the event is stored all the same.
                     let _ = answer.send(Ok(position));
                 }
             }
-            Err(error) => self.one_by_one(events, answers, &error).await,
+            Err(error) => committed.stored = self.one_by_one(events, answers, &error).await,
         }
         Some(committed)
     }
 
-    /// A batch was refused: one of its events may be to blame, the others are not.
+    /// A batch was refused: one of its events may be to blame, the others are not. Gives how many were stored.
     async fn one_by_one(
         &self,
         events: Vec<NewEvent>,
         answers: Vec<oneshot::Sender<Result<Position, NotStored>>>,
         error: &crate::ports::StoreError,
-    ) {
+    ) -> usize {
         tracing::error!(error = %error, cause = error.cause(), "webhooks could not be stored");
         if events.len() == 1 {
             for answer in answers {
                 let _ = answer.send(Err(NotStored::Failed));
             }
-            return;
+            return 0;
         }
-        let mut failing = false;
+        let (mut failing, mut stored) = (false, 0);
         for (event, answer) in events.into_iter().zip(answers) {
             // After one more failure the database is away: the rest is not tried one by one.
             let result = if failing {
@@ -192,7 +197,9 @@ impl Batches {
                     }
                 }
             };
+            stored += usize::from(result.is_ok());
             let _ = answer.send(result);
         }
+        stored
     }
 }

@@ -25,8 +25,7 @@ impl Reached {
             request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
         for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
             // What can't be read ends it: nobody knows who wrote what stands before.
-            let Some(address) = address_of(entry) else { return None };
-            sender = address;
+            sender = address_of(entry)?;
             if !self.trusts(sender) {
                 break;
             }

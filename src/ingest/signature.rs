@@ -153,7 +153,9 @@ fn decoded(written: BytesAs, text: &str) -> Vec<Vec<u8>> {
     let bare = text.trim().trim_end_matches('=');
     let hex = || {
         let digits = text.trim().as_bytes();
-        (digits.len() % 2 == 0)
+        digits
+            .len()
+            .is_multiple_of(2)
             .then(|| {
                 let pairs = digits.chunks_exact(2);
                 pairs

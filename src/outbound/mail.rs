@@ -86,7 +86,19 @@ async fn deliver(mail: &Mail, place: &str, envelope: &Envelope, message: &[u8]) 
     let mut connection = AsyncSmtpConnection::connect_tokio1(&addresses[..], timeout, &hello, first, None)
         .await
         .map_err(|error| failed(of_connecting(&error, place)))?;
-    let result = talk(&mut connection, mail, place, &hello, envelope, message, tls).await;
+    if mail.tls == SmtpTls::Starttls {
+        if !connection.can_starttls() {
+            let _ = connection.quit().await;
+            return Err(failed(format!(
+                "{place} offers no STARTTLS, so nothing was sent. Choose TLS from the start (often port 465), or none."
+            )));
+        }
+        // No farewell where that fails: the line went with it, and lettre panics over one that is not there.
+        connection.starttls(tls()?, &hello).await.map_err(|error| {
+            failed(format!("No secure connection to {place} came about ({}).", innermost(&error)))
+        })?;
+    }
+    let result = talk(&mut connection, mail, place, envelope, message).await;
     // What comes of the farewell changes nothing.
     let _ = connection.quit().await;
     result
@@ -96,21 +108,9 @@ async fn talk(
     connection: &mut AsyncSmtpConnection,
     mail: &Mail,
     place: &str,
-    hello: &ClientId,
     envelope: &Envelope,
     message: &[u8],
-    tls: impl Fn() -> Result<TlsParameters, MailFailure>,
 ) -> Result<(), MailFailure> {
-    if mail.tls == SmtpTls::Starttls {
-        if !connection.can_starttls() {
-            return Err(failed(format!(
-                "{place} offers no STARTTLS, so nothing was sent. Choose TLS from the start (often port 465), or none."
-            )));
-        }
-        connection.starttls(tls()?, hello).await.map_err(|error| {
-            failed(format!("No secure connection to {place} came about ({}).", innermost(&error)))
-        })?;
-    }
     if let Some((user, password)) = &mail.sign_in {
         if mail.tls == SmtpTls::None {
             return Err(failed(
@@ -165,7 +165,8 @@ async fn addresses(mail: &Mail, place: &str) -> Result<Vec<SocketAddr>, MailFail
 
 fn of_connecting(error: &lettre::transport::smtp::Error, place: &str) -> String {
     let why = one_line(&innermost(error));
-    if error.is_tls() {
+    // A certificate that is not good comes as a failure of the line.
+    if error.is_tls() || why.contains("certificate") {
         format!(
             "No secure connection to {place} came about ({why}). Look at the port, and whether STARTTLS is meant."
         )

@@ -9,12 +9,14 @@
 //! (`failures_do_not_tell_the_query` keeps it).
 
 mod addresses;
+mod certificate;
 mod failure;
 mod mail;
 mod resolver;
 #[cfg(test)]
 mod tests;
 
+pub use certificate::TlsLook;
 pub use mail::{SmtpMailer, is_mail_address};
 
 use crate::ports::{Answer, Outbound, OutboundFailure, OutboundRequest};

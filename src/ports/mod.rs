@@ -2,6 +2,7 @@
 //! and the simulator replaces them.
 
 mod alerts;
+mod certificates;
 mod clock;
 mod mail;
 mod outbound;
@@ -12,13 +13,16 @@ mod store_causes;
 mod store_chains;
 mod store_fetches;
 mod store_keeping;
+mod store_pulse;
 mod store_rows;
 mod store_rules;
 mod store_search;
 mod store_views;
+mod store_walks;
 mod think;
 
 pub use alerts::*;
+pub use certificates::{CertificateState, Certificates, NoCertificate};
 pub use clock::{Clock, Entropy};
 pub use mail::{Mail, MailFailure, Mailer};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};
@@ -29,8 +33,10 @@ pub use store_causes::*;
 pub use store_chains::*;
 pub use store_fetches::*;
 pub use store_keeping::*;
+pub use store_pulse::*;
 pub use store_rows::*;
 pub use store_rules::*;
 pub use store_search::*;
 pub use store_views::*;
+pub use store_walks::*;
 pub use think::Think;

@@ -2,14 +2,15 @@
 //! each takes a batch. `src/store` implements it for SQLite and Postgres, `tests/contract` tries every method on both.
 
 use super::{
-    AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
-    BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
-    DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
-    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SeenEvent, SourceHour, SourceMemory, StoredBooking, StoredEvent, StoredRuleset,
-    TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
+    AlertStore, AnsweredCall, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage,
+    BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts,
+    DeliveryWrite, DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf,
+    ListFilter, LostAttempt, NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery,
+    PulseStore, RulesetEntry, RulesetNote, RunRow, SealedSecret, SeenEvent, SourceHour, SourceMemory,
+    StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking,
+    Written,
 };
-use super::{ChainStore, FetchStore, KeepingStore};
+use super::{ChainStore, FetchStore, KeepingStore, WalkStore};
 use crate::domain::{
     AttemptId, BookingId, BookingKey, ChangeRef, EventId, EventKey, Millis, Position, RecordKey, RunId, Seq,
     Standing,
@@ -267,6 +268,14 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<(ChangeView, Option<String>, Option<String>)>, StoreError>;
     /// Runs, newest first.
     async fn list_runs(&self, filter: &ListFilter) -> Result<Vec<RunRow>, StoreError>;
+    /// The newest runs of each of these bookings, all in the order asked for, newest first, at most `each` of one.
+    async fn runs_of_bookings(
+        &self,
+        bookings: &[BookingId],
+        each: i64,
+    ) -> Result<Vec<Vec<RunRow>>, StoreError>;
+    /// Those of the newest `limit` calls to all connections that were answered, newest first.
+    async fn answered_lately(&self, limit: i64) -> Result<Vec<AnsweredCall>, StoreError>;
     /// Attempts of a run, oldest first.
     async fn attempts(&self, run: &RunId) -> Result<Vec<AttemptView>, StoreError>;
     /// One attempt.
@@ -284,8 +293,12 @@ pub trait Store: Send + Sync {
     fn chains(&self) -> &dyn ChainStore;
     /// The part about house-keeping: figures, retention, what is known of one guest.
     fn keeping(&self) -> &dyn KeepingStore;
+    /// The part about the doors' health: refused webhooks, downtimes.
+    fn pulse(&self) -> &dyn PulseStore;
     /// The part about what is to be fetched from booking systems.
     fn fetches(&self) -> &dyn FetchStore;
+    /// The part about walks over a source's API.
+    fn walks(&self) -> &dyn WalkStore;
     /// The little that every page says: runs by state, the oldest that wait, what is not read yet. Never counts much.
     async fn glance(&self) -> Result<Glance, StoreError>;
     /// A word that differs whenever something happened that pages show; cheap to ask every second.

@@ -15,8 +15,10 @@ pub struct BookingQuery {
     pub status: Option<String>,
     /// How it stands.
     pub standing: Option<Standing>,
-    /// Day of the tour in the tour's own zone (`2027-03-14`).
-    pub tour_day: Option<String>,
+    /// First day of the tour in the tour's own zone (`2027-03-14`).
+    pub tour_from: Option<String>,
+    /// Last day of it.
+    pub tour_to: Option<String>,
     /// Last changed at or after.
     pub changed_from: Option<Millis>,
     /// Last changed before.

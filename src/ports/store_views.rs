@@ -97,6 +97,17 @@ pub struct BookingView {
     pub updated_at: Millis,
 }
 
+/// A call that was answered, whatever the answer was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredCall {
+    /// Name of the connection.
+    pub connection: String,
+    /// When it began.
+    pub started_at: Millis,
+    /// How long the answer took.
+    pub duration_ms: i64,
+}
+
 /// An attempt for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptView {

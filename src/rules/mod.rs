@@ -1,5 +1,6 @@
 //! PURE: files → ruleset or diagnostics; (change, ruleset) → plan; mapping with traces.
 
+pub mod builder;
 mod compile;
 mod expressions;
 mod fields;

@@ -165,10 +165,9 @@ impl Planner<'_> {
     /// Why a rule has nothing to do with a booking that was rebooked.
     fn not_for_a_rebooked_one(&self) -> Option<String> {
         let chain = &self.change.chain;
-        if self.change.kind != ChangeKind::Rebooked {
-            return None;
-        }
-        if self.rule.moves {
+        let ends = self.change.kind == ChangeKind::Rebooked;
+        // Whatever is told of it from then on, the new booking's runs are in its lane.
+        if self.rule.moves && (ends || chain.after_key.is_some()) {
             let new = chain.after_key.as_deref().unwrap_or("another booking");
             let waits = if chain.after.is_some() { "" } else { "; that one's webhook has not come yet" };
             return Some(format!(
@@ -176,7 +175,7 @@ impl Planner<'_> {
                  (`rebooking: move`){waits}."
             ));
         }
-        (chain.again && !self.rule.repeatable).then(|| {
+        (ends && chain.again && !self.rule.repeatable).then(|| {
             "The new booking's webhook told of this rebooking already, and what the rule makes is not made twice."
                 .to_owned()
         })
@@ -192,8 +191,12 @@ impl Planner<'_> {
         let Some(each) = &self.rule.each else { return };
         let engine = &self.ruleset.engine;
         // Items have other keys in the new booking, so nothing of theirs can be moved: those of the old one leave.
-        let leaves = self.rule.moves && self.change.kind == ChangeKind::Rebooked;
-        let again = self.change.chain.again && !self.rule.repeatable;
+        let first_word = self.change.kind == ChangeKind::Rebooked && !self.change.chain.again;
+        let leaves = self.rule.moves && first_word;
+        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| !leaves) {
+            runs.extend(asked.map(|asked| self.left_alone(asked, why)));
+            return;
+        }
         let present = match items::read(engine, each, &self.base) {
             Ok(items) => items,
             Err(sentence) => {
@@ -212,10 +215,6 @@ impl Planner<'_> {
             .and_then(|scope| items::read(engine, each, scope).ok())
             .unwrap_or_else(items::Items::none);
         let (present, former) = if leaves { (items::Items::none(), present) } else { (present, former) };
-        if let Some(why) = self.not_for_a_rebooked_one().filter(|_| again) {
-            runs.extend(asked.map(|asked| self.left_alone(asked, why)));
-            return;
-        }
         let before = runs.len();
         for (key, item) in present.iter() {
             let what = asked.or_else(|| self.what_became_of(key, former.find(key), item));

@@ -92,10 +92,7 @@ impl ApiClient {
         let lane = self.lane(&credential);
         let mut renewed = false;
         loop {
-            let token = match api.needs_token() {
-                true => Some(self.token(api, &lane).await?),
-                false => None,
-            };
+            let token = if api.needs_token() { Some(self.token(api, &lane).await?) } else { None };
             self.turn(api, &lane, &credential, patient).await?;
             let signed = api
                 .authorise(engine, request.clone(), &*self.secrets, token.as_ref().map(|token| &token.value))

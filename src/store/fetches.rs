@@ -114,7 +114,7 @@ pub(super) fn done_sql(kind: &str) -> String {
     )
 }
 
-const FORGET_HINTS: &str = "DELETE FROM fetch_hints WHERE fetch = $1 AND position <= $2";
+const FORGET_HINTS: &str = "DELETE FROM fetch_hints WHERE \"fetch\" = $1 AND position <= $2";
 /// It ends where nothing waits for it.
 const END: &str = "
 DELETE FROM fetches
@@ -243,9 +243,9 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
     }
     for piece in sql::pieces(hints) {
         let text = format!(
-            "INSERT INTO fetch_hints (fetch, position, ordinal)
+            "INSERT INTO fetch_hints (\"fetch\", position, ordinal)
              VALUES {}
-             ON CONFLICT (fetch, position, ordinal) DO NOTHING",
+             ON CONFLICT (\"fetch\", position, ordinal) DO NOTHING",
             sql::rows(piece.len(), 3, 1)
         );
         let bound =

@@ -25,6 +25,12 @@ pub(super) const HAVE_WORD: &str = "
 SELECT COUNT(*) AS bookings
 FROM   (SELECT 1 AS one FROM booking_terms WHERE term >= $1 AND term < $2 LIMIT CAST($3 AS BIGINT)) AS h";
 
+pub(super) const HAVE_DAY: &str = "
+SELECT COUNT(*) AS bookings
+FROM   (SELECT 1 AS one FROM booking_cards
+        WHERE  tour_day >= $1 AND tour_day <= $2 AND tour_day <> ''
+        LIMIT  CAST($3 AS BIGINT)) AS h";
+
 /// The next different term, and the next: no term is read more than once, however many bookings have it.
 pub(super) const TERMS_LIKE: &str = "
 WITH RECURSIVE found (term) AS (
@@ -72,6 +78,8 @@ enum Way {
     Word(usize),
     /// Those that are not sent, or whose tour is that day: an index has them in order.
     Narrow,
+    /// The few whose tour is on one of these days.
+    Days,
     /// All, in order.
     All,
 }
@@ -172,9 +180,31 @@ async fn way(session: &mut Session, query: &BookingQuery) -> Result<Option<Way>,
     }
     Ok(Some(match rarest {
         Some((bookings, index)) if bookings <= RARE_MAX => Way::Word(index),
-        _ if is_unsent(query.standing) || query.tour_day.is_some() => Way::Narrow,
+        _ if is_unsent(query.standing) || one_day(query).is_some() => Way::Narrow,
+        _ if has_days(query) && are_few(session, query).await? => Way::Days,
         _ => Way::All,
     }))
+}
+
+/// The day, where the tour is to be on one day.
+fn one_day(query: &BookingQuery) -> Option<&str> {
+    query.tour_from.as_deref().filter(|from| query.tour_to.as_deref() == Some(*from))
+}
+
+fn has_days(query: &BookingQuery) -> bool {
+    query.tour_from.is_some() || query.tour_to.is_some()
+}
+
+/// The first and the last day that are looked for. No day is before the first or behind the last of all.
+fn days(query: &BookingQuery) -> (&str, &str) {
+    (query.tour_from.as_deref().unwrap_or("0"), query.tour_to.as_deref().unwrap_or("9999-99-99"))
+}
+
+/// Whether few bookings have their tour on these days.
+async fn are_few(session: &mut Session, query: &BookingQuery) -> Result<bool, StoreError> {
+    let (from, to) = days(query);
+    let row = session.row(HAVE_DAY, values![from, to, RARE_MAX + 1]).await?;
+    Ok(row.map_or(Ok(0), |row| row.int("bookings"))? <= RARE_MAX)
 }
 
 fn is_unsent(standing: Option<Standing>) -> bool {
@@ -184,8 +214,7 @@ fn is_unsent(standing: Option<Standing>) -> bool {
 /// Whether there is more to hold than what the way itself holds.
 fn narrows(query: &BookingQuery, way: Way) -> bool {
     let by_index = usize::from(way == Way::Narrow);
-    let others =
-        [query.source.is_some(), query.status.is_some(), query.standing.is_some(), query.tour_day.is_some()];
+    let others = [query.source.is_some(), query.status.is_some(), query.standing.is_some(), has_days(query)];
     !query.words.is_empty() || others.into_iter().filter(|set| *set).count() > by_index
 }
 
@@ -196,7 +225,7 @@ fn stretch(text: &mut Text, query: &BookingQuery, way: Way) {
         Vec::new(),
     );
     text.add("\nFROM   booking_cards AS k\nWHERE  ", Vec::new());
-    match (way, query.standing, &query.tour_day) {
+    match (way, query.standing, one_day(query)) {
         (Way::Narrow, Some(standing), _) if is_unsent(Some(standing)) => {
             text.add("k.standing = ? AND k.standing < 2", values![standing.number()]);
         }
@@ -234,18 +263,27 @@ fn ids_sql(query: &BookingQuery, way: Way, limit: i64) -> Text {
         // `CROSS JOIN` has SQLite begin with the few.
         text.add(") AS h\nCROSS JOIN booking_cards AS k\nWHERE  k.booking = h.booking", Vec::new());
         when(&mut text, query);
+    } else if way == Way::Days {
+        let (from, to) = days(query);
+        let few = "(SELECT s.booking FROM booking_cards AS s
+               WHERE  s.tour_day >= ? AND s.tour_day <= ? AND s.tour_day <> '') AS h";
+        text.add(few, values![from, to]);
+        text.add("\nCROSS JOIN booking_cards AS k\nWHERE  k.booking = h.booking", Vec::new());
+        when(&mut text, query);
     } else {
         text.add("(", Vec::new());
         stretch(&mut text, query, way);
         text.add(NEWEST_FIRST, Vec::new());
         text.add("\nLIMIT CAST(? AS BIGINT)) AS k\nWHERE  1 = 1", values![LOOK_MAX]);
     }
-    for (column, value) in
-        [("source", &query.source), ("status", &query.status), ("tour_day", &query.tour_day)]
-    {
+    for (column, value) in [("source", &query.source), ("status", &query.status)] {
         if let Some(value) = value {
             text.add(&format!("\nAND    k.{column} = ?"), values![value]);
         }
+    }
+    if has_days(query) && way != Way::Days {
+        let (from, to) = days(query);
+        text.add("\nAND    k.tour_day >= ? AND k.tour_day <= ?", values![from, to]);
     }
     if let Some(standing) = query.standing {
         text.add("\nAND    k.standing = ?", values![standing.number()]);
@@ -311,13 +349,16 @@ pub(super) fn samples() -> Vec<(&'static str, String, Vec<Value>)> {
     let plain = BookingQuery { after: Some(place), limit: 30, ..BookingQuery::default() };
     let words = BookingQuery { words: vec![vec!["lee".to_owned()], vec!["m".to_owned()]], ..plain.clone() };
     let unsent = BookingQuery { standing: Some(Standing::NeedsYou), ..plain.clone() };
-    let tour = BookingQuery { tour_day: Some("2027-03-14".to_owned()), ..plain.clone() };
+    let day = |day: &str| Some(day.to_owned());
+    let tour = BookingQuery { tour_from: day("2027-03-14"), tour_to: day("2027-03-14"), ..plain.clone() };
+    let tours = BookingQuery { tour_to: day("2027-03-20"), ..tour.clone() };
     let since = BookingQuery { changed_from: Some(1), changed_before: Some(5_000), ..words.clone() };
     let asked = [
         ("bookings by a rare word", &words, Way::Word(0)),
         ("bookings by common words", &since, Way::All),
         ("bookings that are not sent", &unsent, Way::Narrow),
         ("bookings by their tour", &tour, Way::Narrow),
+        ("bookings by some days of tours", &tours, Way::Days),
         ("the latest bookings", &plain, Way::All),
     ];
     asked

@@ -5,7 +5,7 @@
 
 use super::SqlStore;
 use super::session::{Statement, values};
-use crate::domain::{Millis, ORIGIN_PROBE, Standing};
+use crate::domain::{Millis, ORIGIN_WEBHOOK, Standing};
 use crate::ports::{Glance, HourCount, SourceHour, StoreError};
 
 /// Up to which position webhooks are counted.
@@ -14,22 +14,22 @@ pub(super) const FACT: &str = "events.counted";
 const HOURS_MAX: i64 = 40_000;
 
 pub(super) const TO_COUNT: &str = "
-SELECT w.source, w.hour, w.wanted, COUNT(*) AS events, MAX(w.position) AS last
-FROM   (SELECT e.position, e.source, e.received_at / 3600000 AS hour,
-               CAST(CASE WHEN e.origin = $2 OR e.origin IN ('fetch', 'backfill', 'reconcile')
-                         THEN 0 ELSE 1 END AS BIGINT) AS wanted
+SELECT w.source, w.hour, w.wanted, COUNT(*) AS events, MAX(w.position) AS last, MAX(w.received_at) AS last_at
+FROM   (SELECT e.position, e.source, e.received_at, e.received_at / 3600000 AS hour,
+               CAST(CASE WHEN e.origin = $2 THEN 1 ELSE 0 END AS BIGINT) AS wanted
         FROM   events AS e
         WHERE  e.position > $1
         ORDER BY e.position
         LIMIT  CAST($3 AS BIGINT)) AS w
 GROUP BY w.source, w.hour, w.wanted";
 
+/// The last that is counted, and the last of those behind it: few. What a walk through the source's API brought is none.
 pub(super) const LAST_WEBHOOK: &str = "
-SELECT e.received_at 
-FROM   events AS e
-WHERE  e.source = $1 AND e.origin NOT IN ('fetch', 'backfill', 'reconcile')
-ORDER BY e.position DESC
-LIMIT  1";
+SELECT MAX(w.at) AS at
+FROM   (SELECT l.at FROM last_webhooks AS l WHERE l.source = $1
+        UNION ALL
+        SELECT MAX(e.received_at) AS at FROM events AS e
+        WHERE  e.source = $1 AND e.position > $2 AND e.origin = $3) AS w";
 
 const OLDEST_WAITING: &str = "
 SELECT k.connection,
@@ -163,17 +163,23 @@ impl SqlStore {
         &self,
         sources: &[String],
     ) -> Result<Vec<Option<Millis>>, StoreError> {
+        let reached = self.counted_up_to().await?;
         let mut session = self.read("give the last webhooks").await?;
-        let asked = sources.iter().map(|source| Statement::new(LAST_WEBHOOK, values![source])).collect();
-        let came = session.all(asked).await?;
-        came.iter().map(|came| came.rows.first().map(|row| row.int("received_at")).transpose()).collect()
+        let asked = |source| Statement::new(LAST_WEBHOOK, values![source, reached, ORIGIN_WEBHOOK]);
+        let came = session.all(sources.iter().map(asked).collect()).await?;
+        came.iter().map(|came| came.rows.first().map_or(Ok(None), |row| row.int_or_null("at"))).collect()
+    }
+
+    /// The last position that is counted.
+    async fn counted_up_to(&self) -> Result<i64, StoreError> {
+        Ok(self.find_fact(FACT).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
     /// Each event is counted once: how far it is stands in the same transaction as the counts.
     pub(super) async fn count_events_up(&self, limit: i64) -> Result<i64, StoreError> {
-        let reached: i64 = self.find_fact(FACT).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let reached = self.counted_up_to().await?;
         let mut reader = self.read("count webhooks").await?;
-        let rows = reader.rows(TO_COUNT, values![reached, ORIGIN_PROBE, limit]).await?;
+        let rows = reader.rows(TO_COUNT, values![reached, ORIGIN_WEBHOOK, limit]).await?;
         drop(reader);
         let mut last = reached;
         let mut looked_at = 0;
@@ -186,6 +192,12 @@ impl SqlStore {
                     "INSERT INTO source_hours (source, hour, events) VALUES ($1, $2, $3)
                      ON CONFLICT (source, hour) DO UPDATE SET events = source_hours.events + excluded.events",
                     values![row.text("source")?, row.int("hour")?, row.int("events")?],
+                ));
+                statements.push(Statement::new(
+                    "INSERT INTO last_webhooks (source, at) VALUES ($1, $2)
+                     ON CONFLICT (source) DO UPDATE
+                     SET at = CASE WHEN excluded.at > last_webhooks.at THEN excluded.at ELSE last_webhooks.at END",
+                    values![row.text("source")?, row.int("last_at")?],
                 ));
             }
         }

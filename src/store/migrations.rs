@@ -41,9 +41,11 @@ const STEPS: &[Step] = steps![
     7 "0007_ruleset_history",
     8 "0008_alerts",
     9 "0009_privacy",
-    12 "0012_seen_events",
-    13 "0013_fetches",
-    14 "0014_rebookings",
+    10 "0010_seen_events",
+    11 "0011_fetches",
+    12 "0012_rebookings",
+    13 "0013_missed_webhooks",
+    14 "0014_walks",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

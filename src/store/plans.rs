@@ -5,7 +5,8 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
-    finding, hours, lanes, links, people, people_doors, people_log, ruleset_history, runs, sql,
+    finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
+    sql, walk_places, walks,
 };
 use super::{erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
@@ -28,6 +29,8 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
     let group = TroubleFilter { cause: Some("0f".repeat(10)), ..TroubleFilter::default() };
     let (of_group, of_group_bound) = causes::runs_sql(&group, TroublePage::Before(9), 100);
     let (counted, counted_bound) = causes::count_sql(&group);
+    let mut newest_bound = values![29_i64];
+    newest_bound.extend((0..32).map(|_| Value::from("booking")));
     let mut hot: Vec<(&'static str, String, Vec<Value>)> = vec![
         ("steps of chains", chains::steps_sql(1), record.clone()),
         ("bookings of chains", chains::members_sql(1), record.clone()),
@@ -78,15 +81,21 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("who was told", alerts::TOLD_CHANNELS.to_owned(), values!["out_1"]),
         ("outages to forget", alerts::FORGET.to_owned(), values![1_i64, 20_i64]),
         ("resuming", runs::pause_sql(false), values!["crm", 1_i64, 100_i64]),
+        ("newest runs of bookings", lately::runs_sql(32), newest_bound),
+        ("calls that were answered", lately::ANSWERED.to_owned(), values!["", 500_i64]),
         ("cards of bookings", cards::known_sql(1), values!["booking"]),
         ("forgetting terms", cards::forget_sql(2), values!["a", "booking", "b", "booking"]),
         ("runs of cards", cards::count_runs_sql(1), values!["booking"]),
         ("bookings without a card", cards::UNFILED.to_owned(), values![i64::MAX, 0_i64, 100_i64]),
         ("who has a word", finding::HAVE_WORD.to_owned(), values!["le", "lf", 100_i64]),
+        ("who has a day", finding::HAVE_DAY.to_owned(), values!["2027-03-14", "2027-03-20", 100_i64]),
         ("terms that begin so", finding::TERMS_LIKE.to_owned(), values!["le", "lf", 100_i64]),
         ("links that point to a booking", finding::LINKS_THAT_POINT.to_owned(), values!["booking", 10_i64]),
-        ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "probe", 100_i64]),
-        ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source"]),
+        ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "webhook", 100_i64]),
+        ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source", 1_i64, "webhook"]),
+        ("refused webhooks", pulse::REFUSED.to_owned(), values![1_i64, 100_i64]),
+        ("when it was running", pulse::UPTIMES.to_owned(), values![1_i64, 100_i64]),
+        ("when it was running before", pulse::UPTIME_BEFORE.to_owned(), values![1_i64]),
         ("old webhooks", retention::NEXT_BODIES.to_owned(), values![1_i64, 32_i64]),
         ("webhooks kept longer", retention::KEPT.to_owned(), values!["event", 1_i64, 32_i64]),
         ("bodies of webhooks", retention::bodies_sql(2), values![1_i64, 2_i64]),
@@ -116,6 +125,14 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
             values!["note", "booking", "fch_1", 1_i64],
         ),
         ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
+        ("the walk of a source", walks::open_sql(), values!["tours"]),
+        ("walks of a source", walks::of_source_sql(), values!["tours", 10_i64]),
+        ("places that are due", walk_places::due_sql(), values![1_i64, 1_i64, 32_i64]),
+        ("places that are done", walks::done_sql(2), values![1_i64, 1_i64, 2_i64]),
+        ("what a walk knows", walk_places::findings_of_sql(1), values![1_i64, "account", "key"]),
+        ("what a walk found", walk_places::findings_sql(1), values![1_i64, "a", "k", 50_i64, "new"]),
+        ("bookings to compare", walk_places::here_by_key_sql(1), values!["crm", "account", "guest", "key"]),
+        ("bookings that are here", walk_places::here_after_sql(), values!["", 200_i64]),
     ];
     hot.extend(finding::samples());
     let mut plans = Vec::with_capacity(hot.len());

@@ -6,14 +6,15 @@ use crate::domain::{
     Standing, Verdict,
 };
 use crate::ports::{
-    AlertStore, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage, BookingQuery,
-    BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts, DeliveryWrite,
-    DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf, ListFilter, LostAttempt,
-    NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery, RulesetEntry, RulesetNote, RunRow,
-    SealedSecret, SeenEvent, SourceHour, SourceMemory, Store, StoreError, StoredBooking, StoredEvent,
-    StoredRuleset, TroubleFilter, TroublePage, TroubledRun, UnfiledBooking, Written,
+    AlertStore, AnsweredCall, AppliedEvent, ApplyFilter, ApplyRow, ApplyStep, AttemptView, BookingPage,
+    BookingQuery, BookingView, Bulk, BulkPiece, CardFill, CauseGroup, ChangeView, ConnectionState, Counts,
+    DeliveryWrite, DueConnection, DueQuery, DueRun, EventView, Glance, HourCount, LinkRow, LinksOf,
+    ListFilter, LostAttempt, NewApply, NewEvent, NewRun, PeopleStore, PresentBooking, PresentQuery,
+    PulseStore, RulesetEntry, RulesetNote, RunRow, SealedSecret, SeenEvent, SourceHour, SourceMemory, Store,
+    StoreError, StoredBooking, StoredEvent, StoredRuleset, TroubleFilter, TroublePage, TroubledRun,
+    UnfiledBooking, Written,
 };
-use crate::ports::{ChainStore, FetchStore, KeepingStore};
+use crate::ports::{ChainStore, FetchStore, KeepingStore, WalkStore};
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -329,6 +330,18 @@ impl Store for SqlStore {
         self.runs_list(filter).await
     }
 
+    async fn runs_of_bookings(
+        &self,
+        bookings: &[BookingId],
+        each: i64,
+    ) -> Result<Vec<Vec<RunRow>>, StoreError> {
+        self.newest_runs_of(bookings, each).await
+    }
+
+    async fn answered_lately(&self, limit: i64) -> Result<Vec<AnsweredCall>, StoreError> {
+        self.answered_calls(limit).await
+    }
+
     async fn attempts(&self, run: &RunId) -> Result<Vec<AttemptView>, StoreError> {
         self.attempts_of(run).await
     }
@@ -358,6 +371,14 @@ impl Store for SqlStore {
     }
 
     fn keeping(&self) -> &dyn KeepingStore {
+        self
+    }
+
+    fn pulse(&self) -> &dyn PulseStore {
+        self
+    }
+
+    fn walks(&self) -> &dyn WalkStore {
         self
     }
 

@@ -6,20 +6,26 @@
 
 mod applies;
 mod bookings;
+mod connections;
 mod events;
+mod findings;
 mod mistakes;
 mod names;
 mod people;
 mod runs;
+mod walks;
 mod why;
 
 pub use applies::{ApplyAhead, ApplyExample, ApplyFigures, Reason};
 pub use bookings::Booking;
+pub use connections::connection_word;
 pub use events::{Change, Event};
+pub use findings::{Finding, health_word};
 pub use mistakes::{Mistake, TestReport};
 pub use names::Names;
 pub use people::Person;
 pub use runs::{Attempt, Field, FieldPlace, FieldRead, Run, RunChange, RunExplained, Step, StepWithout, Why};
+pub use walks::{Walk, WalkEstimate, WalkFigures, WalkFound};
 pub use why::{capital, change_as_sentence, line_of, paths_in_words, why_no_run};
 
 use crate::domain::Millis;

@@ -31,6 +31,9 @@ use subtle::ConstantTimeEq as _;
 const VISIT_SECONDS: i64 = 12 * 3_600;
 /// Where scripts put the token of a form.
 const FORM_HEADER: &str = "x-waypost-form";
+/// Where open pages hear of what is new, and what their script says when it asks for a block again.
+const LIVE: &str = "/live";
+const LIVE_HEADER: &str = "x-waypost-live";
 
 /// What is asked for at one address.
 pub(super) struct Rules {
@@ -116,7 +119,7 @@ async fn asked(rules: &Rules, needs: Needs, request: &HttpRequest) -> Result<Ask
     }
     let reached = access.reached_by(request);
     if let Some(token) = Cookie::Session.of(request, reached)
-        && let Some((session, person)) = app.session(&token).await?
+        && let Some((session, person)) = app.session(&token, !asks_by_itself(request)).await?
     {
         let viewer = Some(Viewer::person(session, person));
         return Ok(Asked { viewer, form_token: form_token(&token), cookie: None });
@@ -133,6 +136,12 @@ async fn asked(rules: &Rules, needs: Needs, request: &HttpRequest) -> Result<Ask
         }
     };
     Ok(Asked { viewer: None, form_token: form_token(&visit), cookie })
+}
+
+/// Whether a page asks that is only open: for what is new, or for its block again. Nobody need be there.
+fn asks_by_itself(request: &HttpRequest) -> bool {
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    looks && (request.path() == LIVE || request.headers().contains_key(LIVE_HEADER))
 }
 
 /// The token of `Authorization: Bearer …`, where there is one such header.

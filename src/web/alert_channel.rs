@@ -197,7 +197,7 @@ impl Form {
 }
 
 /// A channel as its form shows it: without its secrets.
-fn draft_of(channel: &AlertChannel) -> ChannelDraft {
+pub(super) fn draft_of(channel: &AlertChannel) -> ChannelDraft {
     let draft = ChannelDraft {
         kind: channel.to.kind().to_owned(),
         name: channel.name.clone(),

@@ -99,7 +99,8 @@ pub(super) async fn options(
     Ok(go_to("/settings/alerts?said=alerts"))
 }
 
-fn is_zone(name: &str) -> bool {
+/// Whether there is a time zone of this name.
+pub(super) fn is_zone(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
     !name.is_empty() && name.len() <= ZONE_CHARS_MAX && name.chars().all(plain) && TimeZone::get(name).is_ok()
 }

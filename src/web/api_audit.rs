@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 const LIST: &str = "audit";
+/// Refused sign-ins that are told.
+const REFUSED_MAX: usize = 200;
 
 /// Which lines.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -63,6 +65,41 @@ impl LineTold {
             details: line.details.clone(),
         }
     }
+}
+
+/// Sign-ins that were refused, for one account and from one address.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RefusedSignIn)]
+pub(super) struct RefusedTold {
+    /// The account's e-mail address; null: there is no such account.
+    account: Option<String>,
+    /// Address of the network.
+    address: String,
+    /// How often.
+    times: i64,
+    /// When first.
+    #[schema(format = DateTime)]
+    first_at: String,
+    /// When last.
+    #[schema(format = DateTime)]
+    last_at: String,
+}
+
+/// Sign-ins that were refused lately
+///
+/// Of the last week, as far as Waypost has run since; the last first. There is one page.
+#[utoipa::path(get, path = "/api/v1/sign-ins/refused", tag = "people",
+    responses((status = 200, description = "The refused sign-ins.", body = Page<RefusedTold>)))]
+pub(super) async fn list_refused_sign_ins(app: web::Data<App>) -> Answer {
+    let told = |one: crate::app::RefusedSignIn| RefusedTold {
+        account: one.account,
+        address: one.address,
+        times: one.times,
+        first_at: rfc3339(one.first_at),
+        last_at: rfc3339(one.last_at),
+    };
+    let items = app.refused_sign_ins(REFUSED_MAX).into_iter().map(told).collect();
+    answered(&Page { items, next: None })
 }
 
 /// What people and programs did, newest first

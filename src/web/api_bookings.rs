@@ -50,6 +50,12 @@ pub(super) struct BookingsAsked {
     /// Whose tour starts on this day, of the place where it starts.
     #[param(example = "2027-03-14", format = Date)]
     tour_day: Option<String>,
+    /// Whose tour starts on this day or after.
+    #[param(example = "2027-03-14", format = Date)]
+    tour_from: Option<String>,
+    /// Whose tour starts on this day or before.
+    #[param(example = "2027-03-20", format = Date)]
+    tour_to: Option<String>,
     /// Last changed at or after this time (RFC 3339).
     #[param(format = DateTime)]
     changed_from: Option<String>,
@@ -220,8 +226,15 @@ pub(super) async fn list_bookings(app: web::Data<App>, Params(asked): Params<Boo
     if typed.chars().count() > WORDS_CHARS_MAX {
         return Err(ApiError::wrong_parameter("q has at most 120 characters"));
     }
-    if asked.tour_day.as_deref().is_some_and(|day| !is_day(day)) {
-        return Err(ApiError::wrong_parameter("tour_day is a day as in 2027-03-14"));
+    for (name, day) in
+        [("tour_day", &asked.tour_day), ("tour_from", &asked.tour_from), ("tour_to", &asked.tour_to)]
+    {
+        if day.as_deref().is_some_and(|day| !is_day(day)) {
+            return Err(ApiError::wrong_parameter(&format!("{name} is a day as in 2027-03-14")));
+        }
+    }
+    if asked.tour_day.is_some() && (asked.tour_from.is_some() || asked.tour_to.is_some()) {
+        return Err(ApiError::wrong_parameter("tour_day stands without tour_from and tour_to"));
     }
     let standing = word("state", asked.state, &Standing::ALL.map(Standing::as_str))?;
     let words = search_words(typed);
@@ -229,7 +242,8 @@ pub(super) async fn list_bookings(app: web::Data<App>, Params(asked): Params<Boo
         standing: standing.as_deref().and_then(Standing::parse),
         source: asked.source,
         status: asked.status,
-        tour_day: asked.tour_day,
+        tour_from: asked.tour_from.or_else(|| asked.tour_day.clone()),
+        tour_to: asked.tour_to.or(asked.tour_day),
         changed_from: moment("changed_from", asked.changed_from.as_deref())?,
         changed_before: moment("changed_before", asked.changed_before.as_deref())?,
         after: after(asked.after.as_deref())?,
@@ -259,8 +273,9 @@ fn after(text: Option<&str>) -> Result<Option<CardPlace>, ApiError> {
 /// The few with this key: the same may be used by several accounts.
 async fn of_key(app: &App, key: &str, asked: &BookingsAsked) -> Answer {
     let others = [&asked.q, &asked.state, &asked.source, &asked.status, &asked.tour_day];
+    let others = others.into_iter().chain([&asked.tour_from, &asked.tour_to]);
     let further = [&asked.changed_from, &asked.changed_before, &asked.after];
-    if others.into_iter().chain(further).any(Option::is_some) {
+    if others.chain(further).any(Option::is_some) {
         return Err(ApiError::wrong_parameter("key stands alone, without other filters"));
     }
     let filter = ListFilter { booking: Some(key.to_owned()), limit: CHANGES_MAX, ..ListFilter::default() };

@@ -1,6 +1,7 @@
 //! `GET /api/v1/connections`, `/api/v1/connections/{name}`, and `POST …/pause`, `…/resume`: where things are sent, whether
 //! each takes calls, what waits for it.
 
+use super::answer_times::{self, AnswerTimes};
 use super::api_body::{Answer, Body, answered};
 use super::api_error::ApiError;
 use super::api_paging::Page;
@@ -8,7 +9,7 @@ use super::api_run_acts::Nothing;
 use super::scene::Scene;
 use super::viewer::Viewer;
 use crate::app::App;
-use crate::told::rfc3339;
+use crate::told::{connection_word, rfc3339};
 use actix_web::web;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,6 +40,11 @@ pub(super) struct ConnectionTold {
     /// When it is tried next, or rests until.
     #[schema(format = DateTime)]
     next_at: Option<String>,
+    /// The median of how long its newest answers took, 25 of them at most; null: it was not called lately.
+    #[schema(example = 180)]
+    answers_in_ms: Option<i64>,
+    /// How many answers that goes by.
+    answers_counted: usize,
     /// Runs on their way to it.
     under_way: i64,
     /// When the oldest of them that waits was planned.
@@ -55,22 +61,9 @@ pub(super) struct ConnectionTold {
 }
 
 impl ConnectionTold {
-    fn of(app: &App, scene: &Scene, name: &str) -> Self {
+    fn of(app: &App, scene: &Scene, times: &AnswerTimes, name: &str) -> Self {
         let state = scene.connections.get(name).cloned().unwrap_or_default();
-        let rests = state.rests_until.filter(|until| *until > scene.now);
-        let (word, since, next_at) = if state.needs_auth.is_some() {
-            ("needs_auth", state.stopped_since, None)
-        } else if state.paused {
-            ("paused", state.stopped_since, None)
-        } else if state.tripped_since.is_some() {
-            ("does_not_answer", state.tripped_since, state.probe_at)
-        } else if rests.is_some() {
-            ("rests", None, rests)
-        } else if state.failures > 0 {
-            ("failing", None, None)
-        } else {
-            ("takes_calls", None, None)
-        };
+        let (word, since, next_at) = connection_word(&state, scene.now);
         let active = app.active();
         let known = active.as_ref().and_then(|active| active.connections.get(name));
         let oldest = scene.counts.oldest_waiting.iter().find(|(of, _)| of == name);
@@ -83,6 +76,8 @@ impl ConnectionTold {
             why: state.needs_auth,
             since: since.map(rfc3339),
             next_at: next_at.map(rfc3339),
+            answers_in_ms: times.get(name).map(|time| time.median_ms),
+            answers_counted: times.get(name).map_or(0, |time| time.calls),
             under_way: scene.under_way(Some(name)),
             oldest_at: oldest.map(|(_, at)| rfc3339(*at)),
             needs_you: scene.runs(&["failed", "held"], Some(name)),
@@ -100,8 +95,9 @@ impl ConnectionTold {
     responses((status = 200, description = "The connections, by name.", body = Page<ConnectionTold>)))]
 pub(super) async fn list_connections(app: web::Data<App>) -> Answer {
     let scene = Scene::read(&app).await?;
-    let items: Vec<_> =
-        scene.connection_names().iter().map(|name| ConnectionTold::of(&app, &scene, name)).collect();
+    let times = answer_times::read(&app).await?;
+    let told = |name: &String| ConnectionTold::of(&app, &scene, &times, name);
+    let items: Vec<_> = scene.connection_names().iter().map(told).collect();
     answered(&Page { items, next: None })
 }
 
@@ -111,7 +107,7 @@ pub(super) async fn list_connections(app: web::Data<App>) -> Answer {
     responses((status = 200, description = "The connection.", body = ConnectionTold)))]
 pub(super) async fn get_connection(app: web::Data<App>, name: web::Path<String>) -> Answer {
     let scene = known(&app, &name).await?;
-    answered(&ConnectionTold::of(&app, &scene, &name))
+    answered(&ConnectionTold::of(&app, &scene, &answer_times::read(&app).await?, &name))
 }
 
 /// Pause a connection
@@ -157,5 +153,5 @@ async fn set(app: &App, viewer: &Viewer, name: &str, pause: bool) -> Answer {
     app.pause(name, pause).await?;
     let act = if pause { "connection.paused" } else { "connection.resumed" };
     app.audit(&viewer.who(), act, name, "").await;
-    answered(&ConnectionTold::of(app, &Scene::read(app).await?, name))
+    answered(&ConnectionTold::of(app, &Scene::read(app).await?, &answer_times::read(app).await?, name))
 }

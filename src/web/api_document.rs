@@ -9,9 +9,11 @@ use super::api_body::Answer;
 use super::api_error::ErrorBody;
 use super::routes::{Needs, routes};
 use super::{
-    api_acts, api_audit, api_bookings, api_bookings_fetch, api_causes, api_connections, api_events,
-    api_health, api_me, api_people, api_rule_applies, api_rule_drafts, api_rule_tests, api_rules,
-    api_run_acts, api_runs, api_sources, api_subscriptions, api_tokens,
+    api_about, api_acts, api_alert_channels, api_alerts, api_audit, api_bookings, api_bookings_fetch,
+    api_causes, api_connection_acts, api_connections, api_connectors, api_events, api_guests, api_health,
+    api_keeping, api_me, api_people, api_rule_applies, api_rule_builder, api_rule_drafts, api_rule_moves,
+    api_rule_tests, api_rules, api_run_acts, api_runs, api_source_acts, api_sources, api_subscriptions,
+    api_tokens, api_walks,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -41,8 +43,10 @@ use utoipa::OpenApi;
         (name = "runs", description = "What the rules did, why, and what a person does with one run."),
         (name = "needs you", description = "What needs somebody, by reason, and acts on all of it."),
         (name = "connections", description = "Where things are sent."),
-        (name = "sources", description = "Where webhooks come from."),
+        (name = "sources", description = "Where webhooks come from, and what their booking systems have."),
         (name = "rules", description = "What goes where: looked at, tested, published, brought back, applied."),
+        (name = "alerts", description = "Who is told when something is wrong, when, and what was told."),
+        (name = "guests", description = "How long guests' data are kept, who sees them, and one guest's: found, exported, erased."),
         (name = "people", description = "Accounts, API tokens, and the log of what was done."),
     ),
     components(schemas(ErrorBody)),
@@ -70,10 +74,33 @@ use utoipa::OpenApi;
         api_connections::get_connection,
         api_connections::pause_connection,
         api_connections::resume_connection,
+        api_connectors::list_connectors,
+        api_connectors::get_connector,
+        api_connection_acts::make_connection,
+        api_connection_acts::change_connection,
+        api_connection_acts::get_connection_settings,
+        api_connection_acts::test_connection,
+        api_connection_acts::set_connection_secret,
+        api_connection_acts::remove_connection,
         api_sources::list_sources,
+        api_source_acts::make_source,
         api_sources::get_source,
         api_subscriptions::get_subscriptions,
         api_subscriptions::keep_subscriptions,
+        api_sources::look_over_source,
+        api_walks::list_walks,
+        api_walks::begin_walk,
+        api_walks::get_walk,
+        api_walks::list_findings,
+        api_walks::pause_walk,
+        api_walks::resume_walk,
+        api_walks::stop_walk,
+        api_walks::repair_walk,
+        api_source_acts::change_source,
+        api_source_acts::get_source_settings,
+        api_source_acts::change_source_address,
+        api_source_acts::end_old_source_address,
+        api_source_acts::remove_source,
         api_acts::plan_act,
         api_acts::begin_act,
         api_acts::get_act,
@@ -86,6 +113,10 @@ use utoipa::OpenApi;
         api_rule_drafts::check_rule,
         api_rule_drafts::preview_rule,
         api_rule_drafts::publish_rule,
+        api_rule_builder::model_rule,
+        api_rule_builder::edit_rule,
+        api_rule_moves::rename_rule,
+        api_rule_moves::remove_rule,
         api_rule_drafts::switch_rule,
         api_rule_drafts::revert_rule,
         api_rule_tests::run_rule_tests,
@@ -105,6 +136,26 @@ use utoipa::OpenApi;
         api_tokens::make_token,
         api_tokens::revoke_token,
         api_audit::list_audit,
+        api_audit::list_refused_sign_ins,
+        api_alerts::get_alert_options,
+        api_alerts::set_alert_options,
+        api_alerts::list_outages,
+        api_alert_channels::list_alert_channels,
+        api_alert_channels::make_alert_channel,
+        api_alert_channels::get_alert_channel,
+        api_alert_channels::change_alert_channel,
+        api_alert_channels::test_alert_channel,
+        api_alert_channels::remove_alert_channel,
+        api_keeping::get_retention,
+        api_keeping::set_retention,
+        api_keeping::plan_retention,
+        api_keeping::get_masking,
+        api_keeping::set_masking,
+        api_guests::find_guest,
+        api_guests::export_guest,
+        api_guests::erase_guest,
+        api_about::get_about,
+        api_about::download_backup,
     )
 )]
 struct Handlers;
@@ -187,7 +238,10 @@ fn complete(operation: &mut Map<String, Value>, method: &Method, path: &str, nee
     }) {
         errors.push(("400", "A parameter of the address can't be taken."));
     }
-    if path.starts_with("/api/v1/rules/{name}") {
+    if path == "/api/v1/backup" {
+        errors.push(("507", "There is no room on the disk for the copy."));
+    }
+    if path.starts_with("/api/v1/rules/{name}") || path.ends_with("/settings") {
         errors.push(("409", "The rules folder can't be used, or the rule not as it is now."));
     }
     if path.starts_with("/api/v1/rules/{name}") || path.ends_with("/test") {

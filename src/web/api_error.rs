@@ -8,7 +8,7 @@ use crate::ports::StoreError;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -147,6 +147,15 @@ impl ApiError {
             format!("{}.", capital(why.trim_end_matches('.'))),
             "Nothing was changed. GET /api/v1/openapi.json tells what is wanted.",
         )
+    }
+
+    /// Fields that can't be taken, with a sentence each: the first is the message, all are in the details.
+    pub(super) fn wrong_fields(found: impl IntoIterator<Item = (String, String)>) -> Self {
+        let told = |(field, why): (String, String)| json!({ "field": field, "message": format!("{}.", capital(why.trim_end_matches('.'))) });
+        let fields: Vec<Value> = found.into_iter().map(told).collect();
+        let first = fields.first().and_then(|first| first["message"].as_str()).unwrap_or("a value is wrong");
+        let hint = "Nothing was changed. The details have a sentence for each field that can't be taken.";
+        Self::wrong_value(first).hinted(hint).details(json!({ "fields": fields }))
     }
 
     /// It can't be done as things stand.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 const LIMIT: i64 = 50;
 const LIMIT_MAX: i64 = 200;
 /// Bytes of a cursor.
-const CURSOR_BYTES_MAX: usize = 200;
+const CURSOR_BYTES_MAX: usize = 2_000;
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

@@ -8,7 +8,9 @@ use super::line_diff::unified;
 use super::rule_file::{RuleFile, check};
 use super::rule_words::fate_words;
 use super::viewer::Viewer;
-use crate::app::{App, AskError, BookingOutlook, Checked, Draft, Fate, PublishError, StepOutlook, Touched};
+use crate::app::{
+    App, AskError, BookingOutlook, Checked, Draft, Fate, PublishError, Published, StepOutlook, Touched,
+};
 use crate::domain::BookingId;
 use crate::rules::with_enabled;
 use crate::told::{Field, Mistake, Why};
@@ -196,6 +198,19 @@ pub(super) struct PublishedTold {
     text_hash: Option<String>,
 }
 
+impl PublishedTold {
+    /// What came of publishing, with the hash of the file as it stands then.
+    pub(super) fn of(published: Published, text_hash: Option<String>) -> Self {
+        Self {
+            ruleset: published.ruleset,
+            commit: published.commit,
+            no_commit: published.no_commit,
+            nothing_new: published.nothing_new,
+            text_hash,
+        }
+    }
+}
+
 /// Check a rule's text
 ///
 /// Together with the rest of the folder, as `waypost check` does. Changes nothing.
@@ -297,7 +312,7 @@ pub(super) async fn revert_rule(
 }
 
 /// A draft of a file with this text, else with its own.
-fn draft(file: &RuleFile, text: Option<String>) -> Result<Draft, ApiError> {
+pub(super) fn draft(file: &RuleFile, text: Option<String>) -> Result<Draft, ApiError> {
     if let Some(why) = &file.trouble {
         return Err(PublishError::NoFolder(why.clone()).into());
     }
@@ -316,13 +331,8 @@ async fn publish(app: Arc<App>, viewer: &Viewer, rule: &str, draft: Draft, reaso
     let file = draft.file.clone();
     let published = app.publish(vec![draft], viewer.actor(), reason.clone()).await?;
     app.audit(&viewer.who(), "rule.published", rule, &reason).await;
-    answered(&PublishedTold {
-        ruleset: published.ruleset,
-        commit: published.commit,
-        no_commit: published.no_commit,
-        nothing_new: published.nothing_new,
-        text_hash: app.open_file(&file).await?.map(|(_, hash)| hash),
-    })
+    let text_hash = app.open_file(&file).await?.map(|(_, hash)| hash);
+    answered(&PublishedTold::of(published, text_hash))
 }
 
 fn mistakes(checked: &Checked) -> Vec<Mistake> {

@@ -1,13 +1,18 @@
 //! `GET /api/v1/sources` and `/api/v1/sources/{name}`: where webhooks come from, when the last one came, how many usually
-//! come. Neither URLs nor their tokens are told.
+//! come, whether one is silent; and `POST …/doctor`, which looks it over. Neither URLs nor their tokens are told.
 
-use super::api_body::{Answer, answered};
+use super::api_body::{Answer, Body, answered};
 use super::api_error::ApiError;
 use super::api_paging::Page;
+use super::api_run_acts::Nothing;
+use super::rates::Rate;
 use super::scene::Scene;
-use super::today::{SourceRate, rates};
-use crate::app::App;
-use crate::told::rfc3339;
+use super::today::rates;
+use super::viewer::Viewer;
+use crate::app::{App, Health};
+use crate::domain::Stretch;
+use crate::ports::RefusedWebhooks;
+use crate::told::{Finding, rfc3339};
 use actix_web::web;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,6 +45,46 @@ pub(super) struct SourceTold {
     silence: Option<String>,
     /// Where bookings are fetched from the booking system: how that stands.
     fetching: Option<FetchingTold>,
+    /// Since its last webhook, where it is silent for longer than usual.
+    #[schema(format = DateTime)]
+    silent_since: Option<String>,
+    /// Webhooks that usually come in such a time, where it is silent.
+    missed: Option<i64>,
+    /// What may be the matter, where it is silent.
+    causes: Vec<String>,
+    /// A sentence, where webhooks of the last 24 hours were answered with something else than 200; booking systems may
+    /// deactivate a webhook for that.
+    refused: Option<String>,
+    /// The same, status by status.
+    refused_by_status: Vec<RefusedTold>,
+    /// When Waypost was not running, within the last week.
+    not_running: Vec<NotRunning>,
+}
+
+/// Webhooks of the last 24 hours that were answered with one status.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RefusedTold {
+    /// HTTP status.
+    #[schema(example = 503)]
+    status: u16,
+    /// How many.
+    webhooks: i64,
+    /// When the last of them was answered.
+    #[schema(format = DateTime)]
+    last_at: String,
+}
+
+/// A time in which Waypost was not running.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NotRunning {
+    /// Its beginning.
+    #[schema(format = DateTime)]
+    from: String,
+    /// Its end.
+    #[schema(format = DateTime)]
+    to: String,
+    /// Webhooks that usually come in such a time, where enough weeks are known.
+    usual: Option<f64>,
 }
 
 /// How what is fetched stands.
@@ -64,9 +109,9 @@ pub(super) struct FetchingTold {
 }
 
 impl SourceTold {
-    async fn of(app: &App, scene: &Scene, (name, last, rate): &SourceRate) -> Result<Self, ApiError> {
+    async fn of(app: &App, rate: &Rate) -> Result<Self, ApiError> {
         let active = app.active();
-        let source = active.as_ref().and_then(|active| active.sources.get(name));
+        let source = active.as_ref().and_then(|active| active.sources.get(&rate.name));
         let fetching = match source {
             Some(source) => app.fetching(source).await?,
             None => None,
@@ -80,16 +125,34 @@ impl SourceTold {
                 last_at: fetching.last_at.map(rfc3339),
                 checked_at: fetching.checked_at.map(rfc3339),
             }),
-            name: name.clone(),
-            title: scene.source(name),
+            name: rate.name.clone(),
+            title: rate.title.clone(),
             connector: source.map(|source| source.connector.name.clone()).unwrap_or_default(),
             account: source.and_then(|source| source.account.clone()),
             enabled: source.is_some_and(|source| source.enabled),
-            last_webhook_at: last.map(rfc3339),
+            last_webhook_at: rate.last.map(rfc3339),
             last_day: rate.lately,
             usual_per_hour: rate.usual,
-            silence: rate.silence.clone(),
+            silence: rate.silence.as_ref().map(|silence| silence.sentence.clone()),
+            silent_since: rate.silence.as_ref().map(|silence| rfc3339(silence.since)),
+            missed: rate.silence.as_ref().map(|silence| silence.missed),
+            causes: rate.silence.as_ref().map(|silence| silence.causes.clone()).unwrap_or_default(),
+            refused: rate.refused.clone(),
+            refused_by_status: rate.pulse.refused.iter().map(RefusedTold::of).collect(),
+            not_running: rate.pulse.downs.iter().map(NotRunning::of).collect(),
         })
+    }
+}
+
+impl RefusedTold {
+    fn of(refused: &RefusedWebhooks) -> Self {
+        Self { status: refused.status, webhooks: refused.answers, last_at: rfc3339(refused.last_at) }
+    }
+}
+
+impl NotRunning {
+    fn of((down, usual): &(Stretch, Option<f64>)) -> Self {
+        Self { from: rfc3339(down.from), to: rfc3339(down.to), usual: *usual }
     }
 }
 
@@ -103,7 +166,7 @@ pub(super) async fn list_sources(app: web::Data<App>) -> Answer {
     let rates = rates(&app, &scene).await?;
     let mut items = Vec::new();
     for one in &rates {
-        items.push(SourceTold::of(&app, &scene, one).await?);
+        items.push(SourceTold::of(&app, one).await?);
     }
     answered(&Page { items, next: None })
 }
@@ -115,6 +178,39 @@ pub(super) async fn list_sources(app: web::Data<App>) -> Answer {
 pub(super) async fn get_source(app: web::Data<App>, name: web::Path<String>) -> Answer {
     let scene = Scene::read(&app).await?;
     let rates = rates(&app, &scene).await?;
-    let found = rates.iter().find(|(known, ..)| known == name.as_str());
-    answered(&SourceTold::of(&app, &scene, found.ok_or_else(|| ApiError::not_found("source"))?).await?)
+    let found = rates.iter().find(|rate| rate.name == name.as_str());
+    answered(&SourceTold::of(&app, found.ok_or_else(|| ApiError::not_found("source"))?).await?)
+}
+
+/// What a look over a source found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SourceFindings)]
+pub(super) struct FindingsTold {
+    /// Nothing of it is amiss.
+    well: bool,
+    /// What was looked at, in the order in which it was.
+    findings: Vec<Finding>,
+}
+
+/// Look a source over
+///
+/// Looks at its address and the certificate of that as they are seen from this machine, and says when the last webhook came
+/// and whether that is as usual, what was refused, when Waypost was not running, and whether the truth can be known at all.
+/// Nothing is changed.
+#[utoipa::path(post, path = "/api/v1/sources/{name}/doctor", tag = "sources",
+    params(("name" = String, Path, description = "Its name.", example = "harbour-tours")),
+    request_body(content = Nothing, description = "May be left out."),
+    responses((status = 200, description = "What was found.", body = FindingsTold)))]
+pub(super) async fn look_over_source(
+    app: web::Data<App>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
+    let found = app.look_over(&name).await?;
+    app.audit(&viewer.who(), "source.looked-over", &name, "").await;
+    answered(&FindingsTold {
+        well: found.iter().all(|one| one.health != Health::Amiss),
+        findings: found.iter().map(Finding::of).collect(),
+    })
 }

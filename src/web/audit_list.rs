@@ -4,8 +4,8 @@
 use super::errors::PageError;
 use super::page::{Frame, Place, answer};
 use super::scene::Scene;
-use super::times::Moment;
-use crate::app::App;
+use super::times::{Moment, counted};
+use crate::app::{App, RefusedSignIn};
 use crate::ports::AuditRow;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -13,6 +13,8 @@ use serde::Deserialize;
 
 /// Lines of a page.
 const PAGE: i64 = 50;
+/// Refused sign-ins that are told.
+const REFUSED_MAX: usize = 20;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +29,7 @@ pub struct AuditPage {
     frame: Frame,
     tab: &'static str,
     rows: Vec<Row>,
+    refused: Vec<Refused>,
     older_ones: bool,
     older: Option<String>,
 }
@@ -70,6 +73,7 @@ pub(super) fn words_of(act: &str) -> &str {
         "retention.changed" => "changed how long things are kept",
         "masking.changed" => "changed whether viewers see guests masked:",
         "backup.downloaded" => "downloaded a backup",
+        "signed-out" => "signed out",
         "run.retried" => "tried a run again",
         "run.cancelled" => "cancelled a run",
         "run.held" => "held a run",
@@ -91,6 +95,13 @@ pub(super) fn words_of(act: &str) -> &str {
         "connection.removed" => "took a connection away",
         "source.made" => "made a source",
         "source.changed" => "changed a source",
+        "source.walked" => "began to walk through what a booking system has",
+        "source.repaired" => "began to bring in what a reconcile found",
+        "walk.paused" => "paused a walk",
+        "walk.resumed" => "let a walk go on",
+        "walk.stopped" => "stopped a walk",
+        "source.looked-over" => "looked a source over",
+        "source.filled" => "fetched what a source may not have sent",
         "source.address" => "changed the address of a source",
         "source.sign-in" => "set a secret that a source's webhooks sign in with",
         "source.old-address" => "ended the old address of a source",
@@ -109,11 +120,37 @@ pub(super) async fn audit_list(
     let mut lines = app.store.people().audit(before, PAGE + 1).await?;
     let more = lines.len() as i64 > PAGE;
     lines.truncate(PAGE as usize);
-    answer(&AuditPage::of(&scene, &lines, before.is_some(), more))
+    let refused = if before.is_none() { app.refused_sign_ins(REFUSED_MAX) } else { Vec::new() };
+    answer(&AuditPage::of(&scene, &lines, &refused, before.is_some(), more))
+}
+
+/// Sign-ins that were refused.
+struct Refused {
+    account: String,
+    address: String,
+    times: String,
+    last: Moment,
+}
+
+impl Refused {
+    fn of(one: &RefusedSignIn, scene: &Scene) -> Self {
+        Self {
+            account: one.account.clone().unwrap_or_else(|| "an account that is not there".to_owned()),
+            address: one.address.clone(),
+            times: counted(one.times, "time"),
+            last: Moment::of(one.last_at, scene.now),
+        }
+    }
 }
 
 impl AuditPage {
-    fn of(scene: &Scene, lines: &[AuditRow], older_ones: bool, more: bool) -> Self {
+    fn of(
+        scene: &Scene,
+        lines: &[AuditRow],
+        refused: &[RefusedSignIn],
+        older_ones: bool,
+        more: bool,
+    ) -> Self {
         let row = |line: &AuditRow| Row {
             at: Moment::of(line.at, scene.now),
             who: if line.who_name.is_empty() { "nobody".into() } else { line.who_name.clone() },
@@ -126,6 +163,7 @@ impl AuditPage {
             frame: Frame::new(Place::Nowhere, scene, None),
             tab: "audit",
             rows: lines.iter().map(row).collect(),
+            refused: refused.iter().map(|one| Refused::of(one, scene)).collect(),
             older_ones,
             older: last.map(|line| format!("/settings/audit?before={}", line.seq)),
         }
@@ -146,6 +184,18 @@ impl AuditPage {
             details: text.to_owned(),
         };
         let lines = [line("run.retried", "Siobhán"), line(HOSTILE, HOSTILE), line("signed-in", "")];
-        vec![Self::of(&scene(), &[], true, false), Self::of(&scene(), &lines, false, true)]
+        let refused = |account: Option<&str>, times| RefusedSignIn {
+            account: account.map(str::to_owned),
+            address: HOSTILE.to_owned(),
+            times,
+            first_at: NOW - 60_000,
+            last_at: NOW,
+        };
+        let refused = [refused(Some(HOSTILE), 1), refused(None, 7)];
+        vec![
+            Self::of(&scene(), &[], &[], true, false),
+            Self::of(&scene(), &lines, &refused, false, true),
+            Self::of(&scene(), &lines, &[], false, false),
+        ]
     }
 }

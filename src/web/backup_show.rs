@@ -43,7 +43,7 @@ pub(super) async fn backup_download(app: web::Data<App>, viewer: Viewer) -> Resu
 }
 
 /// Sends it. Whatever ends the download drops the file, and lets the next backup begin.
-fn download(made: BackupMade) -> HttpResponse {
+pub(super) fn download(made: BackupMade) -> HttpResponse {
     let BackupMade { file, bytes, name, turn } = made;
     let pieces = stream::try_unfold((File::from_std(file), turn), |(mut file, turn)| async move {
         let mut piece = vec![0; PIECE_BYTES];

@@ -24,8 +24,12 @@ pub struct Query {
     pub source: Option<String>,
     /// Status at the source.
     pub status: Option<String>,
-    /// Day of the tour.
+    /// Day of the tour: the same as both of the next.
     pub tour: Option<String>,
+    /// Its tour is on this day or after.
+    pub tour_from: Option<String>,
+    /// Its tour is on this day or before.
+    pub tour_to: Option<String>,
     /// Last changed on this day or after.
     pub from: Option<String>,
     /// Last changed on this day or before.
@@ -49,8 +53,10 @@ pub struct Asked {
     pub source: Option<String>,
     /// Status at the source.
     pub status: Option<String>,
-    /// Day of the tour.
-    pub tour: Option<String>,
+    /// Its tour is on this day or after.
+    pub tour_from: Option<String>,
+    /// Its tour is on this day or before.
+    pub tour_to: Option<String>,
     /// Last changed on this day or after.
     pub from: Option<String>,
     /// Last changed on this day or before.
@@ -72,6 +78,13 @@ impl Asked {
         let part = |text: Option<&String>| given(text, PART_CHARS_MAX);
         let day =
             |text: Option<&String>| part(text).filter(|day| day.len() == 10 && day_begins(day, 0).is_some());
+        let one_day = day(query.tour.as_ref());
+        let mut tour_from = day(query.tour_from.as_ref()).or_else(|| one_day.clone());
+        let mut tour_to = day(query.tour_to.as_ref()).or(one_day);
+        // Whoever gives them the other way round means the days between all the same.
+        if tour_from.is_some() && tour_to.is_some() && tour_from > tour_to {
+            std::mem::swap(&mut tour_from, &mut tour_to);
+        }
         let after = part(query.after.as_ref()).and_then(|text| {
             let (changed_at, booking) = text.split_once('.')?;
             Some(CardPlace { changed_at: changed_at.parse().ok()?, booking: BookingId::new(booking) })
@@ -81,7 +94,8 @@ impl Asked {
             state: part(query.state.as_ref()).filter(|word| Standing::parse(word).is_some()),
             source: part(query.source.as_ref()),
             status: part(query.status.as_ref()),
-            tour: day(query.tour.as_ref()),
+            tour_from,
+            tour_to,
             from: day(query.from.as_ref()),
             to: day(query.to.as_ref()),
             since: part(query.since.as_ref()).and_then(|text| text.parse().ok()).filter(|at| *at >= 0),
@@ -105,7 +119,7 @@ impl Asked {
             self.state.is_some(),
             self.source.is_some(),
             self.status.is_some(),
-            self.tour.is_some(),
+            self.tour_from.is_some() || self.tour_to.is_some(),
             self.from.is_some(),
             self.to.is_some(),
             self.since.is_some(),
@@ -121,7 +135,8 @@ impl Asked {
             source: self.source.clone(),
             status: self.status.clone(),
             standing: self.state.as_deref().and_then(Standing::parse),
-            tour_day: self.tour.clone(),
+            tour_from: self.tour_from.clone(),
+            tour_to: self.tour_to.clone(),
             changed_from: from.max(self.since),
             changed_before: self.to.as_ref().and_then(|day| day_begins(day, 1)),
             after: self.after.clone(),
@@ -161,7 +176,8 @@ impl Asked {
             ("state", self.state.as_ref()),
             ("source", self.source.as_ref()),
             ("status", self.status.as_ref()),
-            ("tour", self.tour.as_ref()),
+            ("tour_from", self.tour_from.as_ref()),
+            ("tour_to", self.tour_to.as_ref()),
             ("from", self.from.as_ref()),
             ("to", self.to.as_ref()),
             ("since", since.as_ref()),
@@ -197,7 +213,7 @@ mod tests {
             after: some("9000.bkg_1"),
             ..Query::default()
         });
-        assert_eq!((asked.tour.as_deref(), asked.since), (None, None));
+        assert_eq!((&asked.tour_from, &asked.tour_to, asked.since), (&None, &None, None));
         let address = asked.address(asked.after.as_ref(), "");
         assert_eq!(
             address,
@@ -211,6 +227,35 @@ mod tests {
         });
         assert_eq!(odd.address(odd.after.as_ref(), ""), "/bookings");
         assert!(Asked::of(&Query { q: some("%_'"), ..Query::default() }).searches_nothing());
+    }
+
+    #[test]
+    fn days_of_tours_stand_in_the_address_and_one_day_is_both_ends() {
+        let of = |tour: &str, from: &str, to: &str| {
+            let some = |text: &str| Some(text.to_owned());
+            Asked::of(&Query {
+                tour: some(tour),
+                tour_from: some(from),
+                tour_to: some(to),
+                ..Query::default()
+            })
+        };
+        let address = |asked: Asked| asked.address(None, "");
+        assert_eq!(
+            address(of("", "2027-03-14", "2027-03-20")),
+            "/bookings?tour_from=2027%2D03%2D14&tour_to=2027%2D03%2D20".replace("%2D", "-")
+        );
+        assert_eq!(address(of("2027-03-14", "", "")), "/bookings?tour_from=2027-03-14&tour_to=2027-03-14");
+        assert_eq!(address(of("", "", "2027-03-20")), "/bookings?tour_to=2027-03-20");
+        assert_eq!(address(of("", "2027-03-20", "2027-03-14")), address(of("", "2027-03-14", "2027-03-20")));
+        assert_eq!(address(of("", "2027-3-1", "soon")), "/bookings");
+        let asked = of("", "2027-03-14", "2027-03-20");
+        assert_eq!((asked.filters(), asked.in_words().as_str()), (1, "1 filter"));
+        let query = asked.query(1);
+        assert_eq!(
+            (query.tour_from.as_deref(), query.tour_to.as_deref()),
+            (Some("2027-03-14"), Some("2027-03-20"))
+        );
     }
 
     #[test]

@@ -84,16 +84,10 @@ impl BookingsList {
         } else {
             Vec::new()
         };
-        let mut rows = Vec::with_capacity(page.bookings.len());
-        for (booking, _) in &page.bookings {
-            let about = ListFilter {
-                booking: Some(booking.id.to_string()),
-                limit: RUNS_MAX,
-                ..ListFilter::default()
-            };
-            let runs = app.store.list_runs(&about).await?;
-            rows.push(Row::of(booking, &runs, &scene));
-        }
+        let ids: Vec<BookingId> = page.bookings.iter().map(|(booking, _)| booking.id.clone()).collect();
+        let runs = app.store.runs_of_bookings(&ids, RUNS_MAX).await?;
+        let rows = page.bookings.iter().zip(&runs);
+        let rows = rows.map(|((booking, _), runs)| Row::of(booking, runs, &scene)).collect();
         Ok(Self::of(&scene, asked, rows, near, &page))
     }
 
@@ -204,7 +198,8 @@ impl BookingsList {
             state: Some("needs-you".to_owned()),
             source: Some(HOSTILE.to_owned()),
             status: Some(HOSTILE.to_owned()),
-            tour: Some("2027-03-14".to_owned()),
+            tour_from: Some("2027-03-14".to_owned()),
+            tour_to: Some("2027-03-20".to_owned()),
             from: Some("2027-03-14".to_owned()),
             since: Some("1804900000000".to_owned()),
             after: Some(format!("9.{HOSTILE}")),

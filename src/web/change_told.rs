@@ -138,6 +138,12 @@ impl Teller<'_> {
             }
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
+        // What is in the way of a fetch says more than that it waits.
+        let waits = match change.kind {
+            ChangeKind::Fetching => self.app.store.fetches().fetch_of_change(change.reference).await?,
+            _ => None,
+        };
+        let waits = waits.and_then(|row| row.told);
         Ok(ChangeTold {
             anchor: format!("{}-{}", change.reference.position, change.reference.ordinal),
             open: false,
@@ -148,7 +154,7 @@ impl Teller<'_> {
             clock: clock_time(change.received_at),
             tone: tone(change.kind),
             headline: people.unwrap_or_else(|| change_headline(change, self.is_booking)),
-            note: match (&change.note, removed) {
+            note: match (waits.as_ref().or(change.note.as_ref()), removed) {
                 (Some(note), _) => Some(super::errors::capital(note)),
                 (None, true) => Some(VERSION_REMOVED.to_owned()),
                 (None, false) => None,

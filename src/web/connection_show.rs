@@ -2,18 +2,19 @@
 //! it, its key (never shown), its settings and limits. What its buttons do is in `connection_change`. `?part=live` gives the
 //! block that is refreshed in place.
 
+use super::answer_times::{self, AnswerTimes};
 use super::begin_show::Steps;
 use super::connect_form::{FieldTold, GuideTold, key_guide};
 use super::connections_list::ConnectionStanding;
 use super::errors::PageError;
 use super::form_errors::FormErrors;
+use super::found::Found;
 use super::line_diff::LineDiff;
 use super::needs_you_list::GroupTold;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
 use super::times::Moment;
-use super::words::{Mark, Tone};
-use crate::app::{App, Finding, Health, PartKind, PublishError, SecretHeld, values_of};
+use crate::app::{App, Finding, PartKind, PublishError, SecretHeld, values_of};
 use crate::connectors::{Connection, FormValues, SecretRef};
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -45,7 +46,7 @@ pub struct ConnectionShow {
     standing: ConnectionStanding,
     limit: String,
     setting_up: bool,
-    tested: Vec<Tested>,
+    tested: Vec<Found>,
     tests: bool,
     rules: Vec<(String, String)>,
     troubles: Vec<GroupTold>,
@@ -60,14 +61,6 @@ pub struct ConnectionShow {
     opened: String,
     diff: Option<LineDiff>,
     fields: Vec<FieldTold>,
-}
-
-/// What a test found.
-struct Tested {
-    mark: Mark,
-    text: String,
-    way_out: String,
-    can_be_made: bool,
 }
 
 /// A key, without its value.
@@ -110,7 +103,7 @@ impl ConnectionShow {
         let scene = Scene::read(app).await?;
         let active = app.active().ok_or_else(|| PageError::unknown("connection"))?;
         let connection = active.connections.get(name).ok_or_else(|| PageError::unknown("connection"))?;
-        let mut page = Self::of(&scene, connection, &just);
+        let mut page = Self::of(&scene, &answer_times::read(app).await?, connection, &just);
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Connection, name);
         page.keys = app.secrets_of(name).await?.iter().map(|held| KeyTold::of(held, &scene)).collect();
@@ -134,7 +127,7 @@ impl ConnectionShow {
         Ok(page)
     }
 
-    fn of(scene: &Scene, connection: &Connection, just: &Just) -> Self {
+    fn of(scene: &Scene, times: &AnswerTimes, connection: &Connection, just: &Just) -> Self {
         let limits = &connection.limits;
         let destination = connection.connector.destination.as_ref();
         let setup = destination.is_some_and(|destination| {
@@ -147,10 +140,10 @@ impl ConnectionShow {
             title: scene.connection(&connection.name),
             connector: connection.connector.title.clone(),
             base_url: connection.base_url.clone(),
-            standing: ConnectionStanding::of(&connection.name, scene),
+            standing: ConnectionStanding::of(&connection.name, scene, times),
             limit: super::today::limit_words(limits),
             setting_up: false,
-            tested: just.findings.iter().map(Tested::of).collect(),
+            tested: just.findings.iter().map(|one| Found::of(one, scene.now)).collect(),
             tests: setup || connection.test.is_some(),
             rules: Vec::new(),
             troubles: Vec::new(),
@@ -185,31 +178,6 @@ impl ConnectionShow {
     }
 }
 
-impl Tested {
-    fn of(finding: &Finding) -> Self {
-        let tone = match finding.health {
-            Health::Well => Tone::Good,
-            Health::Notice => Tone::Quiet,
-            Health::Amiss => Tone::Bad,
-        };
-        let words = match finding.health {
-            Health::Well => "well",
-            Health::Notice => "to know",
-            Health::Amiss => "not well",
-        };
-        let way_out = finding.on_page.clone().or_else(|| {
-            let way_out = finding.way_out.as_deref()?;
-            Some(format!("{}.", super::errors::capital(way_out.trim_end_matches('.'))))
-        });
-        Self {
-            mark: Mark::new(tone, words),
-            text: finding.text.clone(),
-            way_out: way_out.unwrap_or_default(),
-            can_be_made: finding.can_be_made,
-        }
-    }
-}
-
 impl KeyTold {
     fn of(held: &SecretHeld, scene: &Scene) -> Self {
         let (name, in_vault) = match &held.secret {
@@ -227,15 +195,6 @@ impl ConnectionShow {
         use super::samples::{HOSTILE, NOW, connection, group, hostile_group, scene};
         let scene = scene();
         let plain = connection("connector: hubspot\ntitle: Our HubSpot\nauth: { token: { secret: a } }\n");
-        let finding = |health, on_page: Option<&str>| Finding {
-            about: HOSTILE.into(),
-            health,
-            text: HOSTILE.into(),
-            way_out: Some(HOSTILE.into()),
-            at: None,
-            on_page: on_page.map(str::to_owned),
-            can_be_made: health == Health::Amiss,
-        };
         let hostile = connection(
             "connector: http\nbase_url: https://crm.example.com\ntitle: x\nactions: { put: { method: PUT, path: /a } }\n",
         );
@@ -244,14 +203,10 @@ impl ConnectionShow {
         let just = Just {
             errors: FormErrors::at("title", HOSTILE),
             changed: Some((format!("{HOSTILE}\n"), format!("x{HOSTILE}\n"))),
-            findings: vec![
-                finding(Health::Well, None),
-                finding(Health::Notice, None),
-                finding(Health::Amiss, Some(HOSTILE)),
-            ],
+            findings: Found::samples(HOSTILE),
             ..Just::default()
         };
-        let mut full = Self::of(&scene, &hostile, &just);
+        let mut full = Self::of(&scene, &AnswerTimes::default(), &hostile, &just);
         full.fill(&hostile, &values, "c0ffee".into());
         full.title = HOSTILE.into();
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
@@ -267,7 +222,7 @@ impl ConnectionShow {
         .iter()
         .map(|held| KeyTold::of(held, &scene))
         .collect();
-        let mut unreadable = Self::of(&scene, &plain, &Just::default());
+        let mut unreadable = Self::of(&scene, &AnswerTimes::default(), &plain, &Just::default());
         unreadable.trouble = Some(HOSTILE.into());
         vec![unreadable, full]
     }

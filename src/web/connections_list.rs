@@ -1,9 +1,13 @@
 //! `/connections`: where things are sent, whether each takes calls, what waits for it, and a button to pause or resume it.
 
+use super::answer_times::{self, AnswerTimes};
 use super::errors::PageError;
+use super::outlook::Sentence;
 use super::page::{Frame, Place, answer, in_address};
+use super::rates::Rate;
 use super::scene::Scene;
 use super::times::{Moment, clock_time};
+use super::today::{rates, silence_sentence};
 use super::words::{Mark, Tone};
 use crate::app::App;
 use actix_web::{HttpResponse, web};
@@ -22,6 +26,7 @@ pub struct Query {
 pub struct ConnectionsList {
     frame: Frame,
     rows: Vec<Row>,
+    told: Vec<Sentence>,
 }
 
 struct Row {
@@ -59,33 +64,50 @@ pub async fn connections_list(
     query: web::Query<Query>,
 ) -> Result<HttpResponse, PageError> {
     let scene = Scene::read(&app).await?;
-    answer(&ConnectionsList::of(&scene, query.said.as_deref()))
+    let (times, rates) = (answer_times::read(&app).await?, rates(&app, &scene).await?);
+    answer(&ConnectionsList::of(&scene, &rates, &times, query.said.as_deref()))
 }
 
 impl ConnectionsList {
-    fn of(scene: &Scene, said: Option<&str>) -> Self {
+    fn of(scene: &Scene, rates: &[Rate], times: &AnswerTimes, said: Option<&str>) -> Self {
         Self {
             frame: Frame::new(Place::Connections, scene, said),
-            rows: scene.connection_names().iter().map(|name| Row::of(name, scene)).collect(),
+            told: connected(rates, scene),
+            rows: scene.connection_names().iter().map(|name| Row::of(name, scene, times)).collect(),
         }
     }
 }
 
+/// Are we connected to the booking systems? What is silent is told first.
+fn connected(rates: &[Rate], scene: &Scene) -> Vec<Sentence> {
+    let silent: Vec<Sentence> = rates.iter().filter_map(silence_sentence).collect();
+    if !silent.is_empty() {
+        return silent;
+    }
+    let newest = rates.iter().filter(|rate| rate.last.is_some()).max_by_key(|rate| rate.last);
+    let Some((rate, last)) = newest.and_then(|rate| Some((rate, rate.last?))) else { return Vec::new() };
+    vec![Sentence {
+        tone: Tone::Good,
+        text: format!("{} sent the last webhook {}.", rate.title, Moment::of(last, scene.now).ago),
+        way: None,
+    }]
+}
+
 impl Row {
-    fn of(name: &str, scene: &Scene) -> Self {
+    fn of(name: &str, scene: &Scene, times: &AnswerTimes) -> Self {
         Self {
             address: in_address(name),
             name: name.to_owned(),
             title: scene.connection(name),
             known: scene.connection_titles.contains_key(name),
-            standing: ConnectionStanding::of(name, scene),
+            standing: ConnectionStanding::of(name, scene, times),
         }
     }
 }
 
 impl ConnectionStanding {
     /// How it is now.
-    pub fn of(name: &str, scene: &Scene) -> Self {
+    pub fn of(name: &str, scene: &Scene, times: &AnswerTimes) -> Self {
         let state = scene.connections.get(name).cloned().unwrap_or_default();
         let mut stopped = state.paused;
         let mut button = if state.paused { "Resume" } else { "Pause" };
@@ -116,6 +138,9 @@ impl ConnectionStanding {
         } else {
             (Mark::new(Tone::Good, "takes calls"), None)
         };
+        // What does not answer now has no time of its answers.
+        let answers = times.get(name).filter(|_| mark.tone == Tone::Good).map(|time| time.words(scene.now));
+        let note = note.or_else(|| answers.map(|words| format!("It {words}.")));
         let oldest = scene.counts.oldest_waiting.iter().find(|(of, _)| of == name);
         Self {
             mark,
@@ -133,6 +158,15 @@ impl ConnectionStanding {
 #[cfg(test)]
 impl ConnectionsList {
     pub(super) fn samples() -> Vec<Self> {
-        vec![Self::of(&Scene::default(), None), Self::of(&super::samples::scene(), Some("paused"))]
+        use super::samples::{HOSTILE, NOW, scene};
+        let times = AnswerTimes::from([(
+            "crm".to_owned(),
+            answer_times::AnswerTime { median_ms: 180, calls: 3, last_at: NOW },
+        )]);
+        let none = AnswerTimes::default();
+        let mut rates = Rate::samples(HOSTILE, NOW);
+        let silent = Self::of(&scene(), &rates, &none, Some("paused"));
+        rates.pop();
+        vec![Self::of(&Scene::default(), &[], &none, None), silent, Self::of(&scene(), &rates, &times, None)]
     }
 }

@@ -11,29 +11,41 @@ mod account_show;
 mod admission;
 mod alert_channel;
 mod alerts_show;
+mod answer_times;
+mod api_about;
 mod api_acts;
+mod api_alert_channels;
+mod api_alerts;
 mod api_audit;
 mod api_body;
 mod api_bookings;
 mod api_bookings_fetch;
 mod api_causes;
+mod api_connection_acts;
 mod api_connections;
+mod api_connectors;
 mod api_document;
 mod api_error;
 mod api_events;
+mod api_guests;
 mod api_health;
+mod api_keeping;
 mod api_me;
 mod api_paging;
 mod api_people;
 mod api_rule_applies;
+mod api_rule_builder;
 mod api_rule_drafts;
+mod api_rule_moves;
 mod api_rule_tests;
 mod api_rules;
 mod api_run_acts;
 mod api_runs;
+mod api_source_acts;
 mod api_sources;
 mod api_subscriptions;
 mod api_tokens;
+mod api_walks;
 mod audit_list;
 mod backup_show;
 mod begin_show;
@@ -42,6 +54,7 @@ mod booking_fetch;
 mod booking_records;
 mod booking_show;
 mod booking_test;
+mod booking_tree;
 mod booking_words;
 mod bookings_asked;
 mod bookings_list;
@@ -62,6 +75,7 @@ mod errors;
 mod event_show;
 mod events_list;
 mod form_errors;
+mod found;
 mod guest_erase;
 mod guest_show;
 mod health;
@@ -85,9 +99,14 @@ mod rates;
 mod retention_show;
 mod routes;
 mod rule_apply;
+mod rule_build;
+mod rule_build_acts;
+mod rule_build_parts;
+mod rule_build_sent;
 mod rule_edit;
 mod rule_file;
 mod rule_history;
+mod rule_move;
 mod rule_new;
 mod rule_review;
 mod rule_show;
@@ -115,6 +134,9 @@ mod times;
 mod today;
 mod tokens_list;
 mod viewer;
+mod walk_show;
+mod walk_told;
+mod walks_list;
 mod welcome_show;
 mod words;
 mod zone;
@@ -192,7 +214,7 @@ fn by_path(table: Vec<Entry>) -> Vec<(&'static str, Vec<Entry>)> {
 #[cfg(test)]
 mod tests {
     use super::samples::HOSTILE;
-    use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
+    use super::{about_show, backup_show, guest_erase, guest_show, retention_show, walk_show, walks_list};
     use super::{
         account_show, alert_channel, alerts_show, audit_list, link_made, people_list, second_factor, sign_in,
         sign_in_code,
@@ -200,9 +222,11 @@ mod tests {
     use super::{begin_show, connect_catalogue, connect_new, connection_show, source_show, sources_list};
     use super::{booking_show, bookings_list, connections_list, errors, event_show, events_list, run_show};
     use super::{
-        booking_test, rule_apply, rule_edit, rule_history, rule_new, rule_review, rule_show, rules_list,
+        booking_test, rule_apply, rule_build, rule_edit, rule_history, rule_move, rule_new, rule_review,
+        rule_show, rules_list,
     };
     use super::{needs_you_list, needs_you_plan, needs_you_show, today, tokens_list, welcome_show};
+    use super::{walk_show, walks_list};
     use askama::Template;
 
     /// Renders every page with every sample, and tells which page it was.
@@ -222,6 +246,8 @@ mod tests {
         pages.extend(all("connect_new", connect_new::ConnectNew::samples()));
         pages.extend(all("sources_list", sources_list::SourcesList::samples()));
         pages.extend(all("source_show", source_show::SourceShow::samples()));
+        pages.extend(all("walks_list", walks_list::WalksList::samples()));
+        pages.extend(all("walk_show", walk_show::WalkShow::samples()));
         pages.extend(all("begin_show", begin_show::BeginShow::samples()));
         pages.extend(all("sign_in", sign_in::SignInPage::samples()));
         pages.extend(all("sign_in_code", sign_in_code::CodePage::samples()));
@@ -241,8 +267,10 @@ mod tests {
         pages.extend(all("needs_you_act", needs_you_plan::NeedsYouAct::samples()));
         pages.extend(all("rules_list", rules_list::RulesList::samples()));
         pages.extend(all("rule_show", rule_show::RuleShow::samples()));
+        pages.extend(all("rule_build", rule_build::RuleBuild::samples()));
         pages.extend(all("rule_edit", rule_edit::RuleEdit::samples()));
         pages.extend(all("rule_review", rule_review::RuleReview::samples()));
+        pages.extend(all("rule_move", rule_move::RuleMovePage::samples()));
         pages.extend(all("rule_new", rule_new::RuleNew::samples()));
         pages.extend(all("rule_history", rule_history::RuleHistoryList::samples()));
         pages.extend(all("rule_version", rule_history::RuleVersionShow::samples()));

@@ -5,6 +5,7 @@ use super::standings::Standings;
 use super::times::{clock_time, counted};
 use super::words::Tone;
 use crate::domain::Standing;
+use std::borrow::Cow;
 
 /// What is wrong besides connections and runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Sentence {
     /// The sentence.
     pub text: String,
     /// Where to go for it: address and words.
-    pub way: Option<(&'static str, &'static str)>,
+    pub way: Option<(Cow<'static, str>, &'static str)>,
 }
 
 /// The first sentences of a page, the worst first.
@@ -89,7 +90,7 @@ impl Outlook {
                     "{} {verb} you: not sent, and not tried again by itself.",
                     counted(needs_you, "run")
                 ),
-                way: Some(("/needs-you", "See what needs you")),
+                way: Some(("/needs-you".into(), "See what needs you")),
             });
         }
         let stopped: i64 = scene
@@ -104,7 +105,7 @@ impl Outlook {
             sentences.push(Sentence {
                 tone: Tone::Waiting,
                 text: format!("{} {verb} on the way.", counted(moving, "run")),
-                way: Some(("/bookings?state=waiting", "See what is on the way")),
+                way: Some(("/bookings?state=waiting".into(), "See what is on the way")),
             });
         }
         if sentences.iter().all(|sentence| sentence.tone == Tone::Waiting) {
@@ -158,7 +159,7 @@ pub(super) fn connection(scene: &Scene, name: &str) -> Option<Sentence> {
         1 => String::from("1 run waits; nothing is lost."),
         many => format!("{many} runs wait; nothing is lost."),
     };
-    let way = Some(("/connections", "Open connections"));
+    let way = Some(("/connections".into(), "Open connections"));
     let (tone, text) = if let Some(why) = &state.needs_auth {
         (
             Tone::Bad,

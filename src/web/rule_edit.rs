@@ -21,8 +21,10 @@ const BOOKINGS_MAX: i64 = 25;
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Query {
-    recipe: Option<String>,
-    booking: Option<String>,
+    /// The recipe to begin with, `blank` for none.
+    pub recipe: Option<String>,
+    /// The booking of the preview.
+    pub booking: Option<String>,
 }
 
 /// What the form sends.
@@ -70,16 +72,7 @@ pub async fn rule_edit(
 ) -> Result<HttpResponse, PageError> {
     let app = app.into_inner();
     let file = RuleFile::open(&app, &name).await?;
-    let mut text = file.text.clone();
-    if file.opened.is_none() && file.trouble.is_none() {
-        let wanted = query.recipe.as_deref();
-        let recipe = RECIPES.iter().find(|recipe| Some(recipe.name) == wanted);
-        text = match recipe {
-            Some(recipe) => recipe.text.to_owned(),
-            None if wanted == Some("blank") => blank(&app),
-            None => return Err(PageError::unknown("rule")),
-        };
-    }
+    let text = text_to_begin_with(&app, &file, query.recipe.as_deref())?;
     let form = Form {
         text,
         opened: file.opened.clone().unwrap_or_default(),
@@ -98,6 +91,38 @@ pub async fn rule_check(
     let app = app.into_inner();
     let file = RuleFile::open(&app, &name).await?;
     answer(&RuleEdit::read(&app, &file, &form).await?)
+}
+
+/// The text that an editor opens with: the file's, else that of a recipe.
+pub fn text_to_begin_with(app: &App, file: &RuleFile, wanted: Option<&str>) -> Result<String, PageError> {
+    if file.opened.is_some() || file.trouble.is_some() {
+        return Ok(file.text.clone());
+    }
+    let recipe = RECIPES.iter().find(|recipe| Some(recipe.name) == wanted);
+    match recipe {
+        Some(recipe) => Ok(recipe.text.to_owned()),
+        None if wanted == Some("blank") => Ok(blank(app)),
+        None => Err(PageError::unknown("rule")),
+    }
+}
+
+/// The newest bookings with the chosen one ticked, and which that is: the newest where nobody chose.
+pub async fn bookings_to_choose(
+    app: &App,
+    wanted: &str,
+) -> Result<(Vec<(String, String, bool)>, Option<BookingId>), PageError> {
+    let filter = ListFilter { limit: BOOKINGS_MAX, ..ListFilter::default() };
+    let bookings = app.store.list_bookings(&filter).await?;
+    let bookings: Vec<BookingView> =
+        bookings.into_iter().filter(|one| one.key.kind == "booking").take(BOOKINGS_MAX as usize).collect();
+    let chosen = Some(BookingId::new(wanted))
+        .filter(|id| !id.as_str().is_empty())
+        .or_else(|| bookings.first().map(|booking| booking.id.clone()));
+    let choices = bookings
+        .iter()
+        .map(|one| (one.id.to_string(), in_a_line(one), Some(&one.id) == chosen.as_ref()))
+        .collect();
+    Ok((choices, chosen))
 }
 
 /// A rule to begin with, by what is there.
@@ -122,20 +147,8 @@ impl RuleEdit {
     pub async fn read(app: &Arc<App>, file: &RuleFile, form: &Form) -> Result<Self, PageError> {
         let scene = Scene::read(app).await?;
         let mut page = Self::of(&scene, file, form);
-        let filter = ListFilter { limit: BOOKINGS_MAX, ..ListFilter::default() };
-        let bookings = app.store.list_bookings(&filter).await?;
-        let bookings: Vec<BookingView> = bookings
-            .into_iter()
-            .filter(|one| one.key.kind == "booking")
-            .take(BOOKINGS_MAX as usize)
-            .collect();
-        let chosen = Some(BookingId::new(form.booking.clone()))
-            .filter(|id| !id.as_str().is_empty())
-            .or_else(|| bookings.first().map(|booking| booking.id.clone()));
-        page.bookings = bookings
-            .iter()
-            .map(|one| (one.id.to_string(), in_a_line(one), Some(&one.id) == chosen.as_ref()))
-            .collect();
+        let (bookings, chosen) = bookings_to_choose(app, &form.booking).await?;
+        page.bookings = bookings;
         if file.trouble.is_some() {
             return Ok(page);
         }
@@ -211,6 +224,7 @@ impl RuleEdit {
             booking: HOSTILE.into(),
             verdict: HOSTILE.into(),
             steps: vec![PreviewStep {
+                id: HOSTILE.into(),
                 name: HOSTILE.into(),
                 verdict: HOSTILE.into(),
                 fields: vec![PreviewField {

@@ -81,11 +81,16 @@ const FINDINGS_MAX: usize = 40;
 pub fn findings(checked: &Checked, file: &str) -> Vec<Finding> {
     let (own, others): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
         checked.diagnostics.iter().partition(|told| told.file == file);
-    let told = |told: &Diagnostic| Finding {
+    findings_beside(checked, &own.into_iter().chain(others).collect::<Vec<_>>())
+}
+
+/// Those of what is wrong that are told in full.
+pub fn findings_beside(checked: &Checked, diagnostics: &[&Diagnostic]) -> Vec<Finding> {
+    let told = |told: &&Diagnostic| Finding {
         is_error: told.severity == Severity::Error,
         text: render(told, checked.texts.get(&told.file).map(String::as_str)),
     };
-    own.into_iter().chain(others).take(FINDINGS_MAX).map(told).collect()
+    diagnostics.iter().take(FINDINGS_MAX).map(told).collect()
 }
 
 impl From<PublishError> for PageError {

@@ -1,4 +1,5 @@
-//! `/rules/new`: a name and something to start from. Leads to the editor; nothing is written before it is published there.
+//! `/rules/new`: a name and something to start from. Leads to the builder or to the file's text; nothing is
+//! written before it is published there.
 
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, go_to, in_address};
@@ -15,6 +16,9 @@ use serde::Deserialize;
 pub struct Form {
     name: String,
     recipe: String,
+    /// `file`: the text of the file, and not the builder.
+    #[serde(default)]
+    way: String,
 }
 
 /// The page.
@@ -53,7 +57,8 @@ pub async fn rule_begin(app: web::Data<App>, form: web::Form<Form>) -> Result<Ht
         ),
     };
     if mistake.is_none() {
-        return Ok(go_to(&format!("/rules/{}/edit?recipe={recipe}", in_address(&name))));
+        let way = if form.way == "file" { "edit" } else { "build" };
+        return Ok(go_to(&format!("/rules/{}/{way}?recipe={recipe}", in_address(&name))));
     }
     let mut page = RuleNew::of(&Scene::read(&app).await?, form.into_inner());
     page.mistake = mistake;
@@ -76,7 +81,8 @@ impl RuleNew {
 impl RuleNew {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, scene};
-        let mut wrong = Self::of(&scene(), Form { name: HOSTILE.into(), recipe: HOSTILE.into() });
+        let mut wrong =
+            Self::of(&scene(), Form { name: HOSTILE.into(), recipe: HOSTILE.into(), way: HOSTILE.into() });
         wrong.mistake = Some(HOSTILE.into());
         vec![Self::of(&Scene::default(), Form::default()), wrong]
     }

@@ -123,7 +123,8 @@ pub async fn rule_publish(
     }
 }
 
-async fn review(
+/// The page of the last look.
+pub async fn review(
     app: &Arc<App>,
     file: &RuleFile,
     form: &Form,

@@ -141,6 +141,8 @@ pub struct PreviewTold {
 /// One step of a preview.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PreviewStep {
+    /// Its id.
+    pub id: String,
     /// Its id, with the item where there is one.
     pub name: String,
     /// What happens.
@@ -190,6 +192,7 @@ impl PreviewTold {
                     }
                 });
                 steps.push(PreviewStep {
+                    id: step.id.clone(),
                     name: format!("{}{item}", step.id),
                     verdict: match &step.outlook {
                         StepOutlook::Send(Some(id)) => format!("would be sent, to the record {id}"),

@@ -1,4 +1,4 @@
-//! What the buttons of a source's page do: its settings, another address, the end of the old one, taking it away.
+//! What the buttons of a source's page do: a look over it, its settings, another address, the end of the old one, taking it away.
 
 use super::access::Access;
 use super::connect_form::{Refusal, refusal};
@@ -25,6 +25,13 @@ pub struct RotateForm {
     hours: String,
 }
 
+/// What the button sends that fetches what may be missing.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct FillForm {
+    #[serde(default)]
+    since: String,
+}
+
 /// `POST /sources/{name}`.
 pub async fn source_change(
     app: web::Data<App>,
@@ -43,6 +50,32 @@ pub async fn source_change(
         }
         Err(error) => refused(&app, &access, &name, error, Some(values)).await,
     }
+}
+
+/// `POST /sources/{name}/look`.
+pub async fn source_look(
+    app: web::Data<App>,
+    access: web::Data<Access>,
+    viewer: Viewer,
+    name: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let findings = app.look_over(&name).await?;
+    app.audit(&viewer.who(), "source.looked-over", &name, "").await;
+    SourceShow::read(&app, &access, &name, Just { findings, ..Just::default() }).await?.answer()
+}
+
+/// `POST /sources/{name}/fill`.
+pub async fn source_fill(
+    app: web::Data<App>,
+    viewer: Viewer,
+    name: web::Path<String>,
+    form: web::Form<FillForm>,
+) -> Result<HttpResponse, PageError> {
+    let since = form.since.parse().map_err(|_| PageError::unreadable_form("no such time"))?;
+    let row = app.fill_gap(&name, since, viewer.name()).await?;
+    let days = format!("{} to {}", row.asked.from_day, row.asked.to_day);
+    app.audit(&viewer.who(), "source.filled", &name, &days).await;
+    Ok(to(&name, "filling"))
 }
 
 /// `POST /sources/{name}/address`.

@@ -1,5 +1,6 @@
 //! `/sources/{name}`: a door that webhooks come in by: its address to paste into the booking system, with what to click
-//! there; whether the first webhook has come; what came last; and its settings. Only who may connect sees the address.
+//! there; whether the first webhook has come, what came last, whether it is silent and what that may be, what a
+//! look over it found; and its settings. Only who may connect sees the address.
 //! What its buttons do is in `source_change`. `?part=live` gives the block that is refreshed in place.
 
 use super::access::Access;
@@ -7,14 +8,18 @@ use super::begin_show::Steps;
 use super::connect_form::{FieldTold, GuideTold, webhook_guide};
 use super::errors::PageError;
 use super::form_errors::FormErrors;
+use super::found::Found;
 use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
 use super::source_subscribe::SubscriptionsShown;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
+use super::walk_told::WalkTold;
 use super::words::{Mark, Tone, change_headline};
-use crate::app::{App, Fetching, OfferedSignIn, PartKind, PublishError, SourceKey, values_of};
+use crate::app::{
+    App, Fetching, Finding, OfferedSignIn, PartKind, PublishError, SourceKey, Walkable, values_of,
+};
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
@@ -43,6 +48,11 @@ pub struct SourceShow {
     connector: String,
     enabled: bool,
     standing: SourceStanding,
+    found: Vec<Found>,
+    /// What was missed can be fetched.
+    fills: bool,
+    /// Since when it would be.
+    gap: Option<Millis>,
     last: Vec<Webhook>,
     fetching: Option<FetchingTold>,
     setting_up: bool,
@@ -51,6 +61,10 @@ pub struct SourceShow {
     old_until: Option<Moment>,
     rotates: bool,
     guide: GuideTold,
+    /// Whether the address holds a secret of ours.
+    secret_in_address: bool,
+    /// Whether whoever knows the address may send.
+    address_opens: bool,
     /// The keys of the booking system's API.
     keys: Vec<SourceKey>,
     /// What the booking system sends here.
@@ -69,6 +83,10 @@ pub struct SourceShow {
     opened: String,
     diff: Option<LineDiff>,
     fields: Vec<FieldTold>,
+    /// Number and words of the walk over its API that is under way.
+    walk_under_way: Option<(i64, String)>,
+    /// Why its API can't be walked.
+    walk_why_not: Option<String>,
 }
 
 /// A webhook that came.
@@ -115,6 +133,8 @@ pub struct Just {
     pub way: String,
     /// Theirs and yours, where somebody changed the file meanwhile.
     pub changed: Option<(String, String)>,
+    /// What a look over it found.
+    pub findings: Vec<Finding>,
 }
 
 /// `GET /sources/{name}`.
@@ -148,6 +168,13 @@ impl SourceShow {
         page.subscriptions = subscriptions.map(|told| SubscriptionsShown::of(&told, &page.connector, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
+        page.fills = app.can_fill(name);
+        page.gap = page.standing.gap();
+        if let Some(row) = app.open_walk(name).await? {
+            let told = WalkTold::of(&row, &scene);
+            page.walk_under_way =
+                Some((told.id, format!("{} of {}: {} %", told.title, told.days, told.percent)));
+        }
         if page.frame.connects() {
             let (base, reachable) = access.hooks_base();
             page.urls = app.source_paths(source).iter().map(|path| format!("{base}{path}")).collect();
@@ -185,6 +212,9 @@ impl SourceShow {
             connector: source.connector.title.clone(),
             enabled: source.enabled,
             standing,
+            found: just.findings.iter().map(|one| Found::of(one, scene.now)).collect(),
+            fills: false,
+            gap: None,
             last: Vec::new(),
             fetching: None,
             setting_up: false,
@@ -193,6 +223,8 @@ impl SourceShow {
             old_until: None,
             rotates: false,
             guide: webhook_guide(&source.connector),
+            secret_in_address: source.sign_in.by_address(),
+            address_opens: source.sign_in.ways.len() == 1 && source.sign_in.by_address(),
             keys: Vec::new(),
             subscriptions: None,
             signs_in: source.sign_in.told(),
@@ -206,6 +238,11 @@ impl SourceShow {
             opened: String::new(),
             diff: just.changed.as_ref().map(|(theirs, yours)| LineDiff::of(theirs, yours)),
             fields: Vec::new(),
+            walk_under_way: None,
+            walk_why_not: match App::walkable(source) {
+                Walkable::Yes { .. } => None,
+                Walkable::No(why) => Some(why),
+            },
         }
     }
 
@@ -277,10 +314,13 @@ impl SourceShow {
         let just = Just {
             errors: FormErrors::at("title", HOSTILE),
             changed: Some((format!("{HOSTILE}\n"), format!("x{HOSTILE}\n"))),
+            findings: Found::samples(HOSTILE),
             ..Just::default()
         };
         let mut full = Self::of(&scene, &source, silent, &just);
         full.fill(&source, &FormValues::from([("title".into(), HOSTILE.into())]), "c0ffee".into());
+        full.fills = true;
+        full.gap = full.standing.gap();
         full.title = HOSTILE.into();
         full.connector = HOSTILE.into();
         full.fetching = Some(FetchingTold::of(
@@ -327,6 +367,7 @@ impl SourceShow {
         full.refused_way = "signature".into();
         full.old_until = Some(Moment::of(NOW + 3_600_000, NOW));
         full.rules = vec![(HOSTILE.into(), HOSTILE.into())];
+        full.walk_under_way = Some((1, HOSTILE.into()));
         full.last =
             [event(vec![change()]), event(Vec::new())].iter().map(|one| Webhook::of(one, &scene)).collect();
         let mut well = Self::of(

@@ -15,6 +15,8 @@ use serde::Deserialize;
 pub struct SubscriptionsShown {
     pub mark: Mark,
     pub by_itself: bool,
+    /// All is as it should be.
+    pub well: bool,
     /// Nothing is sent here so far.
     pub none_yet: bool,
     pub to_do: Vec<String>,
@@ -38,6 +40,7 @@ impl SubscriptionsShown {
         Self {
             mark,
             by_itself: subscriptions.by_itself,
+            well: seen.is_some_and(SubscriptionsSeen::matches),
             none_yet: seen.is_some_and(SubscriptionsSeen::is_none_yet),
             to_do: told(false),
             stays: told(true),

@@ -2,17 +2,16 @@
 
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
-use super::rates::{Rate, WEEKS, per_hour, rate};
+use super::rates::{Rate, SilenceTold, per_hour, rates};
 use super::scene::Scene;
 use super::times::Moment;
-use super::words::{Mark, Tone};
+use super::words::Mark;
 use crate::app::App;
 use crate::domain::Millis;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-const HOUR: Millis = 3_600_000;
 /// Sources of the page.
 const ROWS_MAX: usize = 200;
 
@@ -41,8 +40,14 @@ struct Row {
 pub(super) struct SourceStanding {
     /// Whether it sends.
     pub mark: Mark,
-    /// A sentence, where it is silent longer than usual.
-    pub silence: Option<String>,
+    /// Where it is silent longer than usual: a sentence, and what it may be.
+    pub silence: Option<SilenceTold>,
+    /// A sentence, where webhooks were refused.
+    pub refused: Option<String>,
+    /// Sentences: when Waypost was not running.
+    pub downs: Vec<String>,
+    /// When the first of these began.
+    down_since: Option<Millis>,
     /// When the last webhook came.
     pub last: Option<Moment>,
     /// Webhooks of the last 24 hours.
@@ -62,39 +67,31 @@ pub async fn sources_list(app: web::Data<App>, query: web::Query<Query>) -> Resu
 impl SourceStanding {
     /// How each of these sources does.
     pub async fn read(app: &App, scene: &Scene, names: &[String]) -> Result<Vec<Self>, PageError> {
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let hours = app.store.source_hours(scene.now / HOUR - WEEKS * 7 * 24 - 72).await?;
-        let lasts = app.store.last_webhooks(names).await?;
-        let of = |(name, last): (&String, Option<Millis>)| {
-            Self::of(last, rate(name, &scene.source(name), &hours, last, scene.now), scene)
-        };
-        Ok(names.iter().zip(lasts).map(of).collect())
+        Ok(rates(app, scene, names).await?.into_iter().map(|rate| Self::of(rate, scene)).collect())
     }
 
-    fn of(last: Option<Millis>, rate: Rate, scene: &Scene) -> Self {
-        let mark = match (last, &rate.silence) {
-            (None, _) => Mark::new(Tone::Waiting, "waits for its first webhook"),
-            (_, Some(_)) => Mark::new(Tone::Waiting, "silent longer than usual"),
-            _ => Mark::new(Tone::Good, "sends"),
-        };
+    fn of(rate: Rate, scene: &Scene) -> Self {
         Self {
-            mark,
+            mark: rate.mark(),
             silence: rate.silence,
-            last: last.map(|last| Moment::of(last, scene.now)),
+            refused: rate.refused,
+            downs: rate.downs,
+            down_since: rate.pulse.downs.first().map(|(down, _)| down.from),
+            last: rate.last.map(|last| Moment::of(last, scene.now)),
             lately: rate.lately,
             usual: rate.usual.map(per_hour),
         }
     }
 
+    /// Since when something may be missing: since it is silent, or Waypost was not running.
+    pub fn gap(&self) -> Option<Millis> {
+        let silent = self.silence.as_ref().map(|silence| silence.since);
+        silent.into_iter().chain(self.down_since).min()
+    }
+
     #[cfg(test)]
     pub fn samples(scene: &Scene, word: &str) -> Vec<Self> {
-        vec![
-            Self::of(None, Rate::default(), scene),
-            Self::of(Some(scene.now - 60_000), Rate { usual: Some(14.0), lately: 3, silence: None }, scene),
-            Self::of(Some(1), Rate { silence: Some(word.to_owned()), ..Rate::default() }, scene),
-        ]
+        Rate::samples(word, scene.now).into_iter().map(|rate| Self::of(rate, scene)).collect()
     }
 }
 

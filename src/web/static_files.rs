@@ -18,7 +18,7 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 6] = [
+const FILES: [File; 8] = [
     File { name: "pages.css", kind: "text/css; charset=utf-8", text: include_str!("../../static/pages.css") },
     File {
         name: "pages.js",
@@ -34,6 +34,12 @@ const FILES: [File; 6] = [
         name: "connect.js",
         kind: "text/javascript; charset=utf-8",
         text: include_str!("../../static/connect.js"),
+    },
+    File { name: "build.css", kind: "text/css; charset=utf-8", text: include_str!("../../static/build.css") },
+    File {
+        name: "build.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../static/build.js"),
     },
     File { name: "icons.svg", kind: "image/svg+xml", text: include_str!("../../static/icons.svg") },
     File { name: "sign.svg", kind: "image/svg+xml", text: include_str!("../../static/sign.svg") },

@@ -8,7 +8,7 @@ use super::chart::Chart;
 use super::errors::PageError;
 use super::outlook::{Lately, Outlook, Sentence};
 use super::page::{Frame, Place, answer, in_address};
-use super::rates::{Rate, WEEKS, per_hour, rate};
+use super::rates::{self, Rate, per_hour};
 use super::scene::Scene;
 use super::standings::{self, Standings};
 use super::times::{Moment, date_short, hour_of_day, since_words, start_of_day};
@@ -99,14 +99,11 @@ struct ConnectionRow {
 struct Read {
     hours: Vec<HourCount>,
     newest: Vec<(BookingView, Standing)>,
-    rates: Vec<SourceRate>,
+    rates: Vec<Rate>,
     limits: Vec<(String, String)>,
     setting_up: bool,
     fetches: Vec<Sentence>,
 }
-
-/// Name of a source, when it sent its last webhook, how it does.
-pub(super) type SourceRate = (String, Option<Millis>, Rate);
 
 /// `GET /`.
 pub async fn today(app: web::Data<App>, query: web::Query<Query>) -> Result<HttpResponse, PageError> {
@@ -162,31 +159,33 @@ async fn fetches(app: &App, scene: &Scene) -> Result<Vec<Sentence>, PageError> {
 }
 
 /// How each source does.
-pub(super) async fn rates(app: &App, scene: &Scene) -> Result<Vec<SourceRate>, StoreError> {
+pub(super) async fn rates(app: &App, scene: &Scene) -> Result<Vec<Rate>, StoreError> {
     let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
-    let of_sources = app.store.source_hours(scene.now / HOUR - WEEKS * 7 * 24 - 72).await?;
-    let lasts = app.store.last_webhooks(&names).await?;
-    let rate_of = |(name, last): (String, Option<Millis>)| {
-        let rate = rate(&name, &scene.source(&name), &of_sources, last, scene.now);
-        (name, last, rate)
-    };
-    Ok(names.into_iter().zip(lasts).map(rate_of).collect())
+    rates::rates(app, scene, &names).await
 }
 
 /// Is all well, and how do the bookings stand that changed since?
-pub(super) fn outlook(
-    scene: &Scene,
-    from: Millis,
-    hours: &[HourCount],
-    rates: &[SourceRate],
-) -> (Outlook, Lately) {
+pub(super) fn outlook(scene: &Scene, from: Millis, hours: &[HourCount], rates: &[Rate]) -> (Outlook, Lately) {
     let lately = Lately { since: since_words(from, scene.now), standings: Standings::of(hours) };
     let mut outlook = Outlook::of(scene, Some(&lately));
-    let silences = rates.iter().filter_map(|(_, _, rate)| rate.silence.clone());
-    let told = silences.map(|text| Sentence { tone: Tone::Waiting, text, way: None });
-    outlook.sentences.extend(told);
+    let told = rates.iter().filter_map(silence_sentence);
+    outlook.sentences.splice(0..0, told);
+    if rates.iter().any(|rate| rate.silence.is_some()) {
+        // What does not come in is not well, even if all that came is where it should be.
+        outlook.sentences.retain(|sentence| sentence.tone != Tone::Good);
+    }
     outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
     (outlook, lately)
+}
+
+/// A source is silent: for how long, and where to go for it.
+pub(super) fn silence_sentence(rate: &Rate) -> Option<Sentence> {
+    let silence = rate.silence.as_ref()?;
+    Some(Sentence {
+        tone: Tone::Waiting,
+        text: silence.sentence.clone(),
+        way: Some((rate.address().into(), "See what it may be")),
+    })
 }
 
 pub(super) fn limit_words(limits: &crate::connectors::RateLimits) -> String {
@@ -265,16 +264,13 @@ impl Newest {
 }
 
 impl SourceRow {
-    fn of((name, last, rate): &(String, Option<Millis>, Rate), scene: &Scene) -> Self {
-        let mark = match (last, &rate.silence) {
-            (None, _) => Mark::new(Tone::Quiet, "waits for its first webhook"),
-            (_, Some(_)) => Mark::new(Tone::Waiting, "silent longer than usual"),
-            _ => Mark::new(Tone::Good, "sends"),
-        };
+    fn of(rate: &Rate, scene: &Scene) -> Self {
+        let quiet = |mark: Mark| if rate.last.is_none() { Mark { tone: Tone::Quiet, ..mark } } else { mark };
+        let mark = quiet(rate.mark());
         Self {
-            title: scene.source(name),
-            address: in_address(name),
-            last: last.map(|last| Moment::of(last, scene.now)),
+            title: rate.title.clone(),
+            address: in_address(&rate.name),
+            last: rate.last.map(|last| Moment::of(last, scene.now)),
             lately: rate.lately,
             usual: rate.usual.map(per_hour),
             mark,
@@ -314,26 +310,11 @@ impl Today {
             }
             hours
         };
-        let silence = Some(format!("{HOSTILE} has been silent for 3 hours."));
-        let rates = || {
-            vec![
-                (
-                    "harbour-tours".to_owned(),
-                    Some(NOW - 60_000),
-                    Rate { usual: Some(14.2), lately: 300, silence: None },
-                ),
-                (
-                    "other".to_owned(),
-                    Some(NOW - 9_000_000),
-                    Rate { silence: silence.clone(), ..Rate::default() },
-                ),
-                ("none".to_owned(), None, Rate::default()),
-            ]
-        };
         let full = || Read {
+            fetches: vec![Sentence { tone: Tone::Bad, text: HOSTILE.into(), way: None }],
             hours: hours(),
             newest: vec![(booking(), Standing::Sent), (hostile_booking(), Standing::NeedsYou)],
-            rates: rates(),
+            rates: Rate::samples(HOSTILE, NOW),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
             setting_up: true,
             fetches: Vec::new(),

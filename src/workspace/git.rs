@@ -110,18 +110,24 @@ impl Repository {
         author: &Author,
         reason: &str,
     ) -> Result<Option<String>, String> {
-        let paths: Vec<&str> = files.iter().map(FileName::as_str).collect();
+        let mut paths: Vec<&str> = Vec::new();
+        for path in files.iter().map(FileName::as_str) {
+            let added = self.call(&["add", "--", path], None, &[]).await?;
+            // A file that git never knew has gone: there is nothing to tell it.
+            if !added.good && added.err.contains("did not match any files") {
+                continue;
+            }
+            if !added.good {
+                return Err(told(&added));
+            }
+            paths.push(path);
+        }
+        if paths.is_empty() {
+            return Ok(None);
+        }
         let with = |first: &[&'static str]| -> Vec<&str> {
             first.iter().copied().chain(std::iter::once("--")).chain(paths.iter().copied()).collect()
         };
-        let added = self.call(&with(&["add"]), None, &[]).await?;
-        // A file that git never knew has gone: there is nothing to tell it.
-        if !added.good && added.err.contains("did not match any files") {
-            return Ok(None);
-        }
-        if !added.good {
-            return Err(told(&added));
-        }
         let same =
             self.call(&with(&["diff", "--cached", "--quiet", "--no-ext-diff", "HEAD"]), None, &[]).await?;
         if same.good {

@@ -12,7 +12,7 @@ mod watch;
 pub use folder::{FolderError, FolderRead, read_folder};
 pub use git::{Author, Commit, GitState, Repository, find_repository, is_commit};
 pub use key::{FoundKey, KEY_VARIABLE, Key, KeyError, KeyOrigin, find_key};
-pub use publish::{FileError, FileName, WrittenFiles, read_file, remove_file, text_hash, write_files};
+pub use publish::{FileError, FileName, WrittenFiles, change_files, read_file, text_hash, write_files};
 pub use secrets::{VaultSecrets, generate_token};
 pub use vault::{SealError, UnsealError, Vault};
 pub use watch::{Change, STILL_MS, VANISHED_MS, Watcher};

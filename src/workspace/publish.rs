@@ -160,8 +160,29 @@ impl WrittenFiles {
     }
 }
 
+/// Writes files and takes others away, all or none.
+pub fn change_files(
+    folder: &Path,
+    files: &[(FileName, String)],
+    gone: &[FileName],
+) -> Result<WrittenFiles, FileError> {
+    let mut written = write_files(folder, files)?;
+    for file in gone {
+        match remove_file(folder, file) {
+            Ok(more) => written.before.extend(more.before),
+            Err(error) => {
+                if let Err(worse) = written.undo() {
+                    tracing::error!(error = %worse, "a file of the rules folder could not be put back");
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(written)
+}
+
 /// Takes a file away. What stood there can be put back.
-pub fn remove_file(folder: &Path, file: &FileName) -> Result<WrittenFiles, FileError> {
+fn remove_file(folder: &Path, file: &FileName) -> Result<WrittenFiles, FileError> {
     let before = read_file(folder, file)?;
     let root = folder.canonicalize().map_err(system(file, "removed"))?;
     if before.is_some() {
@@ -245,7 +266,7 @@ fn move_there(
 
 #[cfg(test)]
 mod tests {
-    use super::{FileError, FileName, read_file, write_files};
+    use super::{FileError, FileName, change_files, read_file, write_files};
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -345,6 +366,22 @@ mod tests {
         assert!(write_files(folder.path(), &files).is_err());
         assert_eq!(fs::read_to_string(folder.path().join("a.yaml")).unwrap(), "old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn files_come_and_go_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = || ["a.yaml", "b.yaml"].map(|file| fs::read_to_string(folder.path().join(file)).ok());
+        fs::write(folder.path().join("a.yaml"), "old").unwrap();
+        let files = [(name("b.yaml"), "new".to_owned())];
+        let written = change_files(folder.path(), &files, &[name("a.yaml")]).unwrap();
+        assert_eq!(texts(), [None, Some("new".into())]);
+        written.undo().unwrap();
+        assert_eq!(texts(), [Some("old".into()), None]);
+        fs::create_dir(folder.path().join("c.yaml")).unwrap();
+        let refused = change_files(folder.path(), &files, &[name("a.yaml"), name("c.yaml")]);
+        assert!(refused.is_err(), "{refused:?}");
+        assert_eq!(texts(), [Some("old".into()), None]);
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn what_was_sent_is_listed_and_explained() {
     let text = place.run(&["explain", &again]).fine().out;
     assert!(text.contains("nothing to send: the same content as the present state"), "{text}");
 
-    let names = place.run(&["runs"]).fine().out + &place.run(&["events"]).fine().out;
+    let names = place.run(&["runs"]).fine().out + place.run(&["events"]).fine().out.as_str();
     assert!(!names.contains("Bhriain"), "{names}");
     assert_eq!(place.run(&["explain", "run_nothing"]).code, 1);
     assert_eq!(place.run(&["explain", "evt_nothing"]).code, 1);

@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 38] = [
     "demo",
     "serve",
     "check",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 32] = [
     "replay",
     "causes",
     "apply",
+    "backfill",
+    "reconcile",
     "retry",
     "cancel",
     "hold",
@@ -33,6 +35,10 @@ const COMMANDS: [&str; 32] = [
     "guest",
     "guest export",
     "guest erase",
+    "connections",
+    "alerts",
+    "alerts list",
+    "alerts test",
     "backup",
     "doctor",
 ];

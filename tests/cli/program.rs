@@ -52,9 +52,27 @@ pub fn run(home: &Path, arguments: &[&str]) -> Answered {
     run_with(home, arguments, "")
 }
 
+/// The same, where certificates of this authority alone are trusted, with a secret in the environment.
+pub fn run_trusting(home: &Path, arguments: &[&str], authority: &Path, secret: (&str, &str)) -> Answered {
+    let mut command = command(home, arguments);
+    command.env("SSL_CERT_FILE", authority).env_remove("SSL_CERT_DIR").env(secret.0, secret.1);
+    to_its_end(command, "")
+}
+
 /// The same with something on standard input.
 pub fn run_with(home: &Path, arguments: &[&str], input: &str) -> Answered {
-    let mut child = command(home, arguments)
+    to_its_end(command(home, arguments), input)
+}
+
+/// The same with these variables of the environment.
+pub fn run_in(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Answered {
+    let mut command = command(home, arguments);
+    command.envs(variables.iter().copied());
+    to_its_end(command, "")
+}
+
+fn to_its_end(mut command: Command, input: &str) -> Answered {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -115,9 +115,24 @@ on_both! {
             names(&store.find_bookings(&query).await.unwrap())
         };
         assert_eq!(ask(&|_| ()).await, ["g3", "g2", "g1", "g6", "g5", "g4", "g0"]);
-        let day = |q: &mut BookingQuery| q.tour_day = Some("2027-03-14".into());
+        let days = |q: &mut BookingQuery, from: &str, to: &str| {
+            let some = |day: &str| Some(day.to_owned()).filter(|day| !day.is_empty());
+            (q.tour_from, q.tour_to) = (some(from), some(to));
+        };
+        let day = |q: &mut BookingQuery| days(q, "2027-03-14", "2027-03-14");
         assert_eq!(ask(&day).await, ["g3", "g2", "g1"]);
         assert_eq!(ask(&|q| { day(q); q.source = Some(SOURCE.into()); }).await, ["g3", "g1"]);
+        // From a day, to a day, both; a booking without a day is on none.
+        for (from, to) in [("2027-03-14", ""), ("", "2027-03-14"), ("2027-03-01", "2027-03-31"), ("", "2027-04-01")] {
+            assert_eq!(ask(&|q| days(q, from, to)).await, ["g3", "g2", "g1"], "{from} to {to}");
+            let lee = ask(&|q| { days(q, from, to); q.words = search_words("lee"); }).await;
+            assert_eq!(lee, ["g3", "g2", "g1"], "{from} to {to}");
+            let other = ask(&|q| { days(q, from, to); q.source = Some("other".into()); q.changed_from = Some(1); }).await;
+            assert_eq!(other, ["g2"], "{from} to {to}");
+        }
+        for (from, to) in [("2027-03-15", ""), ("", "2027-03-13"), ("2027-03-15", "2027-03-13"), ("2027-03-01", "2027-03-13")] {
+            assert_eq!(ask(&|q| days(q, from, to)).await, Vec::<String>::new(), "{from} to {to}");
+        }
         assert_eq!(ask(&|q| { day(q); q.status = Some("cancelled".into()); }).await, ["g3"]);
         assert_eq!(ask(&|q| { q.words = search_words("lee"); q.source = Some("other".into()); }).await, ["g2"]);
         assert_eq!(ask(&|q| { q.changed_from = Some(6 * HOUR); q.changed_before = Some(7 * HOUR + 1); }).await, ["g6", "g5"]);

@@ -1,10 +1,14 @@
 //! Lists, filters, pages and counts, as people see them.
 
 use crate::place::{name_of, on_both, row};
-use crate::samples::{CRM, SOURCE, booking_id, booking_write, change, created, event, run, write};
+use crate::samples::{
+    CRM, SOURCE, begin, booking_id, booking_write, change, created, end, event, run, write,
+};
 use std::sync::Arc;
 use waypost::domain::{ChangeKind, ChangeRef, RunState};
-use waypost::ports::{AppliedEvent, ListFilter, NewChange, NewEvent, NewRun, Store};
+use waypost::ports::{
+    AppliedEvent, AttemptEnd, DeliveryWrite, ListFilter, NewChange, NewEvent, NewRun, Store,
+};
 
 /// Events 1 to 4: `a` and `b` created by two sources, `a` updated, one unreadable; a run for each but the last.
 async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
@@ -149,5 +153,60 @@ on_both! {
             counts.runs.iter().map(|(state, connection, n)| (state.as_str(), connection.as_str(), *n)).collect();
         assert_eq!(runs, [("held", CRM, 1), ("waiting", CRM, 1), ("waiting", "mail", 1)]);
         assert_eq!(counts.oldest_waiting, [(CRM.to_owned(), 9_000), ("mail".to_owned(), 3_000)]);
+    }
+
+    async fn the_newest_runs_of_many_bookings_come_in_one_answer(place: &Place) {
+        let store = filled(place).await;
+        let mut positions = Vec::new();
+        for n in 0..40 {
+            positions.extend(store.append_events(&[event(&format!("more-{n}"), b"{}")]).await.unwrap());
+        }
+        let more: Vec<AppliedEvent> = positions
+            .iter()
+            .enumerate()
+            .map(|(n, position)| AppliedEvent {
+                position: *position,
+                changes: Vec::new(),
+                bookings: Vec::new(),
+                runs: vec![run(&format!("more-{n}"), if n % 2 == 0 { "a" } else { "b" }, 3)],
+            })
+            .collect();
+        store.apply_events(&more).await.unwrap();
+        let ids = ["b", "none", "a", "b"].map(booking_id);
+        let found = store.runs_of_bookings(&ids, 5).await.unwrap();
+        assert_eq!(found.len(), 4);
+        assert!(found[1].is_empty());
+        assert_eq!(found[0], found[3]);
+        for (id, runs) in ids.iter().zip(&found) {
+            let filter = ListFilter { booking: Some(id.to_string()), limit: 5, ..ListFilter::default() };
+            assert_eq!(*runs, store.list_runs(&filter).await.unwrap(), "{id}");
+        }
+        // Fewer than asked for are all there are; nobody asked for gives nothing.
+        let all = store.runs_of_bookings(&[booking_id("a")], 100).await.unwrap();
+        assert_eq!(all[0].len(), 22);
+        assert_eq!(store.runs_of_bookings(&[], 5).await.unwrap(), Vec::<Vec<waypost::ports::RunRow>>::new());
+    }
+
+    async fn calls_that_were_answered_are_told_the_newest_first(place: &Place) {
+        let store = filled(place).await;
+        assert_eq!(store.answered_lately(10).await.unwrap(), []);
+        let due = store.due_runs(&crate::place::due(CRM)).await.unwrap();
+        let first = &due[0].run;
+        for (name, status) in [("1", Some(200)), ("2", None), ("3", Some(500)), ("4", Some(200))] {
+            let run = store.run_with_context(&first.id).await.unwrap().unwrap().run;
+            let begun = DeliveryWrite { begin: Some(begin(name, &first.id)), ..write(&run, RunState::Waiting, 5_000) };
+            store.write_delivery(&[begun]).await.unwrap();
+            let run = store.run_with_context(&first.id).await.unwrap().unwrap().run;
+            let mut ended = write(&run, RunState::Waiting, 5_000);
+            if name != "4" {
+                ended.end = Some(AttemptEnd { status, duration_ms: 100 * name.parse::<i64>().unwrap(), ..end(name, "done") });
+            }
+            store.write_delivery(&[ended]).await.unwrap();
+        }
+        let told = store.answered_lately(10).await.unwrap();
+        let told: Vec<(&str, i64)> = told.iter().map(|call| (&*call.connection, call.duration_ms)).collect();
+        assert_eq!(told, [(CRM, 300), (CRM, 100)], "no answer, and no answer yet, are none");
+        // Those of the newest two calls.
+        assert_eq!(store.answered_lately(2).await.unwrap().len(), 1);
     }
 }

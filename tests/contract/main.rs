@@ -20,8 +20,10 @@ mod place;
 mod plans;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod pulse;
 mod samples;
 mod seen;
 mod speed;
 mod together;
+mod walks;
 mod whole_way;

@@ -11,6 +11,8 @@ mod fake_apaleo;
 mod fake_fareharbor;
 #[path = "../support/fake_http.rs"]
 mod fake_http;
+#[path = "../support/signed_in.rs"]
+mod signed_in;
 
 mod apaleo;
 mod fareharbor;
@@ -18,4 +20,5 @@ mod fidelity;
 mod killed;
 mod stage;
 mod subscriptions;
+mod walks;
 mod world;

@@ -2,11 +2,12 @@
 
 use crate::fake_apaleo::Apaleo;
 use crate::fake_http::Reply;
-use crate::support::Router;
+use crate::signed_in::session_of;
+use crate::support::{Router, client};
 use crate::world::{INN, RULE, events, inn};
 use serde_json::{Value, json};
-use waypost::app::{Subscribing, SubscriptionsDone};
-use waypost::domain::ChangeKind;
+use waypost::app::{Subscribing, SubscriptionsDone, Who};
+use waypost::domain::{ChangeKind, Role, Scope};
 
 const OUTSIDE: &str = "https://hooks.example.com";
 const POST: &str = "POST /v1/subscriptions";
@@ -254,5 +255,75 @@ async fn without_an_address_from_outside_nothing_is_asked() {
         @"apaleo needs an address that begins with https:// and can be reached from outside, and none is known. Start Waypost with --hooks-url https://NAME."
     );
     assert_eq!(apaleo.calls("/v1/subscriptions"), 0);
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_and_the_api_tell_and_do_it() {
+    let (apaleo, mut router) = world("").await;
+    let app = router.served().app.clone();
+    let base = format!("http://{}", router.served().ui_listen);
+    let session = session_of(&app, "ciara@example.org", Role::Editor).await;
+    let page = async || {
+        let request =
+            client().get(format!("{base}/sources/inn")).header("cookie", format!("waypost={session}"));
+        request.send().await.expect("an answer").text().await.expect("a page")
+    };
+    let has_button = |page: &str| page.contains(r#"name="do" value="line""#);
+    let shown = page().await;
+    assert!(has_button(&shown), "{shown}");
+    assert!(!shown.contains(r#"href="/sources/inn/walks">brought in"#), "{shown}");
+    let token = shown.split_once("name=\"form_token\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+    let token = token.expect("a form").0;
+    let posted = client()
+        .post(format!("{base}/sources/inn/subscriptions"))
+        .header("cookie", format!("waypost={session}"))
+        .header("origin", &base)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("form_token={token}&do=line"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(posted.status().as_u16(), 200, "the page again");
+    assert_eq!(apaleo.subscriptions().len(), 1);
+    let shown = page().await;
+    assert!(!has_button(&shown), "{shown}");
+    assert!(shown.contains(r#"href="/sources/inn/walks">brought in"#), "{shown}");
+
+    let (_, token) =
+        app.make_api_token(&Who::command_line(), "t", vec![Scope::Write], None).await.expect("a token");
+    let asked = async |method: &str, body: &str| -> Value {
+        let url = format!("{base}/api/v1/sources/inn/subscriptions");
+        let request = client().request(method.parse().expect("a method"), url).bearer_auth(&token);
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        let text = request.send().await.expect("an answer").text().await.expect("a body");
+        let mut told: Value = serde_json::from_str(&text).expect("JSON");
+        told["seen_at"] = json!("then");
+        told
+    };
+    let events = json!(["booking/*", "reservation/*"]);
+    let stays = json!({
+        "act": "leave", "id": "sub-1", "events": events, "properties": [],
+        "told": "Leave the subscription sub-1 as it is: booking/* and reservation/*, of all properties."
+    });
+    let well = json!({
+        "source": "inn", "auto": false, "matches": true, "trouble": null, "acts": [stays], "done": [], "others": 0,
+        "seen_at": "then"
+    });
+    assert_eq!(asked("GET", "").await, well);
+    let made = apaleo.subscriptions();
+    apaleo.subscribe("sub-1", &address(INN), &["reservation/*"]);
+    let change = json!({
+        "act": "update", "id": "sub-1", "events": events, "properties": [],
+        "told": "Change the subscription sub-1: send booking/* too."
+    });
+    let looked = asked("POST", "").await;
+    assert_eq!(
+        (&looked["matches"], &looked["acts"], &looked["done"]),
+        (&json!(false), &json!([change]), &json!([]))
+    );
+    let applied = asked("POST", r#"{ "apply": true }"#).await;
+    assert_eq!((&applied["matches"], &applied["done"]), (&json!(true), &json!([change])));
+    assert_eq!(apaleo.subscriptions(), made);
     router.stop().await;
 }

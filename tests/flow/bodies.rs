@@ -107,7 +107,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn whatever_comes_ends_with_a_change() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _entered = runtime.enter();
     let ruleset = ruleset();
     let store = runtime.block_on(waypost::store::open_in_memory()).unwrap();
     let applier = Applier::new(store.clone(), Arc::new(OsEntropy));
@@ -144,5 +145,6 @@ fn whatever_comes_ends_with_a_change() {
         }
         Ok(())
     });
+    runtime.block_on(store.close());
     tried.expect("each ends with a change");
 }

@@ -36,6 +36,11 @@ async fn a_door_opens_by_path_or_query_and_tells_nothing_otherwise() {
             refused.push(answer.text().await.expect("a text"));
         }
     }
+    // What a known door refused is counted, whatever was not known is not.
+    router.served().app.keep_pulse(false).await.expect("it is written down");
+    let counted = router.served().app.store.pulse().refused_webhooks(0).await.expect("a store");
+    let counted: Vec<_> = counted.iter().map(|one| (one.source.as_str(), one.status, one.answers)).collect();
+    assert_eq!(counted, [("tours", 404, 3)]);
     refused.dedup();
     assert_eq!(refused.len(), 1, "an unknown source and a wrong token look the same");
     router.quiet().await;

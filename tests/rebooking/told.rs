@@ -185,3 +185,19 @@ async fn an_old_run_that_is_tried_again_does_not_bring_the_old_record_back() {
         json!(new)
     );
 }
+
+#[tokio::test]
+async fn a_further_word_of_the_old_booking_leaves_the_new_ones_run_alone() {
+    let mut world = world().await;
+    let new = uuid(1, 1);
+    world.post(1, &tells(0, "booked", 100)).await;
+    world.settle_down().await;
+    // The old one's note is changed after the rebooking, while nothing is sent.
+    for told in [tells(0, "rebooked", 100), tells(1, "booked", 200), tells(0, "rebooked", 101)] {
+        world.post(1, &told).await;
+        world.apply().await;
+    }
+    world.settle_down().await;
+    assert_eq!(world.crm.find("crm/deals", &new).expect("a deal").fields["total"], 200);
+    assert_eq!(of_rule(&world.runs_of(&new).await, "deals"), [("done", "created")]);
+}

@@ -262,6 +262,14 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
+            fn walks(&self) -> &dyn waypost::ports::WalkStore {
+                self.inner.walks()
+            }
+
+            fn pulse(&self) -> &dyn waypost::ports::PulseStore {
+                self.inner.pulse()
+            }
+
             fn keeping(&self) -> &dyn KeepingStore {
                 self
             }
@@ -272,6 +280,10 @@ macro_rules! forward {
 
             fn chains(&self) -> &dyn ChainStore {
                 self
+            }
+
+            fn fetches(&self) -> &dyn FetchStore {
+                self.inner.fetches()
             }
 
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
@@ -397,6 +409,8 @@ forward! {
     reads changes_of_booking(id: &BookingId, limit: i64) -> Vec<ChangeView>;
     reads change(reference: ChangeRef) -> Option<(ChangeView, Option<String>, Option<String>)>;
     reads list_runs(filter: &ListFilter) -> Vec<RunRow>;
+    reads runs_of_bookings(bookings: &[BookingId], each: i64) -> Vec<Vec<RunRow>>;
+    reads answered_lately(limit: i64) -> Vec<AnsweredCall>;
     reads attempts(run: &RunId) -> Vec<AttemptView>;
     reads attempt(id: &AttemptId) -> Option<AttemptView>;
     reads counts() -> Counts;

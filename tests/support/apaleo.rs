@@ -112,11 +112,6 @@ impl Apaleo {
         self.state().subscriptions.clone()
     }
 
-    /// Tokens live so long from now on.
-    pub fn tokens_live(&self, lives: Duration) {
-        self.state().token_lives = lives;
-    }
-
     /// All tokens end now, before their time.
     pub fn end_tokens(&self) {
         self.state().tokens.clear();
@@ -310,17 +305,20 @@ impl State {
                 && (!by_modification
                     || ((from.is_empty() || modified >= from) && (to.is_empty() || modified < to)))
         };
-        let all: Vec<&Value> = self.reservations.values().filter(fits).collect();
+        let mut all: Vec<&Value> = self.reservations.values().filter(fits).collect();
+        if asked.parameter("sort") == "updated:asc" {
+            all.sort_by_key(|one| one["modified"].as_str().unwrap_or_default());
+        }
         let rows: Vec<Value> = all
             .iter()
             .skip((page - 1) * size)
             .take(size)
             .map(|one| expanded(one, asked.parameter("expand")))
             .collect();
-        match rows.is_empty() {
-            true => Reply::empty(204),
-            false => Reply::json(200, &json!({ "reservations": rows, "count": all.len() })),
+        if rows.is_empty() {
+            return Reply::empty(204);
         }
+        Reply::json(200, &json!({ "reservations": rows, "count": all.len() }))
     }
 }
 

@@ -450,7 +450,7 @@ async fn nothing_that_opens_a_door_is_stored_as_it_is() {
     let (_, token) =
         site.app.make_api_token(&Who::command_line(), "Report", vec![Scope::Read], None).await.unwrap();
     let setup = site.app.begin_second_factor(&person).unwrap();
-    let session = site.app.session(&site.session).await.unwrap().expect("a session").0;
+    let session = site.app.session(&site.session, true).await.unwrap().expect("a session").0;
     let secret = setup.typed.replace(' ', "");
     let (codes, begun) = site
         .app
@@ -476,4 +476,78 @@ async fn nothing_that_opens_a_door_is_stored_as_it_is() {
         }
     }
     assert!(looked > 100_000, "{looked}");
+}
+
+#[actix_web::test]
+async fn a_page_that_only_asks_by_itself_keeps_no_session_alive() {
+    let site = Site::empty().await;
+    let left_open = session_of(&site.app, "editor@example.org", Role::Editor).await;
+    let used = session_of(&site.app, "viewer@example.org", Role::Viewer).await;
+    let by_itself = async |session: &str, address: &str| {
+        let request = TestRequest::get()
+            .uri(address)
+            .insert_header(("host", "127.0.0.1:8081"))
+            .insert_header(("cookie", format!("waypost={session}")))
+            .insert_header(("x-waypost-live", "1"));
+        site.send(request).await.status
+    };
+    // The stream goes on for minutes: only that it begins is looked at.
+    let stream = async |session: &str| {
+        let service = waypost::web::pages(site.app.clone(), site.access.clone());
+        let service = actix_web::test::init_service(actix_web::App::new().configure(service)).await;
+        let request = TestRequest::get()
+            .uri("/live")
+            .insert_header(("host", "127.0.0.1:8081"))
+            .insert_header(("sec-fetch-dest", "empty"))
+            .insert_header(("cookie", format!("waypost={session}")));
+        actix_web::test::call_service(&service, request.to_request()).await.status()
+    };
+    for hour in 1..=12 {
+        site.clock.on(HOUR - 1_000);
+        assert_eq!(by_itself(&left_open, "/?part=live").await, StatusCode::OK, "hour {hour}");
+        assert_eq!(stream(&left_open).await, StatusCode::OK, "hour {hour}");
+        assert!(is_in(&site, &used).await, "hour {hour}");
+    }
+    site.clock.on(HOUR);
+    assert!(is_in(&site, &used).await, "somebody is there");
+    assert_eq!(stream(&left_open).await, StatusCode::UNAUTHORIZED);
+    assert!(!is_in(&site, &left_open).await, "nobody was there for more than twelve hours");
+}
+
+#[actix_web::test]
+async fn refused_sign_ins_are_shown_to_admins_and_tell_a_stranger_nothing() {
+    let site = Site::empty().await;
+    let mut told = Vec::new();
+    for (email, password) in [
+        (ADMIN, "wrong whale"),
+        (ADMIN, "another whale"),
+        ("nobody@example.org", "wrong whale"),
+        (PASSWORD, "x"),
+    ] {
+        let seen = sign_in(&site, email, password).await;
+        let page = seen.text.replace(&seen.form_token(), "").replace(email, "").replace("wrong whale", "");
+        told.push((seen.status, page));
+    }
+    assert!(told[1..3].iter().all(|one| one.0 == told[0].0), "{told:?}");
+    let page = site.get("/settings/audit").await.text;
+    let refused = page.split("id=\"refused\"").nth(1).unwrap_or_else(|| panic!("nothing is shown: {page}"));
+    assert!(refused.contains(ADMIN) && refused.contains("2 times"), "{refused}");
+    assert!(refused.contains("an account that is not there"), "{refused}");
+    assert!(
+        !page.contains("nobody@example.org") && !page.contains(PASSWORD),
+        "what strangers type is not kept"
+    );
+    let program = crate::api_program::Program::with(&site.app, Scope::Admin).await;
+    let list = program.get("/api/v1/sign-ins/refused").await;
+    let times: Vec<(Option<&str>, i64)> = list["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|one| (one["account"].as_str(), one["times"].as_i64().expect("a number")))
+        .collect();
+    assert_eq!(times, [(None, 2), (Some(ADMIN), 2)]);
+    let editor = session_of(&site.app, "editor@example.org", Role::Editor).await;
+    assert_eq!(site.get_as(&editor, "/settings/audit").await.status, StatusCode::FORBIDDEN);
+    // A right one is none of them.
+    assert_eq!(program.get("/api/v1/sign-ins/refused").await["items"].as_array().map(Vec::len), Some(2));
 }

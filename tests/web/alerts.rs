@@ -312,3 +312,69 @@ async fn a_disk_that_is_nearly_full_is_told_and_said_well_when_there_is_room() {
         assert_eq!(receiver.kinds(), kinds, "{free:?}");
     }
 }
+
+#[actix_web::test]
+async fn that_webhooks_cannot_be_stored_is_told_without_the_database() {
+    let world = AlertWorld::new().await;
+    let receiver = Receiver::start().await;
+    world.webhook(&receiver.url()).await;
+    world.watcher.remember().await.expect("the channels");
+    world.site.app.store.close().await;
+    let minutes = async |minutes: i64| {
+        for _ in 0..minutes * 2 {
+            world.site.clock.on(30_000);
+            world.watcher.tell_of_storing(world.now()).await;
+        }
+    };
+    let storing = world.watcher.storing();
+    storing.committed(0, 3, world.now());
+    minutes(1).await;
+    storing.committed(1, 0, world.now());
+    minutes(30).await;
+    assert_eq!(receiver.kinds(), [""; 0], "it was over before its time");
+    storing.committed(0, 2, world.now());
+    receiver.answers(503);
+    minutes(10).await;
+    let tries = receiver.came().len();
+    assert!((2..8).contains(&tries), "{tries} tries in ten minutes");
+    receiver.answers(200);
+    storing.committed(0, 1, world.now());
+    minutes(30).await;
+    let came = receiver.came();
+    assert_eq!(came.len(), tries + 1, "once taken, it is told");
+    let ids: std::collections::BTreeSet<&str> = came.iter().map(|came| came.header("webhook-id")).collect();
+    assert_eq!(ids.len(), 1);
+    let told = came[0].json();
+    assert_eq!((&told["type"], &told["data"]["about"]), (&OPENED.into(), &"storing".into()), "{told}");
+    let headline = told["data"]["headline"].as_str().unwrap();
+    assert!(headline.starts_with("Webhooks can't be stored since "), "{headline}");
+    let text = told["data"]["text"].as_str().unwrap();
+    assert!(text.starts_with("2 webhooks were refused with 503"), "{text}");
+    // Well for a moment is not well.
+    storing.committed(4, 0, world.now());
+    world.site.clock.on(30_000);
+    world.watcher.tell_of_storing(world.now()).await;
+    storing.committed(0, 1, world.now());
+    minutes(5).await;
+    assert_eq!(receiver.came().len(), tries + 1);
+    storing.committed(4, 0, world.now());
+    minutes(10).await;
+    let kinds = receiver.kinds();
+    assert_eq!(kinds[kinds.len() - 1], CLOSED);
+    assert_eq!(kinds.len(), tries + 2);
+    let closed = receiver.came().pop().unwrap().json();
+    assert_eq!(closed["data"]["outage"], told["data"]["outage"]);
+    let text = closed["data"]["text"].as_str().unwrap();
+    assert!(text.contains("3 webhooks were refused meanwhile"), "{text}");
+}
+
+#[actix_web::test]
+async fn where_nobody_is_to_be_told_nothing_is_kept_to_be_sent() {
+    let world = AlertWorld::new().await;
+    world.watcher.remember().await.expect("the channels");
+    world.watcher.storing().committed(0, 1, world.now());
+    for _ in 0..100 {
+        world.site.clock.on(60_000);
+        assert_eq!(world.watcher.tell_of_storing(world.now()).await, waypost::alerts::Sent::default());
+    }
+}

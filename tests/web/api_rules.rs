@@ -233,3 +233,48 @@ async fn a_rule_is_applied_after_a_look_ahead_and_once() {
     let (status, told) = program.post("/api/v1/rules/none/apply", &json!({})).await;
     assert_eq!((status, code_of(&told)), (404, "not_found"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_is_changed_line_by_line_and_a_rule_is_renamed_and_removed() {
+    let shop = Workshop::open(1).await;
+    let program = Program::with(&shop.app, Scope::Write).await;
+    let (status, model) = program.post("/api/v1/rules/guests/model", &json!({})).await;
+    assert_eq!((status, &model["title"], &model["text"]), (200, &json!("Guests"), &json!(GUESTS)), "{model}");
+    assert_eq!(
+        model["steps"][0]["fields"][1],
+        json!({ "name": "phone", "kind": "text", "value": "{{ person.phone }}" })
+    );
+    let edits = json!([
+        { "what": "when", "text": "present(person.email)" },
+        { "what": "field", "step": 0, "name": "phone", "value": null },
+        { "what": "field", "step": 0, "name": "size", "value": 4 },
+        { "what": "add_step", "at": 1, "text": "crm.upsert_contact" },
+        { "what": "remove_step", "step": 1 },
+    ]);
+    let (status, edited) = program.post("/api/v1/rules/guests/edit", &json!({ "edits": edits })).await;
+    assert_eq!(status, 200, "{edited}");
+    let expected = GUESTS
+        .replace("on: [created, updated]\n", "on: [created, updated]\nwhen: present(person.email)\n")
+        .replace("      phone: \"{{ person.phone }}\"\n", "      size: 4\n");
+    assert_eq!(edited["text"], json!(expected));
+    assert_eq!(
+        edited["when"]["rows"],
+        json!([{ "field": "person.email", "operator": "present", "value": "" }])
+    );
+    let (status, refused) = program
+        .post("/api/v1/rules/guests/edit", &json!({ "edits": [{ "what": "remove_step", "step": 7 }] }))
+        .await;
+    assert_eq!((status, code_of(&refused)), (422, "wrong_value"), "{refused}");
+    assert_eq!(shop.read("guests.yaml"), GUESTS, "nothing is written");
+    let rename = json!({ "new_name": "people", "reason": "A better name" });
+    let (status, done) = program.post("/api/v1/rules/guests/rename", &rename).await;
+    assert_eq!(status, 200, "{done}");
+    assert!(shop.read("people.yaml").contains("was: guests\n"));
+    let stale = json!({ "text_hash": "0", "reason": "x" });
+    let (status, refused) = program.post("/api/v1/rules/people/remove", &stale).await;
+    assert_eq!((status, code_of(&refused)), (409, "file_changed"), "{refused}");
+    let (status, done) =
+        program.post("/api/v1/rules/people/remove", &json!({ "reason": "Not needed" })).await;
+    assert_eq!((status, &done["text_hash"]), (200, &Value::Null), "{done}");
+    assert_eq!(shop.read("people.yaml"), "");
+}

@@ -81,3 +81,29 @@ async fn times_are_told_in_the_viewers_zone_and_tours_in_their_own() {
     let odd = site.get_in("/bookings/bkg_1", "../../etc/passwd").await;
     assert!(odd.status.is_success() && !odd.text.contains("passwd"));
 }
+
+#[actix_web::test]
+async fn tours_of_some_days_are_found_and_the_days_stay_in_the_address() {
+    let site = Site::filled().await;
+    let found = async |days: &str| {
+        let text = site.get(&format!("/bookings?{days}")).await.text;
+        (1..=5).filter(|n| text.contains(&format!("href=\"/bookings/bkg_{n}\""))).collect::<Vec<_>>()
+    };
+    assert_eq!(found("tour_from=2027-03-12&tour_to=2027-03-13").await, [2, 3]);
+    assert_eq!(found("tour_from=2027-03-13").await, [3, 4, 5]);
+    assert_eq!(found("tour_to=2027-03-12").await, [1, 2]);
+    assert_eq!(found("tour=2027-03-13").await, [3], "an address of before");
+    assert_eq!(found("tour_from=2027-03-13&tour_to=2027-03-12").await, [2, 3], "the other way round");
+    assert_eq!(found("tour_from=2028-01-01").await, [0; 0]);
+    let page = site.get("/bookings?tour_from=2027-03-12&tour_to=2027-03-13").await.text;
+    assert!(page.contains("name=\"tour_from\" value=\"2027-03-12\""), "{page}");
+    assert!(page.contains("name=\"tour_to\" value=\"2027-03-13\""), "{page}");
+    assert!(page.contains("/bookings?tour_from=2027-03-12&#38;tour_to=2027-03-13&#38;part=live"), "{page}");
+}
+
+#[actix_web::test]
+async fn a_connection_says_how_long_its_answers_take_and_of_how_many() {
+    let site = Site::filled().await;
+    let page = site.get("/connections").await.text;
+    assert!(page.contains("It answers in ") && page.contains("going by "), "{page}");
+}

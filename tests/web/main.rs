@@ -6,6 +6,7 @@ mod alerts_page;
 mod alerts_world;
 mod api_acts;
 mod api_bulk;
+mod api_connecting;
 mod api_document;
 mod api_errors;
 mod api_paging;
@@ -13,7 +14,10 @@ mod api_people;
 mod api_program;
 mod api_reads;
 mod api_rules;
+mod api_settings;
+mod audit_walk;
 mod browser_pages;
+mod building;
 mod connecting;
 mod contrast;
 mod doors;
@@ -32,9 +36,11 @@ mod security;
 #[path = "../support/signed_in.rs"]
 mod signed_in;
 mod signing_in;
+mod silence;
 #[expect(dead_code, reason = "the flow suite uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 mod today;
+mod walking;
 mod weight;
 mod workshop;

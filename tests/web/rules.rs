@@ -154,10 +154,10 @@ async fn a_rule_begins_with_a_recipe_and_a_name_that_it_can_have() {
         assert!(refused.text.contains(said), "{name}: {}", refused.text);
     }
     let begun = shop.post("/rules/new", &[("name", "My Guests"), ("recipe", "participants-to-crm")]).await;
-    assert_eq!(begun.header("location"), "/rules/my-guests/edit?recipe=participants-to-crm");
+    assert_eq!(begun.header("location"), "/rules/my-guests/build?recipe=participants-to-crm");
     let editor = shop.get(begun.header("location")).await;
     assert!(
-        editor.text.contains("Participants into the CRM") && editor.text.contains("error"),
+        editor.text.contains("Participants into the CRM") && editor.text.contains("Error: "),
         "{}",
         editor.text
     );

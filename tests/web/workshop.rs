@@ -215,6 +215,7 @@ impl Workshop {
             clock: self.clock.clone(),
             entropy: self.app.entropy.clone(),
             limits: HookLimits::default(),
+            refusals: std::sync::Arc::default(),
             metrics: self.app.metrics.clone(),
             reached: Arc::default(),
         };
@@ -229,6 +230,11 @@ impl Workshop {
     pub async fn post(&self, address: &str, form: &[(&str, &str)]) -> Seen {
         let mut form = form.to_vec();
         form.push(("form_token", &self.form_token));
+        self.post_as_is(address, &form).await
+    }
+
+    /// The same with whatever token is in the form.
+    pub async fn post_as_is(&self, address: &str, form: &[(&str, &str)]) -> Seen {
         let request = TestRequest::default()
             .method(Method::POST)
             .uri(address)

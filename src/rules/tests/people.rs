@@ -145,6 +145,14 @@ fn a_rebooking_ends_nothing_where_the_record_moves_and_makes_nothing_twice() {
     ));
     let planned = ruleset.plan(&rebooked(&ruleset, false, None));
     assert_eq!(self::asked(&planned), ["9000001 removed", "9000002 removed"]);
+    // Later words of the old booking send nothing, and end nothing of the new one.
+    for rule in [STEP, &*format!("each: booking.customers\n{STEP}")] {
+        let ruleset = one_rule(&format!("rebooking: move\n{rule}"));
+        let planned =
+            ruleset.plan(&ChangeContext { kind: ChangeKind::Updated, ..rebooked(&ruleset, false, None) });
+        assert_eq!(planned.len(), 1);
+        assert!(matches!(planned[0].state, PlannedState::Skip(_)) && !planned[0].supersedes, "{rule}");
+    }
 }
 
 #[test]

@@ -90,6 +90,7 @@ for (const script of [true, false]) {
 
     // Changed: the page says which line. And back to the first version, which is one more commit.
     await page.getByRole("link", { name: "Change it" }).click();
+    await page.getByRole("button", { name: "The file" }).click();
     await text.fill(recipe.replace("wetsuit:", "suit:"));
     await page.getByRole("button", { name: "Go on to publish it" }).click();
     await page.getByRole("region", { name: "The difference" }).getByText(/suit:/).first().waitFor();

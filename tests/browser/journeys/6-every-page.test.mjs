@@ -121,6 +121,14 @@ describe("pages that come of something", () => {
       await page.getByRole("button", { name: /^Check it/ }).click();
       await page.getByText(/guests-to-crm\.yaml:\d+/).first().waitFor();
     },
+    "a rule in the builder with mistakes": async (page) => {
+      await page.goto("/rules/guests-to-crm/build");
+      await page.getByLabel("What it is called").fill("Guests");
+      await page.getByLabel("name", { exact: true }).first().fill("{{ person.nmae }}");
+      await page.getByLabel("and only if, value 1").fill("not a path");
+      await page.getByRole("button", { name: "Show what would be sent" }).click();
+      await page.getByText("Press one of the booking").first().waitFor();
+    },
     "a rule before it is published": async (page) => {
       await page.goto("/rules/guests-to-crm/edit");
       const text = page.getByLabel(/^The file/);

@@ -28,10 +28,10 @@ CREATE INDEX fetches_to_go_by  ON fetches (first_at, id) WHERE state = 'due' AND
 
 -- The changes that wait for a fetch.
 CREATE TABLE fetch_hints (
-    fetch    TEXT   NOT NULL,
+    "fetch"  TEXT   NOT NULL,
     position BIGINT NOT NULL,
     ordinal  BIGINT NOT NULL,
-    PRIMARY KEY (fetch, position, ordinal)
+    PRIMARY KEY ("fetch", position, ordinal)
 );
 CREATE UNIQUE INDEX fetch_hints_by_position ON fetch_hints (position, ordinal);
 

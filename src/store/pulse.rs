@@ -1,0 +1,123 @@
+//! `ports::PulseStore`: answers other than 200 by the hour, and when Waypost was running. A few rows a day, written every now
+//! and then by the runner.
+
+use super::SqlStore;
+use super::session::{Statement, values};
+use crate::domain::{Millis, Stretch};
+use crate::ports::{PulseStore, RefusedWebhooks, StoreError};
+use async_trait::async_trait;
+
+const HOUR: Millis = 3_600_000;
+/// Rows of one answer: a day of a hundred sources with four statuses each.
+const REFUSED_MAX: i64 = 10_000;
+/// Stretches of one answer.
+const UPTIMES_MAX: i64 = 1_000;
+
+pub(super) const REFUSED: &str = "
+SELECT r.source, r.status, CAST(SUM(r.answers) AS BIGINT) AS answers, MAX(r.last_at) AS last_at
+FROM   refused_webhooks AS r
+WHERE  r.hour >= $1
+GROUP BY r.source, r.status
+ORDER BY r.source, r.status
+LIMIT  CAST($2 AS BIGINT)";
+
+pub(super) const UPTIMES: &str = "
+SELECT u.began_at, u.seen_at FROM uptimes AS u WHERE u.seen_at > $1
+ORDER BY u.seen_at DESC
+LIMIT  CAST($2 AS BIGINT)";
+
+pub(super) const UPTIME_BEFORE: &str = "
+SELECT u.began_at, u.seen_at FROM uptimes AS u WHERE u.seen_at <= $1
+ORDER BY u.seen_at DESC
+LIMIT  1";
+
+#[async_trait]
+impl PulseStore for SqlStore {
+    async fn count_refused(&self, refused: &[RefusedWebhooks]) -> Result<(), StoreError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let statements = refused.iter().map(|one| {
+            Statement::new(
+                "INSERT INTO refused_webhooks (source, hour, status, answers, last_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (source, hour, status) DO UPDATE
+                 SET answers = refused_webhooks.answers + excluded.answers, last_at = excluded.last_at",
+                values![
+                    &one.source,
+                    one.last_at.div_euclid(HOUR),
+                    i64::from(one.status),
+                    one.answers,
+                    one.last_at
+                ],
+            )
+        });
+        let mut session = self.write("count refused webhooks").await?;
+        session.all(statements.collect()).await?;
+        session.commit().await
+    }
+
+    async fn refused_webhooks(&self, from_hour: i64) -> Result<Vec<RefusedWebhooks>, StoreError> {
+        let mut session = self.read("give refused webhooks").await?;
+        let rows = session.rows(REFUSED, values![from_hour, REFUSED_MAX]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(RefusedWebhooks {
+                    source: row.text("source")?,
+                    status: u16::try_from(row.int("status")?).unwrap_or_default(),
+                    answers: row.int("answers")?,
+                    last_at: row.int("last_at")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn note_running(&self, running: Stretch) -> Result<(), StoreError> {
+        let mut session = self.write("note that Waypost is running").await?;
+        session
+            .execute(
+                "INSERT INTO uptimes (began_at, seen_at) VALUES ($1, $2)
+                 ON CONFLICT (began_at) DO UPDATE SET seen_at = excluded.seen_at",
+                values![running.from, running.to],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    async fn uptimes(&self, since: Millis) -> Result<Vec<Stretch>, StoreError> {
+        let mut session = self.read("say when Waypost was running").await?;
+        let came = session
+            .all(vec![
+                Statement::new(UPTIMES, values![since, UPTIMES_MAX]),
+                Statement::new(UPTIME_BEFORE, values![since]),
+            ])
+            .await?;
+        let mut stretches = Vec::new();
+        for row in came.iter().flat_map(|came| &came.rows) {
+            stretches.push(Stretch { from: row.int("began_at")?, to: row.int("seen_at")? });
+        }
+        stretches.sort_unstable();
+        Ok(stretches)
+    }
+
+    async fn forget_pulse(&self, before: Millis, limit: i64) -> Result<i64, StoreError> {
+        let mut session = self.write("forget old downtimes").await?;
+        let refused = session
+            .execute(
+                "DELETE FROM refused_webhooks WHERE (source, hour, status) IN
+                     (SELECT r.source, r.hour, r.status FROM refused_webhooks AS r
+                      WHERE  r.hour < $1 ORDER BY r.hour LIMIT CAST($2 AS BIGINT))",
+                values![before.div_euclid(HOUR), limit],
+            )
+            .await?;
+        let uptimes = session
+            .execute(
+                "DELETE FROM uptimes WHERE began_at IN
+                     (SELECT u.began_at FROM uptimes AS u
+                      WHERE  u.seen_at < $1 ORDER BY u.seen_at LIMIT CAST($2 AS BIGINT))",
+                values![before, limit],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(refused + uptimes)
+    }
+}

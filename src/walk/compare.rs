@@ -1,0 +1,125 @@
+//! The other way round: bookings that are here and that the walk did not come upon are looked up one by one before anything
+//! is said of them; and what an earlier report found is fetched once more, to be brought in.
+
+use super::ask::named;
+use super::note::Noting;
+use super::{Scene, Walked, Walker};
+use crate::connectors::{WalkPlace, WalkRecord};
+use crate::ports::{FindingQuery, HereBooking, StoreError, WHOLE_SHARE, WalkFinding, WalkOutcome};
+use serde_json::Value;
+
+/// Bookings that are looked at in one step.
+const BOOKINGS: i64 = 200;
+/// Findings of a report that are taken up in one step.
+const FINDINGS: i64 = 100;
+
+impl Walker {
+    /// A page of the bookings here.
+    pub(super) async fn compare_more(
+        &self,
+        scene: &Scene<'_>,
+        mut noting: Noting,
+    ) -> Result<Walked, StoreError> {
+        let here = self.store.walks().here_after(&noting.walk.cursor, BOOKINGS).await?;
+        let Some(last) = here.last() else { return self.through(noting).await };
+        noting.walk.cursor = last.booking.id.to_string();
+        let mut wanted = Vec::new();
+        for one in here {
+            if scene.is_of_the_walk(&noting, &one) {
+                let account = Some(one.booking.key.account.clone());
+                let key = one.booking.key.key.clone();
+                wanted.push((
+                    WalkRecord { account: account.clone(), key: key.clone() },
+                    one.booking.id.clone(),
+                ));
+            }
+        }
+        // Those that the walk came upon are known by the account that it went through, or by none.
+        let records = wanted.iter().map(|(record, _)| record.clone()).collect();
+        let first = self.first_seen(&mut noting, records).await?;
+        let nameless: Vec<(String, String)> =
+            first.iter().map(|one| (String::new(), one.key.clone())).collect();
+        let known = self.store.walks().findings_of(noting.walk.seq, &nameless).await?;
+        for record in first {
+            if known.iter().any(|finding| finding.key == record.key) {
+                continue;
+            }
+            let booking = wanted.iter().find(|(one, _)| *one == record).map(|(_, id)| id.clone());
+            let (account, key) = named(&record);
+            noting.walk.counts.here_only += 1;
+            let can_look = scene.record.fetch.is_some();
+            if !can_look {
+                noting.walk.counts.gone += 1;
+            }
+            noting.find(WalkFinding {
+                account,
+                key,
+                outcome: if can_look { WalkOutcome::HereOnly } else { WalkOutcome::Gone },
+                booking,
+                paths: Vec::new(),
+                note: (!can_look).then(|| "the walk did not come upon it, and it can't be looked up".into()),
+                at: scene.now,
+            });
+            if can_look {
+                noting.make(scene.spec, vec![WalkPlace::Record(record)], 0)?;
+            }
+        }
+        self.write(noting).await
+    }
+
+    /// A page of what a report found.
+    pub(super) async fn repair_more(
+        &self,
+        scene: &Scene<'_>,
+        mut noting: Noting,
+    ) -> Result<Walked, StoreError> {
+        let Some(report) = noting.walk.asked.report else { return self.through(noting).await };
+        let after = serde_json::from_str::<(String, String)>(&noting.walk.cursor).ok();
+        let query = FindingQuery {
+            walk: report,
+            outcomes: vec![WalkOutcome::New, WalkOutcome::Differs],
+            after,
+            limit: FINDINGS,
+        };
+        let found = self.store.walks().findings(&query).await?;
+        let Some(last) = found.last() else { return self.through(noting).await };
+        noting.walk.cursor = Value::from(vec![last.account.clone(), last.key.clone()]).to_string();
+        let of = self.store.walks().walk(report).await?;
+        let whole = of.map_or(0, |of| of.counts.new + of.counts.differs).max(found.len() as i64);
+        noting.walk.counts.told = whole;
+        let records = found
+            .into_iter()
+            .map(|one| WalkRecord {
+                account: Some(one.account).filter(|account| !account.is_empty()),
+                key: one.key,
+            })
+            .collect();
+        for record in self.first_seen(&mut noting, records).await? {
+            noting.hear_of(&record);
+            noting.make(scene.spec, vec![WalkPlace::Record(record)], WHOLE_SHARE / whole)?;
+        }
+        self.write(noting).await
+    }
+}
+
+impl Scene<'_> {
+    /// Whether a booking here is one that the walk should have come upon.
+    fn is_of_the_walk(&self, noting: &Noting, here: &HereBooking) -> bool {
+        let asked = &noting.walk.asked;
+        let key = &here.booking.key;
+        let of_source = here.source == self.source.name
+            || self.account.as_ref() == Some(&key.account)
+            || noting.walk.counts.accounts.contains(&key.account);
+        if key.connector != self.source.connector.name
+            || key.kind != self.record.kind
+            || !of_source
+            || here.erased
+            // What came in since is none of its business.
+            || here.created_at > asked.at
+        {
+            return false;
+        }
+        let entity: Value = serde_json::from_str(&here.booking.body).unwrap_or_default();
+        self.spec.within(&entity, &asked.from_day, &asked.to_day)
+    }
+}

@@ -1,0 +1,130 @@
+//! Backfill and reconcile over apaleo: pages of whole reservations by the time of their change, through sign-in and limits.
+
+use crate::fake_apaleo::{Apaleo, event, reservation};
+use crate::fake_http::Reply;
+use crate::support::Router;
+use crate::world::{inn, post, settled};
+use serde_json::json;
+use waypost::app::AskError;
+use waypost::ports::{FindingQuery, NewWalk, WalkOutcome, WalkPurpose, WalkRow, WalkState};
+
+/// So many, a few of each second.
+const MANY: u32 = 450;
+
+fn id(number: u32) -> String {
+    format!("R{number:04}-1")
+}
+
+fn modified(number: u32) -> String {
+    let second = number / 3;
+    format!("2026-11-20T08:{:02}:{:02}Z", second / 60, second % 60)
+}
+
+async fn world(lines: &str) -> (Apaleo, Router) {
+    let apaleo = Apaleo::start("client-1", "secret-1").await;
+    for number in 0..MANY {
+        apaleo.put(reservation(&id(number), "Confirmed", &modified(number)));
+    }
+    apaleo.put(reservation("EARLY-1", "Confirmed", "2026-11-18T23:59:59Z"));
+    apaleo.put(reservation("LATE-1", "Confirmed", "2026-11-22T00:00:00Z"));
+    let router = inn(&format!("{}{lines}", apaleo.api())).await;
+    (apaleo, router)
+}
+
+async fn walk(router: &Router, purpose: WalkPurpose) -> WalkRow {
+    let app = &router.served().app;
+    let new = NewWalk {
+        source: "inn".into(),
+        purpose,
+        from_day: "2026-11-19".into(),
+        to_day: "2026-11-21".into(),
+        report: None,
+        who: "a test".into(),
+        at: app.clock.now(),
+    };
+    let (row, began) = app.begin_walk(&new).await.expect("it begins");
+    assert!(began);
+    let now = async || app.walk_row(row.seq).await.expect("it is there");
+    router.until("the walk is through", async |_| now().await.state != WalkState::Open).await;
+    settled(router).await;
+    now().await
+}
+
+async fn found(router: &Router, row: &WalkRow) -> Vec<(String, WalkOutcome, Vec<String>)> {
+    let query = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after: None, limit: 100 };
+    let found = router.served().app.store.walks().findings(&query).await.expect("the findings");
+    found.into_iter().map(|one| (one.key, one.outcome, one.paths)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_reservations_of_a_time_come_in_by_pages_and_the_others_do_not() {
+    let (apaleo, mut router) = world("account: ACME\n").await;
+    apaleo.script("GET /booking/v1/reservations", 1, Some(Reply::json(503, &json!({}))));
+    let row = walk(&router, WalkPurpose::Backfill).await;
+    assert_eq!((row.state, row.note.as_deref()), (WalkState::Done, None));
+    let counts = &row.counts;
+    assert_eq!((counts.found, counts.new, counts.brought_in, counts.told), (450, 450, 450, 450));
+    // One that failed, and three pages; none of the reservations is fetched by itself.
+    assert_eq!(apaleo.calls("GET /booking/v1/reservations"), 4);
+    let crm = router.records("bookings");
+    assert_eq!(crm.as_object().map(serde_json::Map::len), Some(450));
+    // A webhook of the same reservation is about the same booking.
+    apaleo.put(reservation(&id(7), "Canceled", "2026-11-21T08:00:00Z"));
+    assert_eq!(post(&router, &event(1, "Reservation/canceled", &id(7))).await, 200);
+    settled(&router).await;
+    let again = walk(&router, WalkPurpose::Backfill).await;
+    assert_eq!((again.counts.same, again.counts.brought_in), (450, 0));
+    assert_eq!(router.records("bookings").as_object().map(serde_json::Map::len), Some(450));
+    let data = router.data();
+    router.stop().await;
+    for entry in std::fs::read_dir(data).expect("the data folder").flatten() {
+        let bytes = std::fs::read(entry.path()).unwrap_or_default();
+        assert!(!bytes.windows(6).any(|window| window == b"411111"), "a card is in {:?}", entry.path());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_names_what_differs_and_a_repair_brings_it_in() {
+    let (apaleo, router) = world("account: ACME\n").await;
+    walk(&router, WalkPurpose::Backfill).await;
+    let mut changed = reservation(&id(3), "Confirmed", "2026-11-20T12:00:00Z");
+    changed["comment"] = json!("late arrival");
+    apaleo.put(changed);
+    apaleo.put(reservation("NEW-1", "Confirmed", "2026-11-20T12:00:01Z"));
+    apaleo.remove(&id(5));
+    // Changed after the range: the walk does not come upon it, and looking it up says that it is there.
+    apaleo.put(reservation(&id(9), "Confirmed", "2026-11-25T12:00:00Z"));
+    let report = walk(&router, WalkPurpose::Reconcile).await;
+    assert_eq!(
+        found(&router, &report).await,
+        [
+            ("NEW-1".to_owned(), WalkOutcome::New, vec![]),
+            (id(3), WalkOutcome::Differs, vec!["comment".to_owned()]),
+            (id(5), WalkOutcome::Gone, vec![]),
+        ]
+    );
+    assert_eq!((report.counts.elsewhere, report.counts.brought_in), (1, 0));
+    let repaired = walk(&router, WalkPurpose::Repair).await;
+    assert_eq!((repaired.counts.brought_in, repaired.counts.gone), (2, 1));
+    let all = router.records("bookings");
+    assert!(all.get("NEW-1").is_some(), "{all}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_reservations_they_are_must_be_known() {
+    let (_apaleo, router) = world("").await;
+    let app = &router.served().app;
+    let new = NewWalk {
+        source: "inn".into(),
+        from_day: "2026-11-19".into(),
+        to_day: "2026-11-21".into(),
+        ..NewWalk::default()
+    };
+    let refused = app.begin_walk(&new).await.expect_err("it can't be begun");
+    assert!(matches!(&refused, AskError::NotNow(why) if why.contains("write the account")), "{refused}");
+    // The first webhook tells it.
+    assert_eq!(post(&router, &event(1, "Reservation/created", &id(1))).await, 200);
+    settled(&router).await;
+    let row = walk(&router, WalkPurpose::Backfill).await;
+    assert_eq!((row.counts.same, row.counts.new), (1, 449));
+}

@@ -1,0 +1,225 @@
+//! Backfill and reconcile from the pages and the API: begun, followed, paused, stopped; a report with its button; and why
+//! nothing can be known where there is no access to the booking system's API.
+
+use crate::api_program::Program;
+use crate::filled::Seen;
+use crate::workshop::{GUESTS, Workshop};
+use actix_web::http::StatusCode;
+use serde_json::json;
+use waypost::domain::{Role, Scope};
+use waypost::ports::{
+    WHOLE_SHARE, WalkCounts, WalkFilter, WalkFinding, WalkOutcome, WalkRow, WalkState, WalkWrite,
+};
+
+const SOURCE: &str =
+    "connector: fareharbor\ntitle: Reef Tours\napi: { app: { secret: fh-app }, user: { secret: fh-user } }\n";
+const FORM: [(&str, &str); 3] = [("purpose", "reconcile"), ("from", "2027-03-01"), ("to", "2027-03-31")];
+
+async fn shop() -> Workshop {
+    Workshop::with(&[("sources/tours.yaml", SOURCE), ("guests.yaml", GUESTS)], 2).await
+}
+
+async fn begin(shop: &Workshop, form: &[(&str, &str)]) -> WalkRow {
+    let seen = shop.post("/sources/tours/walks", form).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "{}", seen.text);
+    let row = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
+    assert_eq!(seen.header("location"), format!("/walks/{}", row.seq));
+    row
+}
+
+/// What the walk came to, as its steps would have noted it.
+async fn note(shop: &Workshop, row: &WalkRow, walk: WalkRow, findings: Vec<WalkFinding>) {
+    let now = shop.app.walk_row(row.seq).await.expect("it is there");
+    let walk = WalkRow { revision: now.revision, ..walk };
+    let write = WalkWrite { walk, findings, ..WalkWrite::default() };
+    assert!(shop.app.store.walks().write_walk(&write).await.expect("a store"));
+}
+
+fn finding(key: &str, outcome: WalkOutcome) -> WalkFinding {
+    WalkFinding {
+        account: "reeftours".into(),
+        key: key.into(),
+        outcome,
+        booking: None,
+        paths: vec!["contact.phone".into()],
+        note: None,
+        at: 1,
+    }
+}
+
+fn has(seen: &Seen, texts: &[&str]) {
+    for text in texts {
+        assert!(seen.text.contains(text), "{text} is not in {}", seen.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_walk_is_begun_followed_paused_and_stopped() {
+    let shop = shop().await;
+    let page = shop.get("/sources/tours/walks").await;
+    has(
+        &page,
+        &[
+            "The days are those of the tour date.",
+            "name=\"purpose\" value=\"backfill\" checked",
+            "type=\"date\"",
+        ],
+    );
+    let row = begin(&shop, &[("purpose", "backfill"), FORM[1], FORM[2]]).await;
+    let page = shop.get(&format!("/walks/{}", row.seq)).await;
+    has(
+        &page,
+        &[
+            "Backfill of 1 March 2027 to 31 March 2027",
+            "<progress max=\"100\" value=\"0\"",
+            "is not known yet",
+            "data-live=",
+        ],
+    );
+    let counts = WalkCounts {
+        calls: 6_000,
+        found: 900,
+        looked: 800,
+        same: 790,
+        new: 10,
+        brought_in: 10,
+        share_done: WHOLE_SHARE / 4,
+        worked_ms: 600_000,
+        ..WalkCounts::default()
+    };
+    note(&shop, &row, WalkRow { counts, ..row.clone() }, vec![]).await;
+    let page = shop.get(&format!("/walks/{}?part=live", row.seq)).await;
+    has(
+        &page,
+        &[
+            "value=\"25\"",
+            "800 of about 3200 bookings · 600 calls a minute · about 30 minutes left",
+            "were not here: brought in",
+        ],
+    );
+    has(&shop.get("/sources/tours").await, &["Backfill of 1 March 2027 to 31 March 2027: 25 %"]);
+    // Another one has to wait, and the form says why.
+    let again = shop.post("/sources/tours/walks", &FORM).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    has(&again, &["A backfill of 2027-03-01 to 2027-03-31 is under way"]);
+    for (act, state) in
+        [("pause", WalkState::Paused), ("resume", WalkState::Open), ("stop", WalkState::Stopped)]
+    {
+        let seen = shop.post(&format!("/walks/{}/{act}", row.seq), &[]).await;
+        assert_eq!(seen.status, StatusCode::SEE_OTHER, "{act}: {}", seen.text);
+        assert_eq!(shop.app.walk_row(row.seq).await.expect("it is there").state, state);
+    }
+    let seen = shop.post(&format!("/walks/{}/resume", row.seq), &[]).await;
+    assert_eq!(seen.status, StatusCode::CONFLICT);
+    has(
+        &shop.get_as(Role::Admin, "/settings/audit").await,
+        &["began to walk through", "paused a walk", "stopped a walk"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_is_paged_and_its_button_brings_in() {
+    let shop = shop().await;
+    let row = begin(&shop, &FORM).await;
+    let mut findings: Vec<WalkFinding> =
+        (0..60).map(|n| finding(&format!("k{n:02}"), WalkOutcome::Differs)).collect();
+    findings.push(WalkFinding {
+        note: Some("it is not known".into()),
+        paths: vec![],
+        ..finding("z1", WalkOutcome::Gone)
+    });
+    findings.push(finding("a0", WalkOutcome::Same));
+    let counts = WalkCounts { looked: 62, same: 1, differs: 60, gone: 1, ..WalkCounts::default() };
+    let done =
+        WalkRow { state: WalkState::Done, ended_at: Some(shop.app.clock.now()), counts, ..row.clone() };
+    note(&shop, &row, done, findings).await;
+    let page = shop.get(&format!("/walks/{}", row.seq)).await;
+    has(
+        &page,
+        &["61 are not the same here", "Bring in these 60", "reeftours k49", "contact.phone", "Further ones"],
+    );
+    assert!(!page.text.contains("reeftours k50") && !page.text.contains("reeftours a0"));
+    let next =
+        page.text.split("?after=").nth(1).and_then(|rest| rest.split('"').next()).expect("a further page");
+    let next = shop.get(&format!("/walks/{}?after={next}", row.seq)).await;
+    has(&next, &["reeftours k50", "reeftours z1", "here only", "it is not known"]);
+    assert!(!next.text.contains("reeftours k49"));
+    let seen = shop.post(&format!("/walks/{}/repair", row.seq), &[]).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER);
+    let repair = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
+    assert_eq!((repair.asked.report, repair.asked.purpose.as_str()), (Some(row.seq), "repair"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_access_to_the_api_it_says_that_nothing_can_be_known() {
+    let shop = Workshop::open(0).await;
+    has(&shop.get("/sources/tours").await, &["it can&#39;t be known what is missing here"]);
+    let page = shop.get("/sources/tours/walks").await;
+    has(&page, &["There is no access to FareHarbor"]);
+    assert!(!page.text.contains("<form method=\"post\" action=\"/sources/tours/walks\""));
+    let seen = shop.post("/sources/tours/walks", &FORM).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let filter = WalkFilter { source: None, open: false, limit: 10 };
+    assert!(shop.app.store.walks().walks(&filter).await.expect("a store").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_that_can_not_be_are_told_at_their_field() {
+    let shop = shop().await;
+    for (from, to) in
+        [("", ""), ("2027-03-02", "2027-03-01"), ("<b>", "2027-03-01"), ("1990-01-01", "2027-01-01")]
+    {
+        let seen = shop.post("/sources/tours/walks", &[("purpose", "x"), ("from", from), ("to", to)]).await;
+        assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY, "{from} {to}");
+        has(&seen, &["href=\"#from\""]);
+        assert!(!seen.text.contains("<b>"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_does_the_same() {
+    let shop = shop().await;
+    let program = Program::with(&shop.app, Scope::Operate).await;
+    let asked = json!({ "purpose": "reconcile", "from_day": "2027-03-01", "to_day": "2027-03-31" });
+    let (status, begun) = program.post("/api/v1/sources/tours/walks", &asked).await;
+    assert_eq!((status, &begun["began"], &begun["walk"]["state"]), (202, &json!(true), &json!("open")));
+    let id = begun["walk"]["id"].as_i64().expect("a number");
+    let (status, again) = program.post("/api/v1/sources/tours/walks", &asked).await;
+    assert_eq!((status, &again["began"]), (202, &json!(false)));
+    let (status, other) = program.post("/api/v1/sources/tours/walks", &json!({})).await;
+    assert_eq!((status, &other["code"]), (409, &json!("not_now")), "{other}");
+    for wrong in [
+        json!({ "purpose": "all" }),
+        json!({ "from_day": "2027-03-01" }),
+        json!({ "from_day": "x", "to_day": "y" }),
+    ] {
+        let (status, told) = program.post("/api/v1/sources/tours/walks", &wrong).await;
+        assert_eq!(status, 422, "{told}");
+    }
+    let row = shop.app.walk_row(id).await.expect("it is there");
+    let findings = (0..3).map(|n| finding(&format!("k{n}"), WalkOutcome::New)).collect();
+    let counts = WalkCounts { looked: 3, new: 3, ..WalkCounts::default() };
+    note(&shop, &row, WalkRow { state: WalkState::Done, ended_at: Some(1), counts, ..row.clone() }, findings)
+        .await;
+    let walk = program.get(&format!("/api/v1/walks/{id}")).await;
+    assert_eq!(
+        (&walk["state"], &walk["records"]["source_only"], &walk["progress"]["share"]),
+        (&json!("done"), &json!(3), &json!(1.0))
+    );
+    let (found, pages) = program.walk(&format!("/api/v1/walks/{id}/findings"), 2).await;
+    assert_eq!((found.len(), pages), (3, 2));
+    assert_eq!(
+        found[0],
+        json!({ "account": "reeftours", "key": "k0", "outcome": "new", "booking": null, "paths": ["contact.phone"], "note": null })
+    );
+    let (status, repair) = program.post(&format!("/api/v1/walks/{id}/repair"), &json!({})).await;
+    assert_eq!((status, &repair["walk"]["of_report"]), (202, &json!(id)));
+    let (status, stopped) =
+        program.post(&format!("/api/v1/walks/{}/stop", repair["walk"]["id"]), &json!({})).await;
+    assert_eq!((status, &stopped["state"]), (200, &json!("stopped")));
+    assert_eq!(program.get("/api/v1/sources/tours/walks").await["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(program.ask("/api/v1/walks/x").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(program.ask("/api/v1/sources/none/walks").await.status, StatusCode::NOT_FOUND);
+    let reader = Program::with(&shop.app, Scope::Read).await;
+    assert_eq!(reader.tell("/api/v1/sources/tours/walks", &asked).await.status, StatusCode::FORBIDDEN);
+}
