@@ -53,9 +53,8 @@ pub(super) fn hint(source: &Source, way: i64, place: &Place<'_>) -> FetchWrite {
     let policy = match source.verify {
         _ if thin.is_some_and(|record| !record.hints.is_empty()) => FetchPolicy::Hint,
         Verify::Always(WhenDown::Payload) => FetchPolicy::Payload,
-        Verify::Always(WhenDown::Hold) => FetchPolicy::Hold,
-        // A late copy is never gone by.
-        Verify::Never => FetchPolicy::Hold,
+        // A late copy, which is asked about also where nothing else is verified, is never gone by.
+        Verify::Always(WhenDown::Hold) | Verify::Never => FetchPolicy::Hold,
     };
     let fetch = NewFetch {
         id: fetch_id(place.key, way),
@@ -137,8 +136,8 @@ pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
 }
 
 /// A record ended by the word of an event: what waits for it can't be fetched any more.
-pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> Option<FetchWrite> {
-    Some(FetchWrite::Came {
+pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> FetchWrite {
+    FetchWrite::Came {
         fetch: fetch_id(place.key, 0),
         begun: place.event.position,
         booking: booking.cloned(),
@@ -146,7 +145,7 @@ pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> Option<Fe
         again_at: None,
         unverified: false,
         at: place.now,
-    })
+    }
 }
 
 /// The note of a document's change.

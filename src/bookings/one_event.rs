@@ -109,7 +109,7 @@ impl Applier {
             return None;
         }
         if let Some(Hinted::Deleted) = told.hint {
-            applying.one.fetches.extend(fetching::ended(&place, known.as_ref()));
+            applying.one.fetches.push(fetching::ended(&place, known.as_ref()));
             let ended = batch
                 .states
                 .get(&key)

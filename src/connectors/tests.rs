@@ -57,6 +57,7 @@ fn the_built_in_connectors_are_well() {
     assert_eq!(
         names,
         [
+            "apaleo",
             "bokun",
             "cal-com",
             "calendly",

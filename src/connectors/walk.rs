@@ -210,16 +210,15 @@ impl WalkSpec {
         let told = level.pages.as_ref().and_then(|pages| pages.count.as_ref());
         let told = told.and_then(|pointer| answer.pointer(pointer)).and_then(Value::as_i64);
         let shown = if level.each.is_empty() { "its top" } else { level.each.as_str() };
-        let items = match answer.pointer_mut(&level.each).map(Value::take) {
-            Some(Value::Array(items)) => items,
-            _ => return Err(wrong(format!("The answer has no list at {shown}."))),
+        let Some(Value::Array(items)) = answer.pointer_mut(&level.each).map(Value::take) else {
+            return Err(wrong(format!("The answer has no list at {shown}.")));
         };
         if items.len() > ITEMS_MAX {
             let many = items.len();
             return Err(wrong(format!("The answer has {many} items at {shown}, more than {ITEMS_MAX}.")));
         }
         let mut found = WalkFound::default();
-        self.page_on(level, at, (&items, told), &mut found)?;
+        Self::page_on(level, at, (&items, told), &mut found)?;
         let days = (day(&at.from)?, day(&at.to)?);
         for item in items {
             let mut taken = Map::new();
@@ -288,7 +287,6 @@ impl WalkSpec {
     }
 
     fn page_on(
-        &self,
         level: &WalkLevel,
         at: &WalkCall,
         (items, told): (&[Value], Option<i64>),

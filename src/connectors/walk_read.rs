@@ -113,7 +113,7 @@ fn read_level(
     };
     let days = |span: std::time::Duration| {
         let ms = span.as_millis();
-        (ms % DAY_MS == 0).then_some((ms / DAY_MS) as i64)
+        ms.is_multiple_of(DAY_MS).then_some((ms / DAY_MS) as i64)
     };
     let span = match (span.map(days), overlap.map(days)) {
         (None, None) => None,

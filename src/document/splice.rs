@@ -185,7 +185,7 @@ impl File<'_> {
                 let item = items.get(*index)?;
                 let old = self.own(item)?;
                 let is_flow = self.is_flow(parent?);
-                let new = written::inline_like(old, value, is_flow)?;
+                let new = written::inline_like(old, value, is_flow);
                 let plain = !matches!(item.yaml, Yaml::Map(_) | Yaml::List(_));
                 plain.then(|| self.spliced(item.span.start, item.span.end, &new))
             }
@@ -206,7 +206,7 @@ impl File<'_> {
         let takes_lines = !is_flow && written::takes_lines(value);
         if !is_empty && !in_lines && !takes_lines {
             let old = self.own(node)?;
-            let new = written::inline_like(old, value, is_flow)?;
+            let new = written::inline_like(old, value, is_flow);
             return Some(self.spliced(node.span.start, node.span.end, &new));
         }
         // From the colon on: what follows there on its line, if it was nothing before, is a comment that stays.

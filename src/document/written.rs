@@ -31,15 +31,15 @@ pub(super) fn inline(value: &Value, flow: bool) -> String {
     }
 }
 
-/// The same in the quotes that were there. `None`: it takes lines of its own.
-pub(super) fn inline_like(old: &str, value: &Value, flow: bool) -> Option<String> {
-    let Value::String(text) = value else { return Some(inline(value, flow)) };
+/// The same in the quotes that were there.
+pub(super) fn inline_like(old: &str, value: &Value, flow: bool) -> String {
+    let Value::String(text) = value else { return inline(value, flow) };
     let fits = !text.chars().any(char::is_control);
-    Some(match old.as_bytes().first() {
+    match old.as_bytes().first() {
         Some(b'"') if fits && !text.contains(['"', '\\']) => format!("\"{text}\""),
         Some(b'\'') if fits => format!("'{}'", text.replace('\'', "''")),
         _ => inline(value, flow),
-    })
+    }
 }
 
 /// Whether a value is better written in lines of its own than in one.

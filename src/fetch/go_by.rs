@@ -57,5 +57,5 @@ fn told(ruleset: &Ruleset, row: &FetchRow, event: &StoredEvent) -> Option<Value>
     let found =
         told.filter(|told| told.kind == row.key.kind && told.key == row.key.key && told.hint.is_none());
     // Of several in a body the last is the latest.
-    found.last().map(|told| told.entity)
+    found.map(|told| told.entity).reduce(|_, later| later)
 }

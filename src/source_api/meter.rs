@@ -215,7 +215,7 @@ impl Meter {
                     self.rest_ms = (self.rest_ms * 2).clamp(REST_FIRST_MS, REST_MS_MAX);
                     self.rest_ms
                 });
-                self.close(now + wait.max(1), Closed::Rest(told.message.clone()))
+                Some(self.close(now + wait.max(1), Closed::Rest(told.message.clone())))
             }
             AnswerClass::NeedsAuth => {
                 self.close(now + SIGN_IN_AGAIN_MS, Closed::SignIn(told.message.clone()));
@@ -229,7 +229,8 @@ impl Meter {
                     return None;
                 }
                 self.probe_after_ms = (self.probe_after_ms * 2).clamp(PROBE_FIRST_MS, PROBE_MS_MAX);
-                self.close(now + wait.unwrap_or(self.probe_after_ms), Closed::Down(told.message.clone()))
+                let until = now + wait.unwrap_or(self.probe_after_ms);
+                Some(self.close(until, Closed::Down(told.message.clone())))
             }
             // It answers, whatever it says.
             AnswerClass::Done | AnswerClass::Gone | AnswerClass::Refused | AnswerClass::Conflict => {
@@ -247,13 +248,13 @@ impl Meter {
     }
 
     /// The longer of two waits holds, but a refused sign-in outlasts all.
-    fn close(&mut self, until: Millis, why: Closed) -> Option<Millis> {
+    fn close(&mut self, until: Millis, why: Closed) -> Millis {
         let until = match &self.closed {
             Some((known, Closed::Rest(_))) if *known > until => *known,
             _ => until,
         };
         self.closed = Some((until, why));
-        Some(until)
+        until
     }
 
     /// Why nothing may be asked now, where it may not.

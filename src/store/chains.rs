@@ -118,6 +118,9 @@ impl ChainStore for SqlStore {
     }
 }
 
+/// Old and new booking; by which event it is known, and whether the old one told of it.
+type Step<'a> = ((&'a BookingKey, &'a BookingKey), (Position, bool));
+
 /// The statements that write steps down. What is known stays; that the old one told of it is added.
 pub(super) fn write<'a>(told: impl Iterator<Item = (Position, &'a Rebooking)>) -> Vec<Statement> {
     let mut steps: BTreeMap<(&BookingKey, &BookingKey), (Position, bool)> = BTreeMap::new();
@@ -126,7 +129,7 @@ pub(super) fn write<'a>(told: impl Iterator<Item = (Position, &'a Rebooking)>) -
         known.1 |= step.told_by_old;
     }
     let steps: Vec<_> = steps.into_iter().collect();
-    let statement = |piece: &[((&BookingKey, &BookingKey), (Position, bool))]| {
+    let statement = |piece: &[Step<'_>]| {
         let text = format!(
             "INSERT INTO rebookings (connector, account, kind, old_key, new_key, told_by_old, position)
              VALUES {}

@@ -5,7 +5,7 @@ use super::SqlStore;
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
 use super::sql;
-use crate::domain::{ChangeRef, Millis, Position};
+use crate::domain::{BookingId, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
     NewFetch, StoreError, StoredEvent,
@@ -170,7 +170,7 @@ pub(super) async fn write(
                         continue;
                     }
                     statements.extend(put_hints(&std::mem::take(&mut hints)));
-                    let booking = booking.as_ref().map(|booking| booking.as_str());
+                    let booking = booking.as_ref().map(BookingId::as_str);
                     statements.extend([
                         Statement::new(done_sql("coalesced"), values![note, booking, fetch, *begun]),
                         Statement::new(FORGET_HINTS, values![fetch, *begun]),

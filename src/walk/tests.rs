@@ -295,8 +295,7 @@ impl World {
             position,
             changes: vec![change],
             bookings: vec![write],
-            runs: Vec::new(),
-            fetches: Vec::new(),
+            ..AppliedEvent::default()
         };
         self.store.apply_events(&[applied]).await.expect("applied");
         key.key

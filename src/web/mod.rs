@@ -226,7 +226,6 @@ mod tests {
         rule_show, rules_list,
     };
     use super::{needs_you_list, needs_you_plan, needs_you_show, today, tokens_list, welcome_show};
-    use super::{walk_show, walks_list};
     use askama::Template;
 
     /// Renders every page with every sample, and tells which page it was.

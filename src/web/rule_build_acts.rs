@@ -120,11 +120,11 @@ pub fn act(act: &Act, sent: &Sent, merged: &mut Merged, kept: &mut Kept, kind: K
             }
         }
         Act::DropRow(control, row) => {
-            if let Some((mut rows, edit)) = condition(&form, control) {
-                if *row < rows.len() {
-                    rows.remove(*row);
-                    merged.take(control.clone(), &edit(text_of(&rows)));
-                }
+            if let Some((mut rows, edit)) = condition(&form, control)
+                && *row < rows.len()
+            {
+                rows.remove(*row);
+                merged.take(control.clone(), &edit(text_of(&rows)));
             }
         }
         Act::AsText(control) => {

@@ -317,7 +317,6 @@ impl Today {
             rates: Rate::samples(HOSTILE, NOW),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
             setting_up: true,
-            fetches: Vec::new(),
         };
         vec![
             Self::of(&Scene::default(), false, Read::default()),

@@ -336,6 +336,7 @@ fn failed(number: i64, position: Position) -> AppliedEvent {
                 key,
             },
             source: "tours".into(),
+            as_of: position,
             change,
             status: "booked".into(),
             view: View { person: json!({}), trip: json!({}) },

@@ -117,8 +117,12 @@ pub fn edited(text: &str, edit: &Edit) -> Result<String, String> {
 fn longest(edit: &Edit) -> usize {
     let of = |text: &String| text.chars().count();
     match edit {
-        Edit::Title(text) | Edit::When(text) | Edit::Was(text) => of(text),
-        Edit::StepId(_, text) | Edit::StepUse(_, text) | Edit::StepIf(_, text) => of(text),
+        Edit::Title(text)
+        | Edit::When(text)
+        | Edit::Was(text)
+        | Edit::StepId(_, text)
+        | Edit::StepUse(_, text)
+        | Edit::StepIf(_, text) => of(text),
         Edit::From(texts) | Edit::On(texts) => texts.iter().map(of).sum(),
         Edit::Field(_, name, value) => match value {
             Some(NewValue::Text(text)) => of(name).max(of(text)),
@@ -156,11 +160,10 @@ fn set_list(text: &str, key: &str, now: &[String], wanted: &[String]) -> Result<
         return with_value(text, &path, &value, behind);
     };
     let mut text = text.to_owned();
-    let mut count = items.len();
     // What is new comes first, so that the list never is empty in between.
-    for one in wanted.iter().filter(|one| !now.contains(one)) {
-        text = with_item(&text, &path, count, &Value::from(one.as_str()))?;
-        count += 1;
+    let new = wanted.iter().filter(|one| !now.contains(one));
+    for (at, one) in (items.len()..).zip(new) {
+        text = with_item(&text, &path, at, &Value::from(one.as_str()))?;
     }
     for (index, item) in items.iter().enumerate().rev() {
         let stays = item.as_str().is_some_and(|item| wanted.iter().any(|one| one == item.trim()));
@@ -186,7 +189,7 @@ fn add_step(
     let taken = |id: &str| form.steps.iter().any(|step| step.id == id);
     let mut step = Map::new();
     if taken(action) {
-        let id = (2..).map(|number| format!("{action}_{number}")).find(|id| !taken(id));
+        let id = (2..=STEPS_MAX + 1).map(|number| format!("{action}_{number}")).find(|id| !taken(id));
         step.extend(id.map(|id| ("id".to_owned(), Value::from(id))));
     }
     step.insert("use".to_owned(), Value::from(uses));

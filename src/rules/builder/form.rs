@@ -118,11 +118,11 @@ impl RuleForm {
             form.lines.push((entry.key.clone(), texts.lines_of(entry)));
             let value = &entry.value;
             match entry.key.as_str() {
-                "title" => form.title = value.as_text().unwrap_or_default().to_owned(),
+                "title" => value.as_text().unwrap_or_default().clone_into(&mut form.title),
                 "from" => form.from = list_of(value),
                 "on" => form.on = list_of(value),
                 "when" => form.when = ConditionForm::of(value),
-                "each" => form.each = value.as_text().unwrap_or_default().trim().to_owned(),
+                "each" => value.as_text().unwrap_or_default().trim().clone_into(&mut form.each),
                 "enabled" => form.enabled = value.yaml != Yaml::Bool(false),
                 "steps" => {
                     if let Yaml::List(items) = &value.yaml {
@@ -141,7 +141,7 @@ impl RuleForm {
     /// Where a diagnostic of a line belongs: a key at the top (`from`), or one of a step by its index (`use`, `if`, `id`)
     /// or `with.NAME` for a field.
     pub fn part_at(&self, line: u32) -> Option<(Option<usize>, String)> {
-        for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.whole.have(line)) {
+        if let Some((index, step)) = self.steps.iter().enumerate().find(|(_, step)| step.whole.have(line)) {
             if let Some(field) = step.fields.iter().find(|field| field.lines.have(line)) {
                 return Some((Some(index), format!("with.{}", field.name)));
             }
