@@ -107,8 +107,8 @@ fn a_plan_makes_changes_takes_away_and_leaves() {
             wanted(&["booking"], &["SEA"]),
             vec![one("a", all())],
             &[
-                "Subscribe to reservation/*, of the property SEA.",
-                "Change the subscription a: no longer send reservation/*.",
+                "Subscribe to booking/*, of all properties.",
+                "Change the subscription a: no longer send booking/*; send for the property SEA instead of all properties.",
             ],
         ),
         (
@@ -182,7 +182,13 @@ fn a_source_says_whether_it_subscribes_by_itself() {
         assert_eq!(subscribe(wrong), None, "{wrong}");
     }
     let (_, told) = try_source(&engine(), "connector: fareharbor\nsubscribe: auto\n");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    sources/tours.yaml:2:12: warning: The subscriptions of FareHarbor are not made from here, so `subscribe` leads to nothing.
+      |
+    2 | subscribe: auto
+      |            ^^^^
+    hint: take the line out
+    ");
     let (_, told) = try_source(&engine(), "connector: apaleo\nsubscribe: auto\n");
     assert!(told.contains("apaleo lets nobody subscribe without keys."), "{told}");
 }

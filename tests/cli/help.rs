@@ -23,6 +23,7 @@ const COMMANDS: [&str; 38] = [
     "done",
     "pause",
     "resume",
+    "subscriptions",
     "sandbox",
     "secret",
     "secret set",
