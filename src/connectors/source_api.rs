@@ -135,6 +135,7 @@ pub struct Token {
 
 impl SourceApi {
     /// The same credential, token and limits, for calls about subscriptions.
+    #[must_use]
     pub fn for_subscriptions(&self, spec: &Arc<SubscriptionSpec>) -> Self {
         let base_url = self.subscriptions_url.as_ref().or(spec.base_url.as_ref()).unwrap_or(&self.base_url);
         let elsewhere = Elsewhere { base_url: base_url.clone(), spec: spec.clone() };
