@@ -8,7 +8,7 @@ CARGO ?= cargo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BENCH := --locked --manifest-path tests/bench/Cargo.toml --target-dir $(BUILT)/bench
 
-.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim rebookings backfill-year bench bench-smoke promises promises-tests
+.PHONY: help test deps fmt fmt-check lint licences tests browser rules kill sim histories rebookings backfill-year bench bench-smoke promises promises-tests
 .NOTPARALLEL:
 
 help: ## this list
@@ -88,6 +88,12 @@ sim: deps ## simulations of trouble: SEEDS=5000, or a range SEEDS=100..200; SEED
 	$(if $(SEED),WAYPOST_SIM_SEED=$(SEED),$(if $(SEEDS),WAYPOST_SIM_SEEDS=$(SEEDS))) \
 	  $(CARGO) test --locked --quiet --test sim -- --nocapture $(if $(SEED)$(SEEDS),seeds) \
 	  $(if $(SEED),,| tee -a $(BUILT)/sim.txt)
+
+histories: deps ## true histories of bookings, through bad weather into a CRM: N=10000, or a range N=100..200; SEED=17 tells one
+	$(if $(SEED),,@$(call noted,make histories$(if $(N), N=$(N)),histories))
+	$(if $(SEED),WAYPOST_HISTORY_SEED=$(SEED),$(if $(N),WAYPOST_HISTORIES=$(N))) \
+	  $(CARGO) test --locked --quiet --test sim -- --nocapture histories::$(if $(SEED),many) \
+	  $(if $(SEED),,| tee -a $(BUILT)/histories.txt)
 
 rebookings: deps ## all orders of a rebooking's webhooks, and ORDERS=5000 of a chain of three
 	@$(call noted,make rebookings$(if $(ORDERS), ORDERS=$(ORDERS)),rebookings)

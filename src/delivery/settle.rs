@@ -501,7 +501,8 @@ impl Settling<'_> {
         if event == RunEvent::Fail {
             step.state = StepState::Failed;
         }
-        write.run.uncertain = false;
+        // What a refused look-up was about is as open as before: whoever tries again looks it up again.
+        write.run.uncertain = self.ticket.which == Which::Find && self.ticket.work.due.run.uncertain;
         self.name_cause(&mut write);
         if code == VerdictCode::Gone
             && let Some(record) = self.ticket.records.first()

@@ -154,7 +154,7 @@ proptest! {
         let rhythm = weeks(known, |slot| if is_open(slot) { rate } else { 0 });
         prop_assume!(rhythm.profile(END * HOUR).is_some());
         // The last webhook came in an open hour; a silence does not begin while it is closed, nor end by itself.
-        let open = (END + first..).find(|hour| is_open(hour.rem_euclid(WEEK_HOURS)));
+        let open = (END + first..END + first + WEEK_HOURS).find(|hour| is_open(hour.rem_euclid(WEEK_HOURS)));
         let last = open.unwrap_or(END) * HOUR + minute * 60_000;
         let mut silent = false;
         for quarter in 1..4 * 200 {

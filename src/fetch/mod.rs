@@ -19,6 +19,7 @@ use crate::rules::Ruleset;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Fetches under way at once.
@@ -95,12 +96,14 @@ pub struct Fetcher {
     secrets: Arc<dyn Secrets>,
     /// Sources whose API is not asked before a time: one call that was told so speaks for all.
     closed: Mutex<BTreeMap<String, Closed>>,
+    /// The database failed while fetches were taken: some may be taken by nobody.
+    unsure: AtomicBool,
 }
 
 impl Fetcher {
     /// The stage over its ports.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { store, entropy, secrets, closed: Mutex::default() }
+        Self { store, entropy, secrets, closed: Mutex::default(), unsure: AtomicBool::new(false) }
     }
 
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.
@@ -126,8 +129,19 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Takes due fetches, at most so many.
+    /// Takes due fetches, at most so many. Where the database fails half-way, nobody knows which were taken: they are due
+    /// again as soon as no call is under way.
     pub async fn claim(&self, ruleset: &Ruleset, room: usize, now: Millis) -> Result<FetchClaim, StoreError> {
+        if room == FETCHES_MAX && self.unsure.load(Ordering::SeqCst) {
+            self.store.fetches().recover_fetches(now).await?;
+            self.unsure.store(false, Ordering::SeqCst);
+        }
+        let claim = self.claim_due(ruleset, room, now).await;
+        self.unsure.fetch_or(claim.is_err(), Ordering::SeqCst);
+        claim
+    }
+
+    async fn claim_due(&self, ruleset: &Ruleset, room: usize, now: Millis) -> Result<FetchClaim, StoreError> {
         let mut claim =
             FetchClaim { appended: self.go_by_webhooks(ruleset, now).await?, ..FetchClaim::default() };
         if room == 0 {

@@ -8,18 +8,20 @@ use crate::ports::{PulseStore, RefusedWebhooks, StoreError};
 use async_trait::async_trait;
 
 const HOUR: Millis = 3_600_000;
-/// Rows of one answer: a day of a hundred sources with four statuses each.
+/// Rows that are added up, the newest: a day of a hundred sources with four statuses each.
 const REFUSED_MAX: i64 = 10_000;
 /// Stretches of one answer.
 const UPTIMES_MAX: i64 = 1_000;
 
 pub(super) const REFUSED: &str = "
-SELECT r.source, r.status, CAST(SUM(r.answers) AS BIGINT) AS answers, MAX(r.last_at) AS last_at
-FROM   refused_webhooks AS r
-WHERE  r.hour >= $1
-GROUP BY r.source, r.status
-ORDER BY r.source, r.status
-LIMIT  CAST($2 AS BIGINT)";
+SELECT w.source, w.status, CAST(SUM(w.answers) AS BIGINT) AS answers, MAX(w.last_at) AS last_at
+FROM   (SELECT r.source, r.status, r.answers, r.last_at
+        FROM   refused_webhooks AS r
+        WHERE  r.hour >= $1
+        ORDER BY r.hour DESC
+        LIMIT  CAST($2 AS BIGINT)) AS w
+GROUP BY w.source, w.status
+ORDER BY w.source, w.status";
 
 pub(super) const UPTIMES: &str = "
 SELECT u.began_at, u.seen_at FROM uptimes AS u WHERE u.seen_at > $1

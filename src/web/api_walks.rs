@@ -4,6 +4,7 @@
 use super::api_body::{Answer, Body, Params, answered, with};
 use super::api_error::ApiError;
 use super::api_paging::{Page, cursor, limit, place, wrong_cursor};
+use super::api_run_acts::Nothing;
 use super::viewer::Viewer;
 use super::walk_show::act_word;
 use crate::app::{App, check_days};
@@ -155,8 +156,14 @@ pub(super) async fn list_findings(
 /// Pause a walk
 #[utoipa::path(post, path = "/api/v1/walks/{id}/pause", tag = "sources",
     params(("id" = i64, Path, description = "Its number.")),
+    request_body(content = Nothing, description = "May be left out."),
     responses((status = 200, description = "It is paused.", body = Walk)))]
-pub(super) async fn pause_walk(app: web::Data<App>, viewer: Viewer, id: web::Path<String>) -> Answer {
+pub(super) async fn pause_walk(
+    app: web::Data<App>,
+    viewer: Viewer,
+    id: web::Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
     act(&app, &viewer, &id, WalkAct::Pause).await
 }
 
@@ -165,8 +172,14 @@ pub(super) async fn pause_walk(app: web::Data<App>, viewer: Viewer, id: web::Pat
 /// One that is paused goes on, one that rests tries again now, and one that is through tries again what could not be read.
 #[utoipa::path(post, path = "/api/v1/walks/{id}/resume", tag = "sources",
     params(("id" = i64, Path, description = "Its number.")),
+    request_body(content = Nothing, description = "May be left out."),
     responses((status = 200, description = "It goes on.", body = Walk)))]
-pub(super) async fn resume_walk(app: web::Data<App>, viewer: Viewer, id: web::Path<String>) -> Answer {
+pub(super) async fn resume_walk(
+    app: web::Data<App>,
+    viewer: Viewer,
+    id: web::Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
     act(&app, &viewer, &id, WalkAct::Resume).await
 }
 
@@ -175,8 +188,14 @@ pub(super) async fn resume_walk(app: web::Data<App>, viewer: Viewer, id: web::Pa
 /// What it brought in stays.
 #[utoipa::path(post, path = "/api/v1/walks/{id}/stop", tag = "sources",
     params(("id" = i64, Path, description = "Its number.")),
+    request_body(content = Nothing, description = "May be left out."),
     responses((status = 200, description = "It is stopped.", body = Walk)))]
-pub(super) async fn stop_walk(app: web::Data<App>, viewer: Viewer, id: web::Path<String>) -> Answer {
+pub(super) async fn stop_walk(
+    app: web::Data<App>,
+    viewer: Viewer,
+    id: web::Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
     act(&app, &viewer, &id, WalkAct::Stop).await
 }
 
@@ -185,8 +204,14 @@ pub(super) async fn stop_walk(app: web::Data<App>, viewer: Viewer, id: web::Path
 /// What is in the booking system only, and what differs: each is fetched again and takes the way that webhooks take.
 #[utoipa::path(post, path = "/api/v1/walks/{id}/repair", tag = "sources",
     params(("id" = i64, Path, description = "Number of the reconcile.")),
+    request_body(content = Nothing, description = "May be left out."),
     responses((status = 202, description = "It is under way.", body = WalkBegun)))]
-pub(super) async fn repair_walk(app: web::Data<App>, viewer: Viewer, id: web::Path<String>) -> Answer {
+pub(super) async fn repair_walk(
+    app: web::Data<App>,
+    viewer: Viewer,
+    id: web::Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
     let (row, began) = app.repair_walk(number(&id)?, viewer.name()).await?;
     if began {
         app.audit(&viewer.who(), "source.repaired", &row.asked.source, &format!("walk {id}")).await;

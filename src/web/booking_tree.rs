@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Levels below a name in scope.
 const DEPTH_MAX: usize = 6;
 /// Values that are shown.
-const VALUES_MAX: usize = 110;
+const VALUES_MAX: usize = 70;
 /// Items of one list.
 const ITEMS_MAX: usize = 3;
 /// Characters of one value.

@@ -125,10 +125,10 @@ impl Vendor {
         state.most = (state.most.0.max(second), state.most.1.max(window));
         if second > self.size.per_second || window > in_window {
             state.over += 1;
-            let status = if state.over % 2 == 0 { 403 } else { 429 };
+            let status = if state.over.is_multiple_of(2) { 403 } else { 429 };
             return Some((status, json!({ "error": "too many requests", "status": status })));
         }
-        if state.calls % 397 == 0 {
+        if state.calls.is_multiple_of(397) {
             state.failed += 1;
             return Some((503, json!({ "error": "a mistake of ours", "status": 503 })));
         }
@@ -202,7 +202,7 @@ async fn answer(vendor: web::Data<Vendor>, request: HttpRequest) -> HttpResponse
         );
     }
     let calls = vendor.counts().0;
-    if calls % 251 == 0 {
+    if calls.is_multiple_of(251) {
         actix_web::rt::time::sleep(Duration::from_millis(400)).await;
     }
     let path = request.path().trim_matches('/').to_owned();

@@ -31,7 +31,15 @@ fn hint(name: &str, position: Position, policy: FetchPolicy, at: i64) -> Applied
         seen: None,
     };
     let fetches = vec![FetchWrite::Hint { fetch: fetch(name, policy, at), ordinal: 0 }];
-    AppliedEvent { position, changes: vec![change], bookings: vec![], runs: vec![], fetches }
+    AppliedEvent {
+        rebookings: vec![],
+        taken_over: vec![],
+        position,
+        changes: vec![change],
+        bookings: vec![],
+        runs: vec![],
+        fetches,
+    }
 }
 
 /// An event that is the document of a fetch.

@@ -20,6 +20,9 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
     of_other.bookings[0].status = String::from("cancelled");
     of_other.bookings[0].at = 5_000;
     let updated = AppliedEvent {
+        fetches: vec![],
+        rebookings: vec![],
+        taken_over: vec![],
         position: 3,
         changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
         bookings: vec![booking_write("a", 3, 2)],
@@ -32,6 +35,9 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
         ..AppliedEvent::default()
     };
     let unreadable = AppliedEvent {
+        fetches: vec![],
+        rebookings: vec![],
+        taken_over: vec![],
         position: 4,
         changes: vec![NewChange {
             booking: None,
@@ -144,7 +150,7 @@ on_both! {
         store.append_events(&[event("5", b"{}"), event("6", b"?"), event("7", b"{}")]).await.unwrap();
         let unreadable = NewChange { booking: None, ..change("", ChangeKind::Unreadable, 0, None) };
         let sixth =
-            AppliedEvent { position: 6, changes: vec![unreadable], ..AppliedEvent::default() };
+            AppliedEvent { fetches: vec![], rebookings: vec![], taken_over: vec![], position: 6, changes: vec![unreadable], ..AppliedEvent::default() };
         store.apply_events(&[sixth]).await.unwrap();
         store.write_delivery(&[write(&row(&store, "1").await, RunState::Held, 4_000)]).await.unwrap();
         let counts = store.counts().await.unwrap();
@@ -166,9 +172,8 @@ on_both! {
             .enumerate()
             .map(|(n, position)| AppliedEvent {
                 position: *position,
-                changes: Vec::new(),
-                bookings: Vec::new(),
                 runs: vec![run(&format!("more-{n}"), if n % 2 == 0 { "a" } else { "b" }, 3)],
+                ..AppliedEvent::default()
             })
             .collect();
         store.apply_events(&more).await.unwrap();

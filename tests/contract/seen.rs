@@ -25,7 +25,7 @@ on_both! {
         // Told again with another webhook, as it may be after a kill: the first one stays.
         let unchanged = change("a", ChangeKind::Unchanged, 1, None);
         let again = NewChange { seen: Some(seen("one", "3")), ..unchanged };
-        let third = AppliedEvent {
+        let third = AppliedEvent { rebookings: vec![], taken_over: vec![],
             fetches: vec![],
             position: positions[2],
             changes: vec![again],
@@ -59,7 +59,7 @@ on_both! {
             seen: Some(seen(&format!("id {ordinal}"), "1")),
             ..change("", ChangeKind::Ignored, 0, None)
         });
-        let applied = AppliedEvent {
+        let applied = AppliedEvent { rebookings: vec![], taken_over: vec![],
             fetches: vec![],
             position,
             changes: changes.collect(),

@@ -1,10 +1,11 @@
 //! A simulation driven by hand, step by step, for stories that are told in tests.
 
 use crate::model::Booking;
-use crate::node::Who;
+use crate::node::{Who, Wish};
 use crate::sim::Sim;
 use crate::weather::Fate;
 use waypost::delivery::Answered;
+use waypost::domain::RunState;
 use waypost::ports::StoreError;
 
 impl Sim {
@@ -29,6 +30,19 @@ impl Sim {
             self.finish_steps().await?;
         }
         Ok(())
+    }
+
+    /// Somebody tries again whatever failed or is held. Gives how many runs that was.
+    pub async fn retries_what_failed(&mut self) -> Result<usize, StoreError> {
+        let runs = self.runs().await?;
+        let failed = runs.iter().filter(|run| matches!(run.state, RunState::Failed | RunState::Held));
+        let failed: Vec<_> = failed.map(|run| run.id.clone()).collect();
+        let count = failed.len();
+        if let Some(node) = self.node.as_ref().filter(|_| count > 0) {
+            self.steps.push((Who::Person, node.ask(Wish::Retry(failed))));
+            self.finish_steps().await?;
+        }
+        Ok(count)
     }
 
     /// All calls under way go like this, and their answers are there.

@@ -132,6 +132,13 @@ impl Crm {
         self.records.get(object)?.get(key)
     }
 
+    /// Objects and keys of all records.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.records
+            .iter()
+            .flat_map(|(object, records)| records.keys().map(move |key| (object.as_str(), key.as_str())))
+    }
+
     /// Somebody deletes a record in the CRM. Gives its object, key and id.
     pub fn delete_one(&mut self, object: &str, nth: usize) -> Option<(String, String)> {
         let records = self.records.get_mut(object)?;

@@ -262,8 +262,8 @@ macro_rules! forward {
                 self.faults.around((stringify!($name), is_effect!($what)), self.inner.$name($($arg),*)).await
             })*
 
-            fn walks(&self) -> &dyn waypost::ports::WalkStore {
-                self.inner.walks()
+            fn walks(&self) -> &dyn WalkStore {
+                self
             }
 
             fn pulse(&self) -> &dyn waypost::ports::PulseStore {
@@ -283,7 +283,7 @@ macro_rules! forward {
             }
 
             fn fetches(&self) -> &dyn FetchStore {
-                self.inner.fetches()
+                self
             }
 
             fn alerts(&self) -> &dyn waypost::ports::AlertStore {
@@ -297,39 +297,62 @@ macro_rules! forward {
     };
 }
 
-#[async_trait::async_trait]
-impl ChainStore for FaultyStore {
-    async fn rebookings(&self, keys: &[BookingKey]) -> Result<Vec<Rebooking>, StoreError> {
-        self.faults.around(("rebookings", false), self.inner.chains().rebookings(keys)).await
-    }
-
-    async fn members(&self, keys: &[BookingKey]) -> Result<Vec<ChainMember>, StoreError> {
-        self.faults.around(("members", false), self.inner.chains().members(keys)).await
-    }
-
-    async fn version_at(
-        &self,
-        booking: &BookingId,
-        position: Position,
-    ) -> Result<Option<String>, StoreError> {
-        self.faults.around(("version_at", false), self.inner.chains().version_at(booking, position)).await
-    }
-}
-
-/// The same for what looks after guests' data.
-macro_rules! forward_keeping {
-    ($($what:ident $name:ident($($arg:ident: $type:ty),*) -> $gives:ty;)*) => {
+/// The same for a part of the store that is a trait of its own.
+macro_rules! forward_part {
+    ($part:ident is $trait:ident; $($what:ident $name:ident($($arg:ident: $type:ty),*) -> $gives:ty;)*) => {
         #[async_trait::async_trait]
-        impl KeepingStore for FaultyStore {
+        impl $trait for FaultyStore {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$gives, StoreError> {
                 let call = (stringify!($name), is_effect!($what));
-                self.faults.around(call, self.inner.keeping().$name($($arg),*)).await
+                self.faults.around(call, self.inner.$part().$name($($arg),*)).await
             })*
         }
     };
 }
 
-forward_keeping! {
+forward_part! {
+    chains is ChainStore;
+    reads rebookings(keys: &[BookingKey]) -> Vec<Rebooking>;
+    reads members(keys: &[BookingKey]) -> Vec<ChainMember>;
+    reads version_at(booking: &BookingId, position: Position) -> Option<String>;
+}
+
+forward_part! {
+    fetches is FetchStore;
+    writes recover_fetches(now: Millis) -> i64;
+    writes claim_fetches(except: &[String], now: Millis, limit: i64) -> Vec<FetchRow>;
+    reads next_fetch_at(except: &[String]) -> Option<Millis>;
+    writes end_fetch(row: &FetchRow, end: &FetchEnd, now: Millis) -> ();
+    writes give_back(id: &str, now: Millis) -> ();
+    writes ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
+    writes hurry_fetches(source: &str, now: Millis) -> i64;
+    reads fetch_row(id: &str) -> Option<FetchRow>;
+    reads fetch_of_change(change: ChangeRef) -> Option<FetchRow>;
+    reads fetches_of_source(source: &str, limit: i64) -> Vec<FetchRow>;
+    reads count_fetches() -> Vec<FetchCount>;
+    reads last_of_source(source: &str, check: &str) -> LastHeard;
+    reads fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
+    reads last_position() -> Position;
+}
+
+forward_part! {
+    walks is WalkStore;
+    writes begin_walk(new: &NewWalk) -> (WalkRow, bool);
+    reads walk(seq: i64) -> Option<WalkRow>;
+    reads walks(filter: &WalkFilter) -> Vec<WalkRow>;
+    writes act_on_walk(seq: i64, act: WalkAct, now: Millis) -> bool;
+    reads due_places(walk: i64, now: Millis, limit: i64) -> DuePlaces;
+    reads aside_places(walk: i64, limit: i64) -> Vec<PlaceRow>;
+    reads findings_of(walk: i64, keys: &[(String, String)]) -> Vec<WalkFinding>;
+    reads findings(query: &FindingQuery) -> Vec<WalkFinding>;
+    reads here_by_key(keys: &[BookingKey]) -> Vec<HereBooking>;
+    reads here_after(after: &str, limit: i64) -> Vec<HereBooking>;
+    writes write_walk(write: &WalkWrite) -> bool;
+    writes tidy_walks() -> bool;
+}
+
+forward_part! {
+    keeping is KeepingStore;
     reads figures() -> StoreFigures;
     writes remove_bodies(piece: &RemovalPiece) -> Removed;
     writes finish_removals() -> ();

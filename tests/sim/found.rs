@@ -155,3 +155,18 @@ fn runs_that_were_paused_go_on_though_a_death_kept_their_connection_from_being_w
         });
     }
 }
+
+#[test]
+fn a_create_whose_look_up_was_refused_is_looked_up_again_when_somebody_tries_again() {
+    story(&["notes"], async |sim| {
+        sim.hears_of(&[&Booking::of("first", LEE)]).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::AnswerLost);
+        sim.delivers().await?;
+        sim.clock.advance(60_000);
+        sim.delivers().await?;
+        sim.calls_go(Fate::Refused);
+        sim.delivers().await?;
+        sim.retries_what_failed().await.map(|_| ())
+    });
+}

@@ -54,6 +54,13 @@ impl Chance {
         if things.is_empty() { None } else { Some(&things[self.below(things.len())]) }
     }
 
+    /// Any order.
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for index in (1..things.len()).rev() {
+            things.swap(index, self.below(index + 1));
+        }
+    }
+
     /// The index of a weight, each as likely as it weighs.
     pub fn weighted(&mut self, weights: &[u32]) -> usize {
         let all: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();

@@ -6,6 +6,7 @@
 //!   make sim SEEDS=5000           seeds 0 to 4999; SEEDS=5000..9000 from 5000 on
 //!   make sim SEED=17              one seed, with a trace of what happened
 
+mod api_calls;
 mod by_hand;
 mod calls;
 mod convergence;
@@ -13,6 +14,7 @@ mod crm;
 mod every_effect;
 mod faults;
 mod found;
+mod histories;
 mod machine;
 mod model;
 mod node;
@@ -64,25 +66,44 @@ fn simulate(
     database: Option<String>,
     script: impl AsyncFnOnce(&mut Sim) -> Result<(), StoreError>,
 ) -> Outcome {
+    stage(seed, weather, database, async |sim: &mut Sim| {
+        script(sim).await?;
+        let found = promises::look(sim).await?;
+        nothing_is_sent_once_more(sim).await?;
+        sim.trace.extend(found.runs.iter().map(|run| {
+            let verdict = run.verdict.as_ref().map(|verdict| verdict.text.as_str()).unwrap_or_default();
+            format!("{} {} {} at {}: {} {verdict}", run.seq, run.id, run.rule, run.position, run.state)
+        }));
+        Ok(())
+    })
+}
+
+/// After a restart.
+async fn nothing_is_sent_once_more(sim: &mut Sim) -> Result<(), StoreError> {
+    if sim.wrong.is_empty() {
+        let effects = sim.crm.effects.len();
+        sim.die_and_start().await?;
+        sim.quiet().await?;
+        if sim.crm.effects.len() != effects {
+            sim.wrong.push("after a restart something is sent once more".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Runs a script over a simulation of its own.
+fn stage(
+    seed: u64,
+    weather: Weather,
+    database: Option<String>,
+    script: impl AsyncFnOnce(&mut Sim) -> Result<(), StoreError>,
+) -> Outcome {
     let home = folder();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let places = Places { data: home.path().to_owned(), database, exclusive: true };
     let mut sim = Sim::new(seed, weather, places);
     let all = async {
         script(&mut sim).await?;
-        let found = promises::look(&mut sim).await?;
-        if sim.wrong.is_empty() {
-            let effects = sim.crm.effects.len();
-            sim.die_and_start().await?;
-            sim.quiet().await?;
-            if sim.crm.effects.len() != effects {
-                sim.wrong.push("after a restart something is sent once more".to_owned());
-            }
-        }
-        sim.trace.extend(found.runs.iter().map(|run| {
-            let verdict = run.verdict.as_ref().map(|verdict| verdict.text.as_str()).unwrap_or_default();
-            format!("{} {} {} at {}: {} {verdict}", run.seq, run.id, run.rule, run.position, run.state)
-        }));
         sim.close().await;
         Ok::<(), StoreError>(())
     };
@@ -111,7 +132,29 @@ fn of_seed(seed: u64, database: Option<String>) -> Outcome {
     caught(|| simulate(seed, Weather::of(seed), database, Sim::run))
 }
 
-/// Runs many simulations on all cores, tells of those that fail, each by its name, and sums up.
+/// Does this with all things, on all cores; in the order of the things.
+fn in_parallel<T: Sync, G: Send>(things: &[T], run: impl Fn(&T) -> G + Sync) -> Vec<G> {
+    let next = AtomicUsize::new(0);
+    let given: Mutex<Vec<(usize, G)>> = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(thing) = things.get(number) else { return };
+                    let gives = run(thing);
+                    machine::lock(&given).push((number, gives));
+                }
+            });
+        }
+    });
+    let mut given = given.into_inner().unwrap_or_default();
+    given.sort_by_key(|(number, _)| *number);
+    given.into_iter().map(|(_, gives)| gives).collect()
+}
+
+/// Runs many simulations, tells of those that fail, each by its name, and sums up.
 #[expect(clippy::disallowed_methods, reason = "how long the simulations took, not how late it is in them")]
 fn all_of<T: Sync>(
     what: &str,
@@ -120,55 +163,46 @@ fn all_of<T: Sync>(
     run: impl Fn(&T) -> Outcome + Sync,
 ) {
     let began = std::time::Instant::now();
-    let sums: Mutex<(u64, usize, u32)> = Mutex::default();
-    let next = AtomicUsize::new(0);
-    let failed: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(thing) = things.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = run(thing);
-                    {
-                        let mut sums = machine::lock(&sums);
-                        sums.0 += outcome.effects;
-                        sums.1 += outcome.calls;
-                        sums.2 += outcome.deaths;
-                    }
-                    if !outcome.wrong.is_empty() {
-                        let name = name(thing);
-                        println!("{name} fails:\n  {}", outcome.wrong.join("\n  "));
-                        machine::lock(&failed).push(name);
-                    }
-                }
-            });
+    let outcomes = in_parallel(things, |thing| {
+        let Outcome { wrong, effects, calls, deaths, .. } = run(thing);
+        if !wrong.is_empty() {
+            println!("{} fails:\n  {}", name(thing), wrong.join("\n  "));
         }
+        (wrong.is_empty(), effects, calls, deaths)
     });
-    let failed = machine::lock(&failed);
-    let (effects, calls, deaths) = *machine::lock(&sums);
+    let failed: Vec<String> =
+        things.iter().zip(&outcomes).filter(|(_, (fine, ..))| !fine).map(|(thing, _)| name(thing)).collect();
     println!(
-        "{what} simulations={} effects={effects} calls={calls} deaths={deaths} wrong={} per_s={:.1}",
+        "{what} simulations={} effects={} calls={} deaths={} wrong={} per_s={:.1}",
         things.len(),
+        outcomes.iter().map(|(_, effects, ..)| effects).sum::<u64>(),
+        outcomes.iter().map(|(_, _, calls, _)| calls).sum::<usize>(),
+        outcomes.iter().map(|(.., deaths)| deaths).sum::<u32>(),
         failed.len(),
         things.len() as f64 / began.elapsed().as_secs_f64()
     );
     assert!(failed.is_empty(), "{} of {} fail: {failed:?}", failed.len(), things.len());
 }
 
-fn seeds() -> Range<u64> {
+/// Seeds by the environment: one, or so many, or a range.
+fn of_range(one: &str, many: &str, else_so_many: u64) -> Range<u64> {
     let number =
-        |text: &str| text.trim().parse::<u64>().expect("SEEDS is a number, or a range such as 100..200");
-    if let Ok(one) = std::env::var("WAYPOST_SIM_SEED") {
+        |text: &str| text.trim().parse::<u64>().expect("that is a number, or a range such as 100..200");
+    if let Ok(one) = std::env::var(one) {
         let one = number(&one);
         return one..one + 1;
     }
-    match std::env::var("WAYPOST_SIM_SEEDS") {
+    match std::env::var(many) {
         Ok(text) => match text.split_once("..") {
             Some((from, to)) => number(from)..number(to),
             None => 0..number(&text),
         },
-        Err(_) => 0..SEEDS,
+        Err(_) => 0..else_so_many,
     }
+}
+
+fn seeds() -> Range<u64> {
+    of_range("WAYPOST_SIM_SEED", "WAYPOST_SIM_SEEDS", SEEDS)
 }
 
 #[test]

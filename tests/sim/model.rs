@@ -73,13 +73,20 @@ impl Booking {
     }
 }
 
+/// The source of the simulation's rules.
+const SOURCE: &str = "tours";
+
 /// A webhook's body.
 #[derive(Clone, Debug)]
 pub struct Webhook {
+    /// The source that it comes in by.
+    pub source: &'static str,
     /// What it tells of, in order.
     pub told: Vec<Booking>,
     /// Its bytes.
     pub body: Vec<u8>,
+    /// What it tells, for the trace; else its bytes are shown.
+    pub words: Option<String>,
 }
 
 /// The booking system.
@@ -125,7 +132,14 @@ impl BookingSystem {
                 Some(same) => self.tell(vec![same]),
                 None => self.news(chance, 1),
             },
-            _ => return Webhook { told: Vec::new(), body: b"{ this is no JSON".to_vec() },
+            _ => {
+                return Webhook {
+                    source: SOURCE,
+                    told: Vec::new(),
+                    body: b"{ this is no JSON".to_vec(),
+                    words: None,
+                };
+            }
         };
         self.sent.push(webhook.clone());
         webhook
@@ -164,7 +178,7 @@ impl BookingSystem {
             Ok([one]) => json!({ "booking": one }),
             Err(several) => json!({ "booking": several }),
         };
-        Webhook { told, body: body.to_string().into_bytes() }
+        Webhook { source: SOURCE, told, body: body.to_string().into_bytes(), words: None }
     }
 
     fn fresh(&self, chance: &mut Chance) -> Booking {

@@ -1,6 +1,7 @@
 //! One process of Waypost without its loops: the production stages, wired like `app::serve` and called like `runner` does.
 //! What the simulation asks of it is written here and nowhere else, so that a change of the stages has one place to follow.
 
+use crate::api_calls::{ApiOut, Known, WalkCalls};
 use crate::machine::HereAndNow;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +10,13 @@ use waypost::app::{App, Places};
 use waypost::bookings::Applier;
 use waypost::delivery::{Answered, Delivery, ReadyCall};
 use waypost::domain::{EventId, ORIGIN_WEBHOOK, Position, RunId};
+use waypost::fetch::{FetchClaim, FetchWork, Fetched, Fetcher};
 use waypost::ingest::{Batches, Delivered, Intake, NotStored, intake};
-use waypost::ports::{Clock, Entropy, Store, StoreError};
+use waypost::ports::{Clock, Entropy, Secrets, Store, StoreError};
+use waypost::source_api::{ApiCall, ApiClient, ApiTrouble};
+use waypost::walk::{Walked, Walker};
 
-use crate::rules::Variant;
+use crate::rules::Folder;
 
 /// What an actor's step gave.
 pub enum Did {
@@ -34,6 +38,12 @@ pub enum Did {
     Asked(String),
     /// The rules folder was taken up.
     Activated,
+    /// A turn of the fetch stage: what it claimed, and what went wrong.
+    Claimed(Option<FetchClaim>, Option<String>),
+    /// A step of a walk over a booking system's API.
+    Walked(Walked),
+    /// A call to a booking system's API ended.
+    Fetched(usize, Box<Fetched>),
 }
 
 /// A turn of delivery.
@@ -61,6 +71,12 @@ pub enum Who {
     Deliver,
     /// Who looks after connections.
     Keep,
+    /// The fetch stage.
+    Fetch,
+    /// A call to a booking system's API, by number.
+    Fetching(usize),
+    /// Who walks over a booking system's API.
+    Walk,
     /// Who commits webhooks.
     Commit,
     /// Who looks at the rules folder.
@@ -91,6 +107,9 @@ pub struct Node {
     pub app: Arc<App>,
     applier: Arc<Applier>,
     delivery: Arc<Delivery>,
+    fetcher: Arc<Fetcher>,
+    api: Arc<ApiClient>,
+    entropy: Arc<dyn Entropy>,
     intake: Intake,
     /// `None` while a batch is being committed.
     pub batches: Option<Box<Batches>>,
@@ -98,6 +117,8 @@ pub struct Node {
     pub apply_ready: bool,
     /// The same.
     pub deliver_ready: bool,
+    /// The same.
+    pub fetch_ready: bool,
 }
 
 impl Node {
@@ -107,8 +128,13 @@ impl Node {
         places: Places,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        out: ApiOut,
     ) -> Result<Self, StoreError> {
-        let app = App::over(store, places, clock, entropy.clone()).await?;
+        let app = App::over(store, places, clock.clone(), entropy.clone()).await?;
+        let secrets: Arc<dyn Secrets> = Arc::new(Known);
+        let api = ApiClient::new(Arc::new(out), secrets.clone(), clock, app.store.clone());
+        let fetcher = Fetcher::new(app.store.clone(), entropy.clone(), secrets);
+        let own_entropy = entropy.clone();
         let (intake, batches) = intake(app.store.clone());
         let delivery = Delivery::new(
             app.store.clone(),
@@ -120,10 +146,14 @@ impl Node {
         Ok(Self {
             applier: Arc::new(Applier::new(app.store.clone(), entropy)),
             delivery: Arc::new(delivery),
+            fetcher: Arc::new(fetcher),
+            api: Arc::new(api),
+            entropy: own_entropy,
             intake,
             batches: Some(Box::new(batches)),
             apply_ready: false,
             deliver_ready: false,
+            fetch_ready: false,
             app,
         })
     }
@@ -189,6 +219,61 @@ impl Node {
         })
     }
 
+    /// A turn of the fetch stage, as `runner` takes it: writes down what came, and takes what is due.
+    pub fn fetch(&self, came: Vec<Fetched>, room: usize) -> Step {
+        let (app, fetcher, ready) = (self.app.clone(), self.fetcher.clone(), self.fetch_ready);
+        Box::pin(async move {
+            if !ready {
+                return match fetcher.recover(app.clock.now()).await {
+                    Ok(_) => Did::Recovered(Who::Fetch),
+                    Err(error) => Did::Failed(Who::Fetch, error.to_string()),
+                };
+            }
+            let Some(active) = app.active() else { return Did::Claimed(None, None) };
+            let mut failed = None;
+            for one in came {
+                let id = one.row.id.clone();
+                if let Err(error) = fetcher.settle(&active, one, app.clock.now()).await {
+                    failed = Some(error.to_string());
+                    let _ = app.store.fetches().give_back(&id, app.clock.now()).await;
+                }
+            }
+            match fetcher.claim(&active, room, app.clock.now()).await {
+                Ok(claim) => Did::Claimed(Some(claim), failed),
+                Err(error) => Did::Claimed(None, Some(error.to_string())),
+            }
+        })
+    }
+
+    /// Makes a call that was claimed.
+    pub fn call(&self, number: usize, work: FetchWork) -> Step {
+        let (app, client) = (self.app.clone(), self.api.clone());
+        Box::pin(async move {
+            let FetchWork { row, api, call, inputs } = work;
+            let result = match app.active() {
+                Some(active) => {
+                    let call = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
+                    client.call(&active.engine, call).await
+                }
+                None => Err(ApiTrouble::Refused("there are no rules".to_owned())),
+            };
+            Did::Fetched(number, Box::new(Fetched { row, result }))
+        })
+    }
+
+    /// A step of a walk.
+    pub fn walk(&self, seq: i64) -> Step {
+        let app = self.app.clone();
+        let calls = Arc::new(WalkCalls(self.api.clone()));
+        let walker = Walker::new(app.store.clone(), self.entropy.clone(), app.clock.clone(), calls);
+        Box::pin(async move {
+            match app.walk_further(&walker, seq, true).await {
+                Ok(walked) => Did::Walked(walked),
+                Err(error) => Did::Failed(Who::Walk, error.to_string()),
+            }
+        })
+    }
+
     /// Looks after connections and the database.
     pub fn keep(&self) -> Step {
         let (app, delivery) = (self.app.clone(), self.delivery.clone());
@@ -215,13 +300,13 @@ impl Node {
         }))
     }
 
-    /// A webhook comes in.
-    pub fn post(&self, number: usize, id: EventId, body: Vec<u8>) -> Step {
-        let (app, intake) = (self.app.clone(), self.intake.clone());
+    /// A webhook comes in through a source.
+    pub fn post(&self, number: usize, id: EventId, (source, body): (&str, Vec<u8>)) -> Step {
+        let (app, intake, source) = (self.app.clone(), self.intake.clone(), source.to_owned());
         Box::pin(async move {
             let delivered = Delivered {
                 id,
-                source: "tours".to_owned(),
+                source,
                 received_at: app.clock.now(),
                 origin: ORIGIN_WEBHOOK,
                 headers: "{}".to_owned(),
@@ -231,13 +316,13 @@ impl Node {
         })
     }
 
-    /// The rules folder is as this variant has it.
-    pub fn watch(&self, variant: &Variant) -> Option<Step> {
-        let ruleset = variant.ruleset();
+    /// The rules folder is like this.
+    pub fn watch(&self, folder: &Folder) -> Option<Step> {
+        let ruleset = folder.ruleset.clone();
         if self.app.active().is_some_and(|active| active.hash == ruleset.hash) {
             return None;
         }
-        let (app, files) = (self.app.clone(), variant.files());
+        let (app, files) = (self.app.clone(), folder.files.clone());
         Some(Box::pin(async move {
             match app.activate(ruleset, &files).await {
                 Ok(()) => Did::Activated,

@@ -1,7 +1,8 @@
 //! The quiet at the end: nothing goes wrong any more, and everything is turned until nothing is left to do.
 
+use crate::api_calls::ApiFate;
 use crate::faults::Rates;
-use crate::node::{Who, Wish};
+use crate::node::{Node, Who, Wish};
 use crate::sim::{CONNECTIONS, Sim};
 use crate::weather::Fate;
 use waypost::domain::RunState;
@@ -17,6 +18,7 @@ impl Sim {
     pub async fn heal(&mut self) -> Result<(), StoreError> {
         self.faults.set(Rates::default());
         self.weather.fates = vec![(Fate::Done, 1)];
+        self.api_fates = vec![(ApiFate::Done, 1)];
         self.weather.interleaved = false;
         self.down = [0; 2];
         self.finish_steps().await?;
@@ -26,7 +28,9 @@ impl Sim {
     /// Somebody resumes all connections (and signs them in again).
     async fn resume_all(&mut self) -> Result<(), StoreError> {
         for connection in CONNECTIONS {
-            if let Some(node) = &self.node {
+            let known =
+                |node: &&Node| node.app.active().is_none_or(|a| a.connections.contains_key(connection));
+            if let Some(node) = self.node.as_ref().filter(known) {
                 self.steps.push((Who::Person, node.ask(Wish::Pause(connection, false))));
             }
             self.finish_steps().await?;
@@ -41,7 +45,7 @@ impl Sim {
             if self.steps.iter().any(|(who, _)| matches!(who, Who::Post(_))) {
                 self.begin_as(Who::Commit);
             }
-            let mut moved = false;
+            let mut moved = self.move_an_api_call();
             let mut index = 0;
             while index < self.steps.len() {
                 let count = self.steps.len();
@@ -54,7 +58,9 @@ impl Sim {
             }
             still = if moved { 0 } else { still + 1 };
             // Twice, since one that goes on may be what another before it waited for.
-            if still == 2 {
+            if still == 2 && self.stop_waiting_for_turns() {
+                still = 0;
+            } else if still == 2 {
                 // Whoever commits waits for the next webhook.
                 if let Some((who, _)) = self.steps.iter().find(|(who, _)| *who != Who::Commit) {
                     self.wrong.push(format!("{who:?} waits for ever"));
@@ -70,14 +76,18 @@ impl Sim {
         let mut resumed = 0;
         for _ in 0..QUIET_ROUNDS_MAX {
             let before = (self.trace.len(), self.crm.effects.len());
-            for who in [Who::Watch, Who::Apply, Who::Deliver, Who::Keep] {
-                self.begin_as(who);
-                self.finish_steps().await?;
+            for who in [Who::Watch, Who::Apply, Who::Fetch, Who::Deliver, Who::Keep] {
+                if who != Who::Fetch || self.vendor.is_some() {
+                    self.begin_as(who);
+                    self.finish_steps().await?;
+                }
             }
             while !self.calls.is_empty() {
                 self.move_a_call();
             }
-            let idle = before == (self.trace.len(), self.crm.effects.len()) && self.answers.is_empty();
+            let idle = before == (self.trace.len(), self.crm.effects.len())
+                && self.answers.is_empty()
+                && self.fetched.is_empty();
             if !idle {
                 self.clock.advance(20);
                 continue;
@@ -92,10 +102,18 @@ impl Sim {
             let open = counts.runs.iter().any(|(state, _, count)| {
                 *count > 0 && RunState::parse(state).is_some_and(RunState::blocks_lane)
             });
-            if !open && counts.unapplied == 0 {
+            let waiting = match self.vendor {
+                Some(_) => self.store().fetches().count_fetches().await?.iter().map(|of| of.waiting).sum(),
+                None => 0,
+            };
+            if !open && counts.unapplied == 0 && waiting == 0 {
                 return Ok(());
             }
-            let wait = self.again_at.map_or(600_000, |at| (at - self.clock.now()).clamp(20, 600_000));
+            let again_at = [self.again_at.filter(|_| open), self.fetch_again_at.filter(|_| waiting > 0)];
+            let wait = match again_at.into_iter().flatten().min() {
+                Some(at) => (at - self.clock.now()).clamp(20, 600_000),
+                None => 600_000,
+            };
             self.clock.advance(wait);
         }
         self.wrong.push(format!("it is not quiet after {QUIET_ROUNDS_MAX} rounds"));

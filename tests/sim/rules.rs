@@ -257,7 +257,7 @@ impl Variant {
     }
 
     /// The folder's files.
-    pub fn files(&self) -> Files {
+    fn files(&self) -> Files {
         let mut files = Files::default();
         let fixed = [
             ("connectors/tours.yaml", CONNECTOR),
@@ -277,18 +277,33 @@ impl Variant {
         files
     }
 
+    /// The folder, compiled; once for all simulations.
+    pub fn folder(&self) -> Folder {
+        Folder::of(self.files())
+    }
+}
+
+/// A rules folder.
+#[derive(Clone)]
+pub struct Folder {
+    /// Its files.
+    pub files: Files,
+    /// What they mean.
+    pub ruleset: Arc<Ruleset>,
+}
+
+impl Folder {
     /// Compiled; once for all simulations.
-    pub fn ruleset(&self) -> Arc<Ruleset> {
+    pub fn of(files: Files) -> Self {
         static COMPILED: OnceLock<Mutex<HashMap<String, Arc<Ruleset>>>> = OnceLock::new();
-        let files = self.files();
         let hash = files.hash();
         let compiled = COMPILED.get_or_init(Mutex::default);
         if let Some(ruleset) = lock(compiled).get(&hash) {
-            return ruleset.clone();
+            return Self { files, ruleset: ruleset.clone() };
         }
         let made = compile(&files, None);
         let ruleset = made.ruleset.unwrap_or_else(|| panic!("the rules are wrong: {:#?}", made.diagnostics));
         lock(compiled).insert(hash, ruleset.clone());
-        ruleset
+        Self { files, ruleset }
     }
 }

@@ -1,15 +1,16 @@
 //! A simulation: one database that stays, processes over it that die, two CRMs, a booking system, people, and a clock.
 //! One thread, and whoever goes next is decided by the seed: the same seed, the same trace.
 
+use crate::api_calls::{ApiFate, ApiOut, ApiWay, Vendor};
 use crate::calls::Call;
 use crate::crm::Crm;
 use crate::faults::{Faults, FaultyStore};
 use crate::machine::{Chance, SimClock, SimEntropy};
 use crate::model::{BookingSystem, Webhook};
 use crate::node::{Did, Node, Step, Who, Wish};
-use crate::rules::Variant;
+use crate::rules::{Folder, Variant};
 use crate::weather::{Fate, Weather};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,11 +18,15 @@ use std::task::Poll;
 use waypost::app::Places;
 use waypost::delivery::Answered;
 use waypost::domain::{EventId, Position, RunState, VerdictCode};
-use waypost::ports::{Clock, Entropy, ListFilter, RunRow, Store, StoreError};
+use waypost::fetch::{FETCHES_MAX, Fetched};
+use waypost::ports::{
+    Answer, Clock, Entropy, FetchRow, ListFilter, OutboundFailure, RunRow, Store, StoreError,
+};
 use waypost::store::{OpenOptions, open};
+use waypost::walk::Walked;
 
-/// Connections of the rules.
-pub const CONNECTIONS: [&str; 2] = ["crm", "desk"];
+/// Connections of the rules, and of those that histories go by.
+pub const CONNECTIONS: [&str; 3] = ["crm", "desk", "sandbox-crm"];
 
 /// A webhook that was sent.
 pub struct Posted {
@@ -49,6 +54,8 @@ pub struct Sim {
     pub posted: Vec<Posted>,
     /// Variants of the rules so far; the last is in the folder.
     pub variants: Vec<Variant>,
+    /// A folder of other rules, in place of the variants.
+    pub folder: Option<Folder>,
     /// Runs that were refused by a CRM (422).
     pub refused: BTreeSet<String>,
     /// Runs that a person tried again though it was open whether they had been done.
@@ -91,6 +98,24 @@ pub struct Sim {
     pub trouble_at: Option<(usize, Fate)>,
     /// Calls that were answered or lost so far.
     pub calls_gone: usize,
+    /// The booking system's API, where there is one: then the fetch stage takes part.
+    pub vendor: Option<Box<dyn Vendor>>,
+    /// How calls to it may go.
+    pub api_fates: Vec<(ApiFate, u32)>,
+    /// Calls to it.
+    pub api: Arc<ApiWay>,
+    /// Answers of its that are on their way.
+    pub coming: BTreeMap<u64, Result<Answer, OutboundFailure>>,
+    /// Fetches under way, by the numbers of their calls.
+    pub fetching: BTreeMap<usize, FetchRow>,
+    /// What came and is not written down.
+    pub fetched: Vec<Fetched>,
+    /// Fetches so far.
+    pub fetches_begun: usize,
+    /// When the fetch stage wants to be called again.
+    pub fetch_again_at: Option<i64>,
+    /// What the last step of a walk did.
+    pub walked: Option<Walked>,
 }
 
 impl Sim {
@@ -104,6 +129,7 @@ impl Sim {
             crm: Crm::default(),
             posted: Vec::new(),
             variants: vec![weather.variant.clone()],
+            folder: None,
             refused: BTreeSet::new(),
             tried_blindly: Vec::new(),
             deleted: BTreeSet::new(),
@@ -125,6 +151,15 @@ impl Sim {
             down: [0; 2],
             trouble_at: None,
             calls_gone: 0,
+            vendor: None,
+            api_fates: vec![(ApiFate::Done, 1)],
+            api: Arc::default(),
+            coming: BTreeMap::new(),
+            fetching: BTreeMap::new(),
+            fetched: Vec::new(),
+            fetches_begun: 0,
+            fetch_again_at: None,
+            walked: None,
             weather,
         }
     }
@@ -171,6 +206,7 @@ impl Sim {
                 self.places.clone(),
                 self.clock.clone() as Arc<dyn Clock>,
                 self.entropy.clone() as Arc<dyn Entropy>,
+                ApiOut(self.api.clone()),
             );
             match through(&self.faults, starting).await {
                 Some(Ok(node)) => {
@@ -191,6 +227,10 @@ impl Sim {
         self.steps.clear();
         self.node = None;
         self.answers.clear();
+        self.fetching.clear();
+        self.fetched.clear();
+        self.coming.clear();
+        self.api.forget();
         for call in std::mem::take(&mut self.calls) {
             if call.result.is_none() && self.chance.per_mille(500) {
                 self.tell(format!("  the call of {} arrives all the same", call.ticket.run_id()));
@@ -210,7 +250,7 @@ impl Sim {
     }
 
     /// One turn: somebody goes on, begins, or something happens.
-    async fn turn(&mut self) -> Result<(), StoreError> {
+    pub async fn turn(&mut self) -> Result<(), StoreError> {
         let by = self.chance.between(0, 40);
         self.clock.advance(by);
         for down in &mut self.down {
@@ -220,7 +260,8 @@ impl Sim {
         let rest =
             [weather.kill, weather.outage, weather.jump, weather.person, weather.folder, weather.deletes];
         let [kill, outage, jump, person, folder, deletes] = rest;
-        match self.chance.weighted(&[450, 200, 180, 20, kill, outage, jump, person, folder, deletes]) {
+        let api = if self.vendor.is_some() { 120 } else { 0 };
+        match self.chance.weighted(&[450, 200, 180, 20, kill, outage, jump, person, folder, deletes, api]) {
             0 => drop(self.go_on().await),
             1 => self.begin(),
             2 => self.move_a_call(),
@@ -237,7 +278,8 @@ impl Sim {
             6 => self.jump(),
             7 => self.ask().await?,
             8 => self.change_the_folder(),
-            _ => self.delete_a_contact(),
+            9 => self.delete_a_contact(),
+            _ => drop(self.move_an_api_call()),
         }
         if self.faults.crashed() {
             self.die_and_start().await?;
@@ -280,6 +322,9 @@ impl Sim {
     /// The same for one step. False: it waits for somebody else.
     pub async fn step_goes_on(&mut self, index: usize) -> bool {
         let before = self.faults.turns();
+        if let Who::Fetching(number) = self.steps[index].0 {
+            self.api.caller(number);
+        }
         loop {
             let turns = self.faults.turns();
             let step = self.steps[index].1.as_mut();
@@ -307,6 +352,7 @@ impl Sim {
                 if let Some(node) = &mut self.node {
                     node.apply_ready |= who == Who::Apply;
                     node.deliver_ready |= who == Who::Deliver;
+                    node.fetch_ready |= who == Who::Fetch;
                 }
             }
             Did::Applied(0) | Did::Kept => {}
@@ -324,13 +370,18 @@ impl Sim {
             Did::Answered(number, Err(error)) => self.tell(format!("webhook {number}: {error}")),
             Did::Asked(told) => self.tell(format!("a person: {told}")),
             Did::Activated => self.tell("the rules are taken up"),
+            Did::Walked(walked) => {
+                self.tell(format!("the walk: {walked:?}"));
+                self.walked = Some(walked);
+            }
+            Did::Claimed(..) | Did::Fetched(..) => self.take_fetching(did),
         }
     }
 
     /// Some actor that is idle begins a step.
     fn begin(&mut self) {
-        let who = [Who::Apply, Who::Deliver, Who::Deliver, Who::Keep, Who::Commit, Who::Watch];
-        let who = who[self.chance.below(who.len())];
+        let who = [Who::Apply, Who::Deliver, Who::Deliver, Who::Keep, Who::Commit, Who::Watch, Who::Fetch];
+        let who = who[self.chance.below(who.len() - usize::from(self.vendor.is_none()))];
         self.begin_as(who);
     }
 
@@ -349,9 +400,17 @@ impl Sim {
             }
             Who::Deliver => Some(node.deliver(Vec::new())),
             Who::Keep => Some(node.keep()),
+            Who::Fetch if node.fetch_ready => {
+                let room = FETCHES_MAX.saturating_sub(self.fetching.len());
+                Some(node.fetch(std::mem::take(&mut self.fetched), room))
+            }
+            Who::Fetch => Some(node.fetch(Vec::new(), 0)),
             Who::Commit => node.commit(),
-            Who::Watch => node.watch(&self.variants[self.variants.len() - 1]),
-            Who::Post(_) | Who::Person => None,
+            Who::Watch => match &self.folder {
+                Some(folder) => node.watch(folder),
+                None => node.watch(&self.variants[self.variants.len() - 1].folder()),
+            },
+            Who::Post(_) | Who::Person | Who::Fetching(_) | Who::Walk => None,
         };
         self.steps.extend(step.map(|step| (who, step)));
     }
@@ -368,9 +427,11 @@ impl Sim {
         let number = self.posted.len();
         let id = self.entropy.event_id(self.clock.now());
         let Some(node) = &self.node else { return };
-        let step = node.post(number, id.clone(), webhook.body.clone());
+        let step = node.post(number, id.clone(), (webhook.source, webhook.body.clone()));
         self.steps.push((Who::Post(number), step));
-        self.tell(format!("webhook {number} {id}: {}", String::from_utf8_lossy(&webhook.body)));
+        let words = webhook.words.as_deref().unwrap_or_default();
+        let body = if words.is_empty() { String::from_utf8_lossy(&webhook.body) } else { words.into() };
+        self.tell(format!("webhook {number} {id}: {body}"));
         let variant = self.variants.len() - 1;
         self.posted.push(Posted { id, webhook, acked: None, variant });
     }
@@ -470,7 +531,7 @@ async fn poll_once<T>(faults: &Faults, mut step: std::pin::Pin<&mut dyn Future<O
 }
 
 /// Polls to the end. `None`: the process died.
-async fn through<T>(faults: &Faults, step: impl Future<Output = T>) -> Option<T> {
+pub async fn through<T>(faults: &Faults, step: impl Future<Output = T>) -> Option<T> {
     let mut step = pin!(step);
     loop {
         if let Some(did) = poll_once(faults, step.as_mut()).await {

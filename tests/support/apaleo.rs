@@ -119,7 +119,7 @@ impl Apaleo {
 
     /// Another secret is the right one from now on.
     pub fn takes_secret(&self, secret: &str) {
-        self.state().client.1 = secret.to_owned();
+        secret.clone_into(&mut self.state().client.1);
     }
 
     /// At most so many calls in any such time.
@@ -163,11 +163,8 @@ impl State {
         }
         #[expect(clippy::disallowed_methods, reason = "a fake keeps time by itself")]
         let now = Instant::now();
-        if !self
-            .tokens
-            .get(asked.header("authorization").trim_start_matches("Bearer "))
-            .is_some_and(|ends| *ends > now)
-        {
+        let token = asked.header("authorization").trim_start_matches("Bearer ");
+        if self.tokens.get(token).is_none_or(|ends| *ends <= now) {
             return Some(Reply::empty(401).with("www-authenticate", "Bearer error=\"invalid_token\""));
         }
         self.called.push(now);

@@ -402,6 +402,20 @@ async fn account(walk: &mut Walk) {
     walk.written_by("/api/v1/bookings/{id}/fetch", "../web/api_bookings_fetch.rs", "booking.fetched");
     walk.written_by("/sources/{name}/sign-in", "../web/source_change.rs", "source.sign-in");
     walk.written_by("/sources/{name}/keys", "../web/source_change.rs", "source.keys");
+    for (path, file, act) in [
+        ("/sources/{name}/walks", "../web/walks_list.rs", "source.walked"),
+        ("/walks/{id}/pause", "../web/walk_show.rs", "walk.paused"),
+        ("/walks/{id}/resume", "../web/walk_show.rs", "walk.resumed"),
+        ("/walks/{id}/stop", "../web/walk_show.rs", "walk.stopped"),
+        ("/walks/{id}/repair", "../web/walk_show.rs", "source.repaired"),
+        ("/api/v1/sources/{name}/walks", "../web/api_walks.rs", "source.walked"),
+        ("/api/v1/walks/{id}/pause", "../web/walk_show.rs", "walk.paused"),
+        ("/api/v1/walks/{id}/resume", "../web/walk_show.rs", "walk.resumed"),
+        ("/api/v1/walks/{id}/stop", "../web/walk_show.rs", "walk.stopped"),
+        ("/api/v1/walks/{id}/repair", "../web/api_walks.rs", "source.repaired"),
+    ] {
+        walk.written_by(path, file, act);
+    }
     walk.page("/sign-out", "/sign-out", &[], "signed-out").await;
     walk.nothing(&["/colours"]);
 }

@@ -179,7 +179,7 @@ async fn days_that_can_not_be_are_told_at_their_field() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_does_the_same() {
     let shop = shop().await;
-    let program = Program::with(&shop.app, Scope::Operate).await;
+    let program = Program::with(&shop.app, Scope::Write).await;
     let asked = json!({ "purpose": "reconcile", "from_day": "2027-03-01", "to_day": "2027-03-31" });
     let (status, begun) = program.post("/api/v1/sources/tours/walks", &asked).await;
     assert_eq!((status, &begun["began"], &begun["walk"]["state"]), (202, &json!(true), &json!("open")));
@@ -187,7 +187,7 @@ async fn a_program_does_the_same() {
     let (status, again) = program.post("/api/v1/sources/tours/walks", &asked).await;
     assert_eq!((status, &again["began"]), (202, &json!(false)));
     let (status, other) = program.post("/api/v1/sources/tours/walks", &json!({})).await;
-    assert_eq!((status, &other["code"]), (409, &json!("not_now")), "{other}");
+    assert_eq!((status, &other["error"]["code"]), (409, &json!("not_now")), "{other}");
     for wrong in [
         json!({ "purpose": "all" }),
         json!({ "from_day": "2027-03-01" }),

@@ -189,7 +189,7 @@ fn add_step(
     let taken = |id: &str| form.steps.iter().any(|step| step.id == id);
     let mut step = Map::new();
     if taken(action) {
-        let id = (2..=STEPS_MAX + 1).map(|number| format!("{action}_{number}")).find(|id| !taken(id));
+        let id = (2..=STEPS_MAX + 2).map(|number| format!("{action}_{number}")).find(|id| !taken(id));
         step.extend(id.map(|id| ("id".to_owned(), Value::from(id))));
     }
     step.insert("use".to_owned(), Value::from(uses));

@@ -1,0 +1,108 @@
+//! What histories found once, each told by hand.
+
+use super::apaleo;
+use super::asked::{heard, knowledge};
+use super::fareharbor::{Shape, webhook};
+use super::inn;
+use super::known::Knowledge;
+use super::mail::Arrival;
+use super::truth::{Booking, Guest, History, Moment, Past, Person, Status};
+use super::wanted::{Wanted, folder};
+use super::{live, look};
+use crate::faults;
+use crate::machine::Chance;
+use crate::node::Who;
+use crate::sim::Sim;
+use crate::stage;
+use crate::weather::Weather;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use waypost::ports::Clock;
+
+/// A booking of a guest, just made.
+fn booked(number: u32) -> Booking {
+    Booking {
+        number,
+        status: Status::Booked,
+        follows: None,
+        followed_by: None,
+        guest: Guest { number: 1, address: 0, name: 0, phone: 0 },
+        people: [(number, Person { size: 1, here: false })].into(),
+        item: 0,
+        slot: 0,
+        seats: 12,
+        paid: false,
+        note: 0,
+        modified: 0,
+    }
+}
+
+/// Whole webhooks that tell of these arrive in this order, in fair weather, and are applied at once.
+fn story(told: &[Booking]) {
+    let arrival = |(at, booking): (usize, &Booking)| Arrival {
+        at: at as i64,
+        sent: at as i64,
+        word: "",
+        booking: booking.clone(),
+        shape: Shape::ALL[0],
+        body: webhook(booking, Shape::ALL[0], 1),
+    };
+    let arrivals: Vec<Arrival> = told.iter().enumerate().map(arrival).collect();
+    let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
+        sim.folder = Some(folder());
+        live::live(sim, "harbour-tours", &arrivals, (0, &AtomicI64::new(0))).await?;
+        let knowledge = Knowledge::of(live::received(sim, &arrivals).await?.into_iter());
+        look(sim, &Wanted::of(&knowledge)).await
+    });
+    assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
+}
+
+#[test]
+fn a_note_on_a_rebooked_booking_leaves_the_moved_record_to_the_new_one() {
+    let first = booked(1);
+    let old = Booking { status: Status::Rebooked, followed_by: Some(2), ..first.clone() };
+    let new = Booking { follows: Some(1), slot: 1, ..booked(2) };
+    let noted = Booking { note: 1, ..old.clone() };
+    story(&[first.clone(), old.clone(), new.clone(), noted.clone()]);
+    story(&[first, new, old, noted]);
+}
+
+/// apaleo hints at one reservation; `trouble` comes over the turn that would ask for it. The truth is known in the end.
+fn asked(trouble: impl Fn(&mut Sim)) {
+    let booking = booked(1);
+    let (act, word) = ("guest 1 books".to_owned(), "created");
+    let history = History { moments: vec![Moment { at: 0, act, word, after: vec![booking.clone()] }] };
+    let body = apaleo::webhook(&booking, (1, word, 0), &mut Chance::new(1));
+    let arrival = Arrival { at: 0, sent: 0, booking, shape: Shape::ALL[0], word, body };
+    let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
+        let past = Past::of(&history, sim.clock.now(), Arc::default());
+        sim.folder = Some(inn::folder());
+        sim.vendor = Some(Box::new(apaleo::Api::new(past)));
+        sim.start().await?;
+        live::comes(sim, "inn", &arrival);
+        for who in [Who::Watch, Who::Apply, Who::Apply, Who::Fetch] {
+            sim.begin_as(who);
+            sim.finish_steps().await?;
+        }
+        sim.clock.advance(1_000);
+        trouble(sim);
+        sim.begin_as(Who::Fetch);
+        sim.finish_steps().await?;
+        sim.quiet().await?;
+        let heard = heard(&history, [&arrival].into_iter());
+        look(sim, &inn::wanted(&knowledge(&history, &heard, false))).await
+    });
+    assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
+}
+
+#[test]
+fn a_fetch_is_made_though_the_database_fails_while_it_is_taken() {
+    for read in 1..=4 {
+        asked(|sim| sim.faults.fail_at_read(read));
+    }
+    for effect in 1..=3 {
+        for fate in faults::Fate::TROUBLES {
+            asked(|sim| sim.faults.at(sim.faults.effects() + effect, fate));
+        }
+    }
+}
