@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 
 const HERE: &str = "https://hooks.example.com/hooks/inn/new";
 
+/// What it shows, what is wanted, what is there, what is to be done.
+type Planned<'t> = (&'t str, Vec<Sends>, Vec<Subscription>, &'t [&'t str]);
+
 fn door() -> HookDoor {
     HookDoor { base: "https://hooks.example.com".into(), source: "inn".into() }
 }
@@ -65,7 +68,7 @@ fn a_plan_makes_changes_takes_away_and_leaves() {
     let all = || sends(HERE, &["booking/*", "reservation/*"], &[]);
     let old = "https://hooks.example.com/hooks/inn/old";
     let elsewhere = "https://hooks.example.com/hooks/inn-by-the-sea/new";
-    let table: &[(&str, Vec<Sends>, Vec<Subscription>, &[&str])] = &[
+    let table: &[Planned] = &[
         (
             "nothing there",
             vec![all()],
