@@ -73,6 +73,7 @@
 //! | one call | its `timeout:`, 5 min at most, head and body together | the outcome is unknown | `outbound` |
 //! | one answer | 256 KiB read, the rest is left | cut, and said so | `connectors::auth`, `outbound` |
 //! | idle connections to one host | 64, for 30 s | closed | `outbound` |
+//! | subscriptions that a booking system tells of | 1,000 | nothing is done, and it is said so | `connectors::subscriptions` |
 //! | rulesets kept compiled | 8 | read from the database again | `app::rulesets` |
 //! | the rules folder | 2,000 files of 1 MiB, 20,000 entries | a mistake that says so | `workspace::folder` |
 //! | accounts whose doors are known by heart | 10,000 | asked of the database | `bookings::doors` |

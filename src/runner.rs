@@ -3,6 +3,7 @@
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
 mod fetching;
+mod subscribing;
 mod walks;
 
 use crate::alerts::{Watcher, World};
@@ -145,7 +146,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 15] = [
+        let parts: [(&str, Thread, Part); 16] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
@@ -159,6 +160,7 @@ impl Runner {
             ("file bookings", Thread::Own, |runner| Box::pin(runner.file_bookings())),
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
             ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
+            ("keep subscriptions", Thread::Shared, |runner| Box::pin(subscribing::subscribe(runner))),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
             ("keep the pulse", Thread::Shared, |runner| Box::pin(runner.keep_pulse())),
         ];

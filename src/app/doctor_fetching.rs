@@ -14,6 +14,7 @@ impl App {
     ) -> Result<(), StoreError> {
         for source in ruleset.sources.values() {
             let about = format!("source {}", source.name);
+            findings.extend(self.try_subscriptions(ruleset, source, &about).await?);
             let Some(fetching) = self.fetching(source).await? else { continue };
             if let Some(trouble) = &fetching.trouble {
                 findings.push(Finding::amiss(

@@ -44,7 +44,7 @@ impl App {
     }
 
     /// Where webhooks come in from outside; `None`: nobody said.
-    async fn hooks_url(&self) -> Result<Option<String>, StoreError> {
+    pub(super) async fn hooks_url(&self) -> Result<Option<String>, StoreError> {
         let base = match self.hooks_url.get() {
             Some(base) => Some(base.clone()),
             None => self.store.fact(HOOKS_URL_FACT).await?,

@@ -48,6 +48,7 @@ mod secrets;
 mod serve;
 mod source_keys;
 mod source_sign_in;
+mod subscriptions;
 mod walks;
 
 pub use crate::delivery::{
@@ -92,6 +93,7 @@ pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
+pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
 pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
@@ -167,6 +169,8 @@ pub struct App {
     hooks_url: std::sync::OnceLock<String>,
     /// The way to booking systems: one, so that limits hold for all who go it.
     api_client: std::sync::OnceLock<Arc<ApiClient>>,
+    /// One looks after subscriptions at a time.
+    subscribing: tokio::sync::Mutex<()>,
     /// One backup at a time is made for downloading.
     backup: Arc<tokio::sync::Mutex<()>>,
     /// Viewers see guests' data masked.
@@ -234,6 +238,7 @@ impl App {
             certificates: std::sync::OnceLock::new(),
             hooks_url: std::sync::OnceLock::new(),
             api_client: std::sync::OnceLock::new(),
+            subscribing: tokio::sync::Mutex::new(()),
             backup: Arc::default(),
             masking: std::sync::atomic::AtomicBool::default(),
         });

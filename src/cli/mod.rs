@@ -37,6 +37,7 @@ mod sandbox;
 mod secret;
 mod send;
 mod serve;
+mod subscriptions;
 mod test;
 mod user;
 mod walk_follow;
@@ -85,6 +86,7 @@ enum Command {
     Done(done::Args),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
+    Subscriptions(subscriptions::Args),
     Sandbox(sandbox::Args),
     Secret(secret::Args),
     User(user::Args),
@@ -196,6 +198,7 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Done(args) => done::run(args).await,
         Command::Pause(args) => pause::pause(args).await,
         Command::Resume(args) => pause::resume(args).await,
+        Command::Subscriptions(args) => subscriptions::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Secret(args) => secret::run(args).await,
         Command::User(args) => user::run(args).await,

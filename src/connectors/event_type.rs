@@ -40,6 +40,11 @@ impl TypePattern {
         texts.iter().filter_map(|(text, place)| Self::read(file, text, *place, diagnostics)).collect()
     }
 
+    /// As it is written, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Whether it names this type.
     pub fn matches(&self, event_type: &str) -> bool {
         let told = event_type.to_lowercase();

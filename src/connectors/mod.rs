@@ -49,6 +49,8 @@ mod source;
 mod source_api;
 mod source_api_read;
 mod source_spec;
+mod subscriptions;
+mod subscriptions_read;
 mod templates;
 mod verify;
 mod version;
@@ -86,8 +88,13 @@ pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
-pub use source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi, Token};
+pub use source_api::{ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
 pub use source_spec::SourceSpec;
+pub use subscriptions::{
+    HookAddress, HookDoor, Sends, Spare, Subscription, SubscriptionAct, SubscriptionPlan, SubscriptionSpec,
+    plan_subscriptions,
+};
+pub use subscriptions_read::Subscribe;
 pub use verify::{Verify, WhenDown};
 pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 
@@ -99,6 +106,8 @@ mod events_tests;
 mod records_tests;
 #[cfg(test)]
 mod sources_tests;
+#[cfg(test)]
+mod subscriptions_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

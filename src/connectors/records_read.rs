@@ -17,6 +17,7 @@ use super::sign_in_read::{read_offered, read_published};
 use super::silence::read_silence;
 use super::source_api_read::read_api_spec;
 use super::source_spec::SourceSpec;
+use super::subscriptions_read::read_subscriptions;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
 use super::walk_read::read_walk;
@@ -36,6 +37,7 @@ pub(super) fn read_source_spec(
     let mut fields = Fields::new(file, "the source side", node, diagnostics);
     let own = fields.boolean("own").unwrap_or(false);
     let api = fields.node("api");
+    let subscriptions = fields.node("subscriptions");
     let sign_in = fields.node("sign_in");
     let addresses = fields.texts("addresses");
     let walk = fields.node("walk");
@@ -49,11 +51,13 @@ pub(super) fn read_source_spec(
         parts.read(file, place, (verified, Some(engine)), diagnostics)?
     };
     let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
+    let subscriptions =
+        subscriptions.and_then(|node| read_subscriptions(file, node, engine, diagnostics)).map(Arc::new);
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
     let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
     let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
-    Some(SourceSpec { sign_in, addresses, silence, api, walk, ..spec })
+    Some(SourceSpec { sign_in, addresses, silence, api, subscriptions, walk, ..spec })
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -111,6 +115,7 @@ impl<'n> SourceParts<'n> {
             account_help: self.account_help,
             silence: None,
             api: None,
+            subscriptions: None,
             walk: None,
         }
     }
@@ -138,6 +143,7 @@ impl<'n> SourceParts<'n> {
             account_help: self.account_help,
             silence: None,
             api: None,
+            subscriptions: None,
             walk: None,
         })
     }
@@ -201,6 +207,7 @@ impl<'n> SourceParts<'n> {
             account_help,
             silence: None,
             api: None,
+            subscriptions: None,
             walk: None,
         })
     }

@@ -10,6 +10,7 @@ use super::sign_in_read::read_sign_in;
 use super::silence::{OnSilence, read_on_silence};
 use super::source_api::SourceApi;
 use super::source_api_read::{ApiOf, ReadApi, read_api};
+use super::subscriptions_read::{Subscribe, SubscribeOf, read_subscribe};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Source {
     pub api: Vec<(String, SecretRef, Place)>,
     /// That API, where the file gives its keys.
     pub reach: Option<Arc<SourceApi>>,
+    /// Whether its subscriptions are kept in line, and of which properties.
+    pub subscribe: Subscribe,
     /// Whether the API is asked what a webhook says.
     pub verify: Verify,
     /// False: its webhooks are stored and acked, and lead to nothing.
@@ -58,6 +61,7 @@ pub fn read_source(
     let title = fields.text("title");
     let token = fields.node("token");
     let verify = fields.node("verify");
+    let subscribe = fields.node("subscribe");
     let api = fields.node("api");
     let account = fields.text("account");
     let extra = fields.texts("extra_fields");
@@ -129,6 +133,13 @@ pub fn read_source(
         verify,
         diagnostics,
     );
+    let of = SubscribeOf {
+        file,
+        title: &connector.title,
+        spec: spec.subscriptions.as_deref(),
+        has_keys: api.is_some(),
+    };
+    let subscribe = subscribe.map(|node| read_subscribe(&of, node, diagnostics)).unwrap_or_default();
     let extra: Vec<String> = extra.into_iter().map(|(path, _)| path).collect();
     let record = spec.record("booking").or(spec.records.first());
     Some(Source {
@@ -140,6 +151,7 @@ pub fn read_source(
         sign_in,
         api: secrets,
         reach: reach.map(Arc::new),
+        subscribe,
         verify,
         enabled,
         on_silence,

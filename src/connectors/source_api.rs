@@ -12,6 +12,7 @@ use super::call_limits::CallLimits;
 use super::request::{RenderError, RenderedRequest, Rendering, Which, encode};
 use super::secret::SecretRef;
 use super::setup::SetupTest;
+use super::subscriptions::SubscriptionSpec;
 use crate::document::Place;
 use crate::domain::Millis;
 use crate::expr::{Engine, Scope, Template};
@@ -109,6 +110,19 @@ pub struct SourceApi {
     pub secrets: Vec<(String, SecretRef, Place)>,
     /// What the manifest says.
     pub spec: Arc<ApiSpec>,
+    /// Where the source's file says that subscriptions are made, where it does.
+    pub subscriptions_url: Option<String>,
+    /// Its calls go elsewhere than most, with the same credential.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// Where calls about subscriptions go, and what their answers mean.
+#[derive(Clone)]
+pub struct Elsewhere {
+    /// Base URL, without a slash at its end.
+    pub base_url: String,
+    /// Whose answers they are.
+    pub spec: Arc<SubscriptionSpec>,
 }
 
 /// A token, as it was given out.
@@ -120,6 +134,14 @@ pub struct Token {
 }
 
 impl SourceApi {
+    /// The same credential, token and limits, for calls about subscriptions.
+    #[must_use]
+    pub fn for_subscriptions(&self, spec: &Arc<SubscriptionSpec>) -> Self {
+        let base_url = self.subscriptions_url.as_ref().or(spec.base_url.as_ref()).unwrap_or(&self.base_url);
+        let elsewhere = Elsewhere { base_url: base_url.clone(), spec: spec.clone() };
+        Self { elsewhere: Some(elsewhere), ..self.clone() }
+    }
+
     /// The request of a call; its templates see the inputs by their names (`{{ key }}`).
     pub fn render(
         &self,
@@ -127,7 +149,8 @@ impl SourceApi {
         call: &Call,
         inputs: &Map<String, Value>,
     ) -> Result<RenderedRequest, RenderError> {
-        Rendering::of_inputs(engine, inputs).request(call, &self.base_url, &[])
+        let base_url = self.elsewhere.as_ref().map_or(&self.base_url, |elsewhere| &elsewhere.base_url);
+        Rendering::of_inputs(engine, inputs).request(call, base_url, &[])
     }
 
     /// Whether a token is needed for its calls.
@@ -248,7 +271,8 @@ impl SourceApi {
     /// `needs_auth`. An answer that was too long to be read is refused.
     pub fn classify(&self, answer: &Answer, now: Millis) -> Classified {
         let seen = Seen::new(answer);
-        let rule = self.spec.answers.iter().find(|rule| rule.holds(Which::Call, &seen));
+        let of_elsewhere = self.elsewhere.iter().flat_map(|elsewhere| &elsewhere.spec.answers);
+        let rule = of_elsewhere.chain(&self.spec.answers).find(|rule| rule.holds(Which::Call, &seen));
         let class = rule.map_or_else(
             || match answer.status {
                 403 => AnswerClass::NeedsAuth,

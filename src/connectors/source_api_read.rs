@@ -165,7 +165,7 @@ fn read_auth(
 }
 
 /// Keys of a source file's `api:` that are no secrets.
-const RESERVED: [&str; 4] = ["base_url", "token_url", "allow_private", "limits"];
+const RESERVED: [&str; 5] = ["base_url", "token_url", "subscriptions_url", "allow_private", "limits"];
 
 /// What `api:` of a source file came to.
 #[derive(Default)]
@@ -200,6 +200,7 @@ pub(super) fn read_api(of: &ApiOf<'_>, node: &Node, diagnostics: &mut Vec<Diagno
     let mut fields = Fields::new(file, "api", node, diagnostics);
     let base_url = fields.text("base_url");
     let token_url = fields.text("token_url");
+    let subscriptions_url = fields.text("subscriptions_url");
     let allow_private = fields.boolean("allow_private").unwrap_or(false);
     let limits = fields.node("limits");
     let entries = fields.rest();
@@ -247,7 +248,9 @@ pub(super) fn read_api(of: &ApiOf<'_>, node: &Node, diagnostics: &mut Vec<Diagno
             }
         },
     };
-    for url in [&base_url, &token_url].into_iter().flatten().filter(|url| !is_base_url(url)) {
+    for url in
+        [&base_url, &token_url, &subscriptions_url].into_iter().flatten().filter(|url| !is_base_url(url))
+    {
         diagnostics.push(no_base_url(file, node.place, url));
     }
     let Some(base_url) = base_url.or_else(|| spec.base_url.clone()) else {
@@ -270,6 +273,8 @@ pub(super) fn read_api(of: &ApiOf<'_>, node: &Node, diagnostics: &mut Vec<Diagno
         limits,
         secrets: secrets.clone(),
         spec: spec.clone(),
+        subscriptions_url: subscriptions_url.map(|url| url.trim_end_matches('/').to_owned()),
+        elsewhere: None,
     };
     ReadApi { secrets, api: Some(api) }
 }

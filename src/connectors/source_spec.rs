@@ -7,6 +7,7 @@ use super::records::{RecordSpec, Told, Unreadable};
 use super::sign_in::OfferedWay;
 use super::silence::SilenceSpec;
 use super::source_api::ApiSpec;
+use super::subscriptions::SubscriptionSpec;
 use super::walk::WalkSpec;
 use crate::domain::AddressRange;
 use serde_json::Value;
@@ -35,6 +36,8 @@ pub struct SourceSpec {
     pub account_help: String,
     /// How the system itself is called, where it can be.
     pub api: Option<Arc<ApiSpec>>,
+    /// How its subscriptions are made and kept, where programs may.
+    pub subscriptions: Option<Arc<SubscriptionSpec>>,
     /// How all records within a range of days are found, where that is known.
     pub walk: Option<Arc<WalkSpec>>,
 }

@@ -12,7 +12,8 @@ use super::{
     api_about, api_acts, api_alert_channels, api_alerts, api_audit, api_bookings, api_bookings_fetch,
     api_causes, api_connection_acts, api_connections, api_connectors, api_events, api_guests, api_health,
     api_keeping, api_me, api_people, api_rule_applies, api_rule_builder, api_rule_drafts, api_rule_moves,
-    api_rule_tests, api_rules, api_run_acts, api_runs, api_source_acts, api_sources, api_tokens, api_walks,
+    api_rule_tests, api_rules, api_run_acts, api_runs, api_source_acts, api_sources, api_subscriptions,
+    api_tokens, api_walks,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -84,6 +85,8 @@ use utoipa::OpenApi;
         api_sources::list_sources,
         api_source_acts::make_source,
         api_sources::get_source,
+        api_subscriptions::get_subscriptions,
+        api_subscriptions::keep_subscriptions,
         api_sources::look_over_source,
         api_walks::list_walks,
         api_walks::begin_walk,

@@ -80,6 +80,7 @@ pub(super) fn words_of(act: &str) -> &str {
         "run.done-by-hand" => "marked a step as done by hand",
         "event.replayed" => "planned a webhook once more",
         "booking.fetched" => "had a booking fetched again",
+        "source.subscriptions" => "brought the subscriptions of a source in line",
         "source.keys" => "set the keys for a booking system",
         "rule.published" => "published a rule",
         "rule.applied" => "applied a rule to existing bookings",

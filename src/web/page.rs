@@ -161,6 +161,8 @@ fn said_words(word: &str) -> Option<&'static str> {
         "not-tried" => {
             "It can't be tried again as it stands: it is done, overtaken, or being sent right now."
         }
+        "looked-at" => "The subscriptions were looked at just now.",
+        "subscribed" => "The subscriptions are in line: what is needed is sent here from now on.",
         "keys" => "The keys are kept, and used from now on.",
         "fetching" => "It is fetched now. What is new is here in a moment.",
         "not-fetched" => "It can't be fetched: its source has no keys for the booking system's API.",

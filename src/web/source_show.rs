@@ -12,6 +12,7 @@ use super::found::Found;
 use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
+use super::source_subscribe::SubscriptionsShown;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::walk_told::WalkTold;
@@ -66,6 +67,8 @@ pub struct SourceShow {
     address_opens: bool,
     /// The keys of the booking system's API.
     keys: Vec<SourceKey>,
+    /// What the booking system sends here.
+    subscriptions: Option<SubscriptionsShown>,
     /// What its webhooks show to be let in.
     signs_in: Vec<String>,
     offered: Vec<OfferedSignIn>,
@@ -161,6 +164,8 @@ impl SourceShow {
         let came = events.iter().filter(posted).take(LAST as usize);
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
         page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
+        let subscriptions = app.subscriptions(source).await?;
+        page.subscriptions = subscriptions.map(|told| SubscriptionsShown::of(&told, &page.connector, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
         page.rules = app.users_of(PartKind::Source, name);
         page.fills = app.can_fill(name);
@@ -221,6 +226,7 @@ impl SourceShow {
             secret_in_address: source.sign_in.by_address(),
             address_opens: source.sign_in.ways.len() == 1 && source.sign_in.by_address(),
             keys: Vec::new(),
+            subscriptions: None,
             signs_in: source.sign_in.told(),
             offered: Vec::new(),
             refused: Vec::new(),
@@ -341,6 +347,8 @@ impl SourceShow {
             by_hand,
         };
         full.keys = vec![key("app", true), key("user", false)];
+        full.subscriptions = Some(SubscriptionsShown::samples(HOSTILE, &scene).swap_remove(1));
+        waits.subscriptions = Some(SubscriptionsShown::samples(HOSTILE, &scene).swap_remove(0));
         full.signs_in = vec![HOSTILE.into(), HOSTILE.into()];
         let offered = |name: &str, asked, by_hand| OfferedSignIn {
             name: name.into(),
@@ -362,6 +370,13 @@ impl SourceShow {
         full.walk_under_way = Some((1, HOSTILE.into()));
         full.last =
             [event(vec![change()]), event(Vec::new())].iter().map(|one| Webhook::of(one, &scene)).collect();
-        vec![waits, full]
+        let mut well = Self::of(
+            &scene,
+            &source,
+            SourceStanding::samples(&scene, HOSTILE).swap_remove(0),
+            &Just::default(),
+        );
+        well.subscriptions = SubscriptionsShown::samples(HOSTILE, &scene).pop();
+        vec![waits, full, well]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::program::{rules, run};
 
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 39] = [
     "demo",
     "serve",
     "check",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 38] = [
     "done",
     "pause",
     "resume",
+    "subscriptions",
     "sandbox",
     "secret",
     "secret set",

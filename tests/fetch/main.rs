@@ -11,11 +11,14 @@ mod fake_apaleo;
 mod fake_fareharbor;
 #[path = "../support/fake_http.rs"]
 mod fake_http;
+#[path = "../support/signed_in.rs"]
+mod signed_in;
 
 mod apaleo;
 mod fareharbor;
 mod fidelity;
 mod killed;
 mod stage;
+mod subscriptions;
 mod walks;
 mod world;

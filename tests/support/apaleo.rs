@@ -1,4 +1,4 @@
-//! A fake of apaleo on loopback: its identity server and its booking API, written from apaleo's guides, its swagger of 2021
+//! A fake of apaleo on loopback: its identity server, its webhook API and its booking API, written from apaleo's guides, its swagger of 2021
 //! and what users of it found. It keeps limits and answers 429 with `Retry-After`, ends tokens, pages, and fails by script.
 
 use crate::fake_http::{Asked, FakeHttp, Reply};
@@ -24,6 +24,13 @@ pub struct State {
     called: Vec<Instant>,
     /// `METHOD /path` parts, how often still, and what is answered instead.
     scripts: Vec<(String, usize, Option<Reply>)>,
+    /// By id: what is sent where.
+    subscriptions: BTreeMap<String, Value>,
+    subscribed: usize,
+    /// What an address begins with, and where that is really listened at.
+    door: Option<(String, SocketAddr)>,
+    /// 404 instead of 204 where there is no subscription.
+    none_is_404: bool,
     /// Calls that were made, as `METHOD /path`, with what was answered.
     pub made: Vec<(String, u16)>,
     /// The most calls that any window held.
@@ -54,7 +61,8 @@ impl Apaleo {
     pub fn api(&self) -> String {
         format!(
             "api: {{ client_id: {{ secret: apaleo-id }}, client_secret: {{ secret: apaleo-secret }}, base_url: \
-             \"http://{0}\", token_url: \"http://{0}/connect/token\", allow_private: true }}\n",
+             \"http://{0}\", token_url: \"http://{0}/connect/token\", subscriptions_url: \"http://{0}\", allow_private: \
+             true }}\n",
             self.address
         )
     }
@@ -82,6 +90,28 @@ impl Apaleo {
         self.state().reservations.remove(id);
     }
 
+    /// Addresses that begin so are listened at there: subscribing calls them.
+    pub fn reaches(&self, begins: &str, listen: SocketAddr) {
+        self.state().door = Some((begins.to_owned(), listen));
+    }
+
+    /// 404 instead of 204 where there is no subscription.
+    pub fn tells_none_by_404(&self) {
+        self.state().none_is_404 = true;
+    }
+
+    /// Makes a subscription as somebody else would.
+    pub fn subscribe(&self, id: &str, address: &str, events: &[&str]) {
+        let one =
+            json!({ "id": id, "endpointUrl": address, "events": events, "created": "2026-11-01T09:12:00Z" });
+        self.state().subscriptions.insert(id.to_owned(), one);
+    }
+
+    /// What is sent where, by id.
+    pub fn subscriptions(&self) -> BTreeMap<String, Value> {
+        self.state().subscriptions.clone()
+    }
+
     /// All tokens end now, before their time.
     pub fn end_tokens(&self) {
         self.state().tokens.clear();
@@ -89,7 +119,7 @@ impl Apaleo {
 
     /// Another secret is the right one from now on.
     pub fn takes_secret(&self, secret: &str) {
-        self.state().client.1 = secret.to_owned();
+        secret.clone_into(&mut self.state().client.1);
     }
 
     /// At most so many calls in any such time.
@@ -133,11 +163,8 @@ impl State {
         }
         #[expect(clippy::disallowed_methods, reason = "a fake keeps time by itself")]
         let now = Instant::now();
-        if !self
-            .tokens
-            .get(asked.header("authorization").trim_start_matches("Bearer "))
-            .is_some_and(|ends| *ends > now)
-        {
+        let token = asked.header("authorization").trim_start_matches("Bearer ");
+        if self.tokens.get(token).is_none_or(|ends| *ends <= now) {
             return Some(Reply::empty(401).with("www-authenticate", "Bearer error=\"invalid_token\""));
         }
         self.called.push(now);
@@ -151,7 +178,11 @@ impl State {
                 );
             }
         }
-        Some(self.read(asked).with("apaleo-tracking-id", "00-fake-00"))
+        let reply = match asked.path.strip_prefix("/v1/subscriptions") {
+            Some(rest) => self.subscription(asked, rest.trim_start_matches('/')),
+            None => self.read(asked),
+        };
+        Some(reply.with("apaleo-tracking-id", "00-fake-00"))
     }
 
     fn token(&mut self, asked: &Asked) -> Reply {
@@ -172,6 +203,72 @@ impl State {
                 "access_token": token, "expires_in": lives, "token_type": "Bearer", "scope": "reservations.read"
             }),
         )
+    }
+
+    fn subscription(&mut self, asked: &Asked, id: &str) -> Reply {
+        let known = self.subscriptions.contains_key(id);
+        match (asked.method.as_str(), id) {
+            ("GET", "") if self.subscriptions.is_empty() && self.none_is_404 => Reply::empty(404),
+            ("GET", "") if self.subscriptions.is_empty() => Reply::empty(204),
+            ("GET", "") => Reply::json(200, &self.subscriptions.values().cloned().collect()),
+            ("POST", "") => match self.refusal(asked) {
+                Some(refusal) => refusal,
+                None => {
+                    self.subscribed += 1;
+                    let id = format!("sub-{}", self.subscribed);
+                    self.keep(&id, asked);
+                    Reply::json(201, &json!({ "id": id }))
+                }
+            },
+            ("GET" | "PUT" | "DELETE", _) if !known => Reply::empty(404),
+            ("GET", _) => Reply::json(200, &self.subscriptions[id]),
+            ("PUT", _) => match self.refusal(asked) {
+                Some(refusal) => refusal,
+                None => {
+                    self.keep(id, asked);
+                    Reply::empty(200)
+                }
+            },
+            ("DELETE", _) => {
+                self.subscriptions.remove(id);
+                Reply::empty(204)
+            }
+            _ => Reply::empty(405),
+        }
+    }
+
+    fn keep(&mut self, id: &str, asked: &Asked) {
+        let mut one: Value = serde_json::from_str(&asked.body).expect("a body");
+        one["id"] = json!(id);
+        one["created"] = json!("2026-11-01T09:12:00Z");
+        self.subscriptions.insert(id.to_owned(), one);
+    }
+
+    /// Why a subscription is not taken: 422. It is not taken either where its address does not answer the check.
+    fn refusal(&self, asked: &Asked) -> Option<Reply> {
+        let refused = |kind: &str, message: String| {
+            Some(Reply::json(422, &json!({ "type": kind, "message": message })))
+        };
+        let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
+        let events = body["events"].as_array().map(Vec::len).unwrap_or_default();
+        let address = body["endpointUrl"].as_str().unwrap_or_default();
+        if events == 0 || !address.starts_with("https://") {
+            return Some(Reply::json(
+                422,
+                &json!({ "messages": [format!("{address} can't be subscribed")] }),
+            ));
+        }
+        let properties = body["propertyIds"].as_array().cloned().unwrap_or_default();
+        if properties.iter().any(|one| one != "SEA") {
+            return refused("InvalidPropertyId", "No such property".to_owned());
+        }
+        let path =
+            self.door.as_ref().and_then(|(begins, listen)| Some((address.strip_prefix(begins)?, *listen)));
+        let answered = path.map_or(0, |(path, listen)| health_check(listen, path));
+        if !(200..300).contains(&answered) {
+            return refused("HealthcheckFailed", format!("{address} answered {answered}"));
+        }
+        None
     }
 
     fn read(&self, asked: &Asked) -> Reply {
@@ -220,6 +317,31 @@ impl State {
         }
         Reply::json(200, &json!({ "reservations": rows, "count": all.len() }))
     }
+}
+
+/// Calls an address as apaleo does when it is subscribed; gives the status.
+fn health_check(listen: SocketAddr, path: &str) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let body = json!({
+        "topic": "system", "type": "healthcheck", "id": "00000000-0000-4000-8000-00000000beef", "accountId": "ACME",
+        "propertyIds": [], "timestamp": 1_789_100_000_000_i64
+    })
+    .to_string();
+    let call = || -> std::io::Result<u16> {
+        let mut socket = std::net::TcpStream::connect(listen)?;
+        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let length = body.len();
+        write!(
+            socket,
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )?;
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer)?;
+        let status = String::from_utf8_lossy(&answer[9..]).parse();
+        Ok(status.unwrap_or(0))
+    };
+    // Others of this process answer meanwhile.
+    tokio::task::block_in_place(call).unwrap_or(0)
 }
 
 /// Without what was not asked for.

@@ -99,6 +99,8 @@ pub struct Router {
     home: tempfile::TempDir,
     database: Option<String>,
     client: reqwest::Client,
+    /// Where webhooks come in from outside, as it is told at the next start.
+    pub hooks_url: Option<waypost::web::HooksUrl>,
 }
 
 impl Router {
@@ -122,6 +124,7 @@ impl Router {
             home,
             database,
             client: client(),
+            hooks_url: None,
         };
         let retry = if connection.contains("retry:") {
             String::new()
@@ -183,7 +186,7 @@ impl Router {
             ui_listen: "127.0.0.1:0".parse().expect("an address"),
             limits: HookLimits { body_bytes_max: 1 << 20, body_ms_max: 2_000 },
             reached: waypost::ingest::Reached::default(),
-            access: waypost::web::Access::default(),
+            access: waypost::web::Access { hooks_url: self.hooks_url.clone(), ..Default::default() },
         })
         .await
         .expect("the router starts");
