@@ -16,12 +16,6 @@ pub struct Recipe {
 /// All recipes.
 pub const RECIPES: [Recipe; 4] = [
     Recipe {
-        name: "guests-of-rooms-to-hubspot",
-        of: "apaleo",
-        title: "Guests of rooms into HubSpot: who stays becomes a contact, the reservation a deal",
-        text: include_str!("../../rules/recipes/guests-of-rooms-to-hubspot.yaml"),
-    },
-    Recipe {
         name: "guests-to-hubspot",
         of: "fareharbor",
         title: "Guests into HubSpot: who booked becomes a contact, the booking a deal",
@@ -38,6 +32,12 @@ pub const RECIPES: [Recipe; 4] = [
         of: "fareharbor",
         title: "Participants into a CRM: one record for each participant, and none for those who left",
         text: include_str!("../../rules/recipes/participants-to-crm.yaml"),
+    },
+    Recipe {
+        name: "guests-of-rooms-to-hubspot",
+        of: "apaleo",
+        title: "Guests of rooms into HubSpot: who stays becomes a contact, the reservation a deal",
+        text: include_str!("../../rules/recipes/guests-of-rooms-to-hubspot.yaml"),
     },
 ];
 

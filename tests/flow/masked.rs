@@ -13,6 +13,8 @@ const RULE: &str = "title: Guests\nfrom: tours\non: [created, updated, cancelled
 /// What stays in sight: the booking's key and number, the tour, its times, status and money.
 const IN_SIGHT: [&str; 12] = [
     "/uuid",
+    "/rebooked_from",
+    "/rebooked_to",
     "/pk",
     "/display_id",
     "/status",

@@ -413,11 +413,26 @@ async fn account(walk: &mut Walk) {
         ("/api/v1/walks/{id}/resume", "../web/walk_show.rs", "walk.resumed"),
         ("/api/v1/walks/{id}/stop", "../web/walk_show.rs", "walk.stopped"),
         ("/api/v1/walks/{id}/repair", "../web/api_walks.rs", "source.repaired"),
+        ("/rules/{name}/rename", "../web/rule_move.rs", "rule.renamed"),
+        ("/rules/{name}/remove", "../web/rule_move.rs", "rule.removed"),
+        ("/api/v1/rules/{name}/rename", "../web/api_rule_moves.rs", "rule.renamed"),
+        ("/api/v1/rules/{name}/remove", "../web/api_rule_moves.rs", "rule.removed"),
+        ("/api/v1/rules/{name}/apply", "../web/api_rule_applies.rs", "rule.applied"),
+        ("/sources/{name}/look", "../web/source_change.rs", "source.looked-over"),
+        ("/sources/{name}/fill", "../web/source_change.rs", "source.filled"),
+        ("/sources/{name}/subscriptions", "../web/source_subscribe.rs", "source.subscriptions"),
+        ("/api/v1/sources/{name}/doctor", "../web/api_sources.rs", "source.looked-over"),
+        ("/api/v1/sources/{name}/subscriptions", "../web/api_subscriptions.rs", "source.subscriptions"),
     ] {
         walk.written_by(path, file, act);
     }
     walk.page("/sign-out", "/sign-out", &[], "signed-out").await;
-    walk.nothing(&["/colours"]);
+    walk.nothing(&[
+        "/colours",
+        "/rules/{name}/build",
+        "/api/v1/rules/{name}/model",
+        "/api/v1/rules/{name}/edit",
+    ]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
