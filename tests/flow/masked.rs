@@ -11,7 +11,7 @@ use waypost::domain::{Role, Scope};
 
 const RULE: &str = "title: Guests\nfrom: tours\non: [created, updated, cancelled]\nsteps:\n  - id: contact\n    use: crm.upsert_contact\n    with:\n      id: \"{{ booking.uuid }}\"\n      email: \"{{ person.email }}\"\n      name: \"{{ person.name }}\"\n      phone: \"{{ person.phone }}\"\n      note: \"{{ booking.note }}\"\n      tour: \"{{ trip.title }}\"\n";
 /// What stays in sight: the booking's key and number, the tour, its times, status and money.
-const IN_SIGHT: [&str; 12] = [
+const IN_SIGHT: [&str; 14] = [
     "/uuid",
     "/rebooked_from",
     "/rebooked_to",
