@@ -200,7 +200,9 @@ async fn a_booking_that_was_rebooked_twice_ends_right_in_many_orders() {
     let stories = (0..asked().unwrap_or(ORDERS)).map(|chain| {
         let mut left = of_three();
         let missing = [0, 0, 1, 2, 4][dice.below(5)];
-        (0..missing).for_each(|_| drop(left.remove(dice.below(left.len()))));
+        for _ in 0..missing {
+            left.remove(dice.below(left.len()));
+        }
         let mut order = Vec::new();
         while !left.is_empty() {
             order.push(left.remove(dice.below(left.len())));

@@ -6,7 +6,7 @@ use crate::story::Tells;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use waypost::bookings::Applier;
@@ -240,7 +240,10 @@ impl World {
         for ReadyCall { request, ticket } in calls {
             self.delivery.sent(&ticket, self.now).await;
             let caller = Caller { run: ticket.run_id().as_str(), step: ticket.step_id() };
-            let fate = if self.trouble == 0 { 9 } else { self.dice() % (1_000 / self.trouble) };
+            let fate = match 1_000_u64.checked_div(self.trouble) {
+                None => 9,
+                Some(sides) => self.dice() % sides,
+            };
             let result = match fate {
                 0 => Ok(answer(503, &json!({}))),
                 1 => {
@@ -383,10 +386,10 @@ impl Think for Here {
 
 /// How many of these things were made, by the text that they have.
 pub fn made(crm: &Crm, object: &str, of: &str) -> usize {
-    let mut refs: BTreeMap<String, ()> = BTreeMap::new();
+    let mut refs = BTreeSet::new();
     let things = crm.effects.iter().filter(|effect| effect.object == object);
     for effect in things.filter(|effect| effect.fields.get("of").and_then(Value::as_str) == Some(of)) {
-        refs.insert(effect.id.clone(), ());
+        refs.insert(effect.id.clone());
     }
     refs.len()
 }

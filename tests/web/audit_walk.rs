@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use waypost::alerts::Postman;
-use waypost::app::Who;
+use waypost::app::{Origin, Who};
 use waypost::domain::{Role, Scope};
 use waypost::outbound::{HttpOutbound, SmtpMailer};
 use waypost::web::{Access, pages, routes};
@@ -385,7 +385,7 @@ async fn settings(walk: &mut Walk) {
 async fn account(walk: &mut Walk) {
     let form = [("name", "Ada Byrne"), ("time_zone", "")];
     walk.page("/account", "/account", &form, "account.profile").await;
-    let other = walk.shop.app.sign_in("ada@example.org", PASSWORD.into(), &Default::default()).await;
+    let other = walk.shop.app.sign_in("ada@example.org", PASSWORD.into(), &Origin::default()).await;
     other.expect("it is answered").expect("another session");
     walk.come_in().await;
     let sessions = walk.get("/account").await.text;
