@@ -20,9 +20,6 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
     of_other.bookings[0].status = String::from("cancelled");
     of_other.bookings[0].at = 5_000;
     let updated = AppliedEvent {
-        fetches: vec![],
-        rebookings: vec![],
-        taken_over: vec![],
         position: 3,
         changes: vec![change("a", ChangeKind::Updated, 2, Some(ChangeRef { position: 1, ordinal: 0 }))],
         bookings: vec![booking_write("a", 3, 2)],
@@ -35,17 +32,12 @@ async fn filled(place: &crate::place::Place) -> Arc<dyn Store> {
         ..AppliedEvent::default()
     };
     let unreadable = AppliedEvent {
-        fetches: vec![],
-        rebookings: vec![],
-        taken_over: vec![],
         position: 4,
         changes: vec![NewChange {
             booking: None,
             note: Some("The body is not JSON.".to_owned()),
             ..change("", ChangeKind::Unreadable, 0, None)
         }],
-        bookings: Vec::new(),
-        runs: Vec::new(),
         ..AppliedEvent::default()
     };
     store
@@ -150,7 +142,7 @@ on_both! {
         store.append_events(&[event("5", b"{}"), event("6", b"?"), event("7", b"{}")]).await.unwrap();
         let unreadable = NewChange { booking: None, ..change("", ChangeKind::Unreadable, 0, None) };
         let sixth =
-            AppliedEvent { fetches: vec![], rebookings: vec![], taken_over: vec![], position: 6, changes: vec![unreadable], ..AppliedEvent::default() };
+            AppliedEvent { position: 6, changes: vec![unreadable], ..AppliedEvent::default() };
         store.apply_events(&[sixth]).await.unwrap();
         store.write_delivery(&[write(&row(&store, "1").await, RunState::Held, 4_000)]).await.unwrap();
         let counts = store.counts().await.unwrap();

@@ -25,13 +25,7 @@ on_both! {
         // Told again with another webhook, as it may be after a kill: the first one stays.
         let unchanged = change("a", ChangeKind::Unchanged, 1, None);
         let again = NewChange { seen: Some(seen("one", "3")), ..unchanged };
-        let third = AppliedEvent { rebookings: vec![], taken_over: vec![],
-            fetches: vec![],
-            position: positions[2],
-            changes: vec![again],
-            bookings: vec![],
-            runs: vec![],
-        };
+        let third = AppliedEvent { position: positions[2], changes: vec![again], ..AppliedEvent::default() };
         store.apply_events(&[third]).await.unwrap();
 
         let asked: Vec<EventKey> = ["one", "two", "none"].map(|id| seen(id, "").key).into();
@@ -59,13 +53,7 @@ on_both! {
             seen: Some(seen(&format!("id {ordinal}"), "1")),
             ..change("", ChangeKind::Ignored, 0, None)
         });
-        let applied = AppliedEvent { rebookings: vec![], taken_over: vec![],
-            fetches: vec![],
-            position,
-            changes: changes.collect(),
-            bookings: vec![],
-            runs: vec![],
-        };
+        let applied = AppliedEvent { position, changes: changes.collect(), ..AppliedEvent::default() };
         store.apply_events(&[applied]).await.unwrap();
         let asked: Vec<EventKey> = (0..600).map(|number| seen(&format!("id {number}"), "").key).collect();
         assert_eq!(store.seen_events(&asked).await.unwrap().len(), 300);

@@ -7,7 +7,7 @@ import { pages } from "../harness/pages.mjs";
 import { endChromium, startChromium } from "../harness/visitor.mjs";
 
 /** What only those see who may do it. */
-const OF_OTHERS = [/^\/settings\//, /^\/(connections|sources)\/new/, /^\/rules\/new$/, /^\/rules\/[^/]+\/(edit|apply)/, /\/test$/, /^\/needs-you\/plan/];
+const OF_OTHERS = [/^\/settings\//, /^\/(connections|sources)\/new/, /^\/rules\/new$/, /^\/rules\/[^/]+\/(edit|build|rename|remove|apply)/, /\/test$/, /^\/needs-you\/plan/];
 /** What is a viewer's own. */
 const OWN = [/^\/sign-out$/, /^\/colours$/, /^\/account(\/|$)/];
 let chromium, house;

@@ -45,10 +45,11 @@ pub fn knowledge(history: &History, heard: &Heard, payload: bool) -> Knowledge {
             // They may become known in an order in which nobody can know that they belong together.
             knowledge.apart.extend(&chain);
         }
-        match chain.iter().all(is_known) {
-            true => knowledge.bookings.insert(*number, known),
-            false => knowledge.open.insert(*number, known),
-        };
+        if chain.iter().all(is_known) {
+            knowledge.bookings.insert(*number, known);
+        } else {
+            knowledge.open.insert(*number, known);
+        }
     }
     knowledge
 }

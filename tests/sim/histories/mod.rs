@@ -86,7 +86,7 @@ impl Tale {
     /// Rules and API are there.
     fn set_up(&self, sim: &mut Sim, history: &History, seen: &Arc<AtomicI64>) {
         let past = Past::of(history, sim.clock.now(), seen.clone());
-        sim.api_fates = self.api_fates.clone();
+        sim.api_fates.clone_from(&self.api_fates);
         (sim.folder, sim.vendor) = match self.way {
             Way::Told => (Some(wanted::folder()), None),
             Way::Asked => (Some(wanted::asking_folder("hold")), Some(Box::new(fareharbor::Api(past)) as _)),

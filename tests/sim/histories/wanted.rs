@@ -195,9 +195,10 @@ impl Wanted {
         for pk in &known.left {
             let fields = json!({ "booking": uuid, "status": "left" });
             let key = format!("participant-{}", 9_000_000 + pk);
-            match known.seen_whole {
-                true => self.record("contacts", key, fields),
-                false => self.maybe("contacts", key, fields),
+            if known.seen_whole {
+                self.record("contacts", key, fields);
+            } else {
+                self.maybe("contacts", key, fields);
             }
             self.former.insert(("contacts", format!("price-{}", 9_000_000 + pk)));
         }
