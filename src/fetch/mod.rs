@@ -27,6 +27,9 @@ pub const FETCHES_MAX: usize = 16;
 /// A source that can't be asked (no keys, another connector) is looked at again after this time.
 const UNABLE_MS: i64 = 30_000;
 
+/// Part of what is said of a hint at something that the API does not know.
+pub const KNOWS_NO_SUCH: &str = "API knows no such";
+
 /// One call to make.
 pub struct FetchWork {
     /// What is fetched.
@@ -335,7 +338,7 @@ fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
 }
 
 fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
-    format!("{}'s API knows no such {}: nothing was changed", title(ruleset, row), row.key.kind)
+    format!("{}'s {KNOWS_NO_SUCH} {}: nothing was changed", title(ruleset, row), row.key.kind)
 }
 
 fn none_of(ruleset: &Ruleset, row: &FetchRow) -> String {

@@ -3,9 +3,10 @@
 use crate::place::on_both;
 use crate::samples::{created, event, key};
 use std::sync::Arc;
-use waypost::domain::{ChangeKind, ChangeRef, Position, fetch_id};
+use waypost::domain::{ChangeKind, ChangeRef, ORIGIN_FETCH, Position, fetch_id};
 use waypost::ports::{
-    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, ListFilter, NewChange, NewFetch, Store,
+    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, HeardAsked, LastHeard, ListFilter,
+    NewChange, NewEvent, NewFetch, Store,
 };
 
 const SOURCE: &str = "inn";
@@ -156,7 +157,32 @@ on_both! {
         assert_eq!(to_go_by.len(), 1);
         assert_eq!((to_go_by[0].0.key.clone(), to_go_by[0].1.position), (key("a"), positions[0]));
         assert_eq!(fetches.last_position().await.unwrap(), positions[1]);
-        let heard = fetches.last_of_source(SOURCE, "checked").await.unwrap();
-        assert_eq!((heard.fetched_at, heard.checked_at), (None, None));
+        let asked = HeardAsked { source: SOURCE, check: "checked", unknown: "unknown", since: 0 };
+        let heard = fetches.last_of_source(asked).await.unwrap();
+        assert_eq!(heard, LastHeard::default());
+    }
+
+    async fn what_the_api_knows_nothing_of_is_counted_since_something_was_fetched(place: &Place) {
+        let store = place.open().await;
+        let fetches = store.fetches();
+        let asked = HeardAsked { source: SOURCE, check: "checked", unknown: "knows no such", since: 0 };
+        let refused = async |name: &str| {
+            let position = append(&store, &[name]).await[0];
+            store.apply_events(&[hint(name, position, FetchPolicy::Hold, 1_000)]).await.unwrap();
+            let row = fetches.claim_fetches(&[], 2_000, 9).await.unwrap().remove(0);
+            let end = FetchEnd::Refused { told: "its API knows no such booking".into() };
+            fetches.end_fetch(&row, &end, 2_100).await.unwrap();
+        };
+        refused("a").await;
+        refused("b").await;
+        let heard = fetches.last_of_source(asked).await.unwrap();
+        assert_eq!((heard.unknown, heard.fetched_at, heard.checked_at), (2, None, None));
+        let late = HeardAsked { since: i64::MAX, ..asked };
+        assert_eq!(fetches.last_of_source(late).await.unwrap().unknown, 0, "they are too long ago");
+        let document = NewEvent { origin: ORIGIN_FETCH, ..event("document", b"{}") };
+        store.append_events(&[document]).await.unwrap();
+        assert_eq!(fetches.last_of_source(asked).await.unwrap().unknown, 0, "it knew something since");
+        refused("c").await;
+        assert_eq!(fetches.last_of_source(asked).await.unwrap().unknown, 1);
     }
 }

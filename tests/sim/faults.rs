@@ -330,7 +330,7 @@ forward_part! {
     reads fetch_of_change(change: ChangeRef) -> Option<FetchRow>;
     reads fetches_of_source(source: &str, limit: i64) -> Vec<FetchRow>;
     reads count_fetches() -> Vec<FetchCount>;
-    reads last_of_source(source: &str, check: &str) -> LastHeard;
+    reads last_of_source(asked: HeardAsked<'_>) -> LastHeard;
     reads fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
     reads last_position() -> Position;
 }
