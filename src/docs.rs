@@ -84,6 +84,14 @@
 //! | bookings looked through for one page of a search | 4,000, or 2,000 that have its rarest word | the page says so and leads on | `store::finding` |
 //! | pages that hear of news | 64, for 10 min each | they look by themselves every few seconds | `app::live`, `web::live` |
 //! | looks ahead at the same time (previews, tests, what applying comes to) | 4; 2 s of waiting for room | 429 with `Retry-After` | `app::look` |
+//! | fetches at the same time | 16 | further ones wait in the database | `fetch` |
+//! | hints at one booking within 300 ms | one fetch | each is told what came of it | `bookings` |
+//! | a fetch that fails | again after 2 s, 10 s, 30 s, 2 min, 10 min, 30 min, then every hour; after a refused sign-in every minute | it goes on until it came | `fetch` |
+//! | a document that can't be used | asked for again after 1 min; after 1 h where a mistake of Waypost came up | it is shown as `unreadable` | `bookings` |
+//! | events of a source that are looked through for what its API did not know | 500, of the last hour; told from 5 in a row | older ones are not counted | `app::fetching` |
+//! | a silence | learned from 8 weeks (2 and 10 webhooks at least), 15 min at least, once in ten years by chance | nothing is told | `domain::silence` |
+//! | a look at the certificate of the address | 10 s; every hour, every minute while something is wrong | what was seen before stands | `app::certificate` |
+//! | what comes in for a source that was removed | 30 days from then | 404 | `app::activate` |
 //! | walks over sources' APIs at the same time | 8, one per source | further ones wait | `runner::walks` |
 //! | places of a walk that are asked for at once | 32 records, or 8 lists; an answer as large as the API's client takes | the next step | `walk` |
 //! | places of a walk that wait | those that a few lists led to: the deepest come first | they stay in the database | `walk` |
