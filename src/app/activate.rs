@@ -266,7 +266,7 @@ impl App {
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
             }
-            doors.insert(source.name.clone(), Door { ways, headers });
+            doors.insert(source.name.clone(), Door { ways, headers, until: None });
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -275,7 +275,8 @@ impl App {
             }
             if now - removed_at < REMOVED_KEPT_MS {
                 let ways = self.ways_of_removed(memory).await;
-                let door = Door { ways, headers: Vec::new() };
+                let until = Some(removed_at + REMOVED_KEPT_MS);
+                let door = Door { ways, headers: Vec::new(), until };
                 doors.insert(memory.name.clone(), door);
             }
         }

@@ -168,7 +168,7 @@ impl SourceShow {
         let came = events.iter().filter(posted).take(LAST as usize);
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
         page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
-        page.certificate = page.certificate_of(app, &active, &scene).await?;
+        page.certificate = certificate_of(app, &active, &scene).await?;
         let subscriptions = app.subscriptions(source).await?;
         page.subscriptions = subscriptions.map(|told| SubscriptionsShown::of(&told, &page.connector, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
@@ -206,22 +206,6 @@ impl SourceShow {
             Err(error) => return Err(error.into()),
         }
         Ok(page)
-    }
-
-    /// The address of all sources is one: a webhook of any of them shows that it is reached.
-    async fn certificate_of(
-        &self,
-        app: &App,
-        active: &Ruleset,
-        scene: &Scene,
-    ) -> Result<Option<CertificateShown>, PageError> {
-        let watch = app.certificate();
-        if watch.seen().is_none_or(|seen| seen.found.is_ok()) {
-            return Ok(certificate_told::shown(&watch, None, scene.now));
-        }
-        let names: Vec<String> = active.sources.keys().cloned().collect();
-        let last = app.store.last_webhooks(&names).await?.into_iter().flatten().max();
-        Ok(certificate_told::shown(&watch, last, scene.now))
     }
 
     fn of(scene: &Scene, source: &Source, standing: SourceStanding, just: &Just) -> Self {
@@ -281,6 +265,21 @@ impl SourceShow {
     pub fn answer(&self) -> Result<HttpResponse, PageError> {
         self.errors.answer(self)
     }
+}
+
+/// The address of all sources is one: a webhook of any of them shows that it is reached.
+async fn certificate_of(
+    app: &App,
+    active: &Ruleset,
+    scene: &Scene,
+) -> Result<Option<CertificateShown>, PageError> {
+    let watch = app.certificate();
+    if watch.seen().is_none_or(|seen| seen.found.is_ok()) {
+        return Ok(certificate_told::shown(&watch, None, scene.now));
+    }
+    let names: Vec<String> = active.sources.keys().cloned().collect();
+    let last = app.store.last_webhooks(&names).await?.into_iter().flatten().max();
+    Ok(certificate_told::shown(&watch, last, scene.now))
 }
 
 /// Why a webhook was not let in, in words.
