@@ -122,14 +122,16 @@ pub(super) async fn set_source_sign_in(
     Body(asked): Body<NewSignIn>,
 ) -> Answer {
     let app = app.into_inner();
-    let offered = app.offered_sign_ins(&known(&app, &name)?);
+    let source = known(&app, &name)?;
+    let offered = app.offered_sign_ins(&source);
     if !offered.iter().any(|way| way.name == asked.way) {
         let names = offered.into_iter().map(|way| way.name).collect();
         return Err(ApiError::wrong_fields([("way".to_owned(), no_such("way", names))]));
     }
     app.set_sign_in((&name, &asked.way), &asked.value, viewer.actor()).await?;
     app.audit(&viewer.who(), "source.sign-in", &name, &asked.way).await;
-    answered(&SecretsTold::of(&app, &known(&app, &name)?))
+    let source = known(&app, &name)?;
+    answered(&SecretsTold::of(&app, &source))
 }
 
 /// Give a source the keys of its booking system's API
@@ -145,7 +147,8 @@ pub(super) async fn set_source_keys(
     Body(asked): Body<NewSourceKeys>,
 ) -> Answer {
     let app = app.into_inner();
-    let keys = app.source_keys(&known(&app, &name)?);
+    let source = known(&app, &name)?;
+    let keys = app.source_keys(&source);
     let mut wrong = Vec::new();
     for given in asked.keys.keys() {
         match keys.iter().find(|key| key.name == *given) {
@@ -170,5 +173,6 @@ pub(super) async fn set_source_keys(
         asked.keys.into_iter().map(|(key, value)| (format!("key.{key}"), value)).collect();
     app.set_source_keys(&name, &values, viewer.actor()).await?;
     app.audit(&viewer.who(), "source.keys", &name, "").await;
-    answered(&SecretsTold::of(&app, &known(&app, &name)?))
+    let source = known(&app, &name)?;
+    answered(&SecretsTold::of(&app, &source))
 }
