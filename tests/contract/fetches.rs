@@ -167,7 +167,8 @@ on_both! {
         let fetches = store.fetches();
         let asked = HeardAsked { source: SOURCE, check: "checked", unknown: "knows no such", since: 0 };
         let refused = async |name: &str| {
-            let position = append(&store, &[name]).await[0];
+            let came = NewEvent { source: SOURCE.to_owned(), ..event(name, b"{}") };
+            let position = store.append_events(&[came]).await.unwrap()[0];
             store.apply_events(&[hint(name, position, FetchPolicy::Hold, 1_000)]).await.unwrap();
             let row = fetches.claim_fetches(&[], 2_000, 9).await.unwrap().remove(0);
             let end = FetchEnd::Refused { told: "its API knows no such booking".into() };
@@ -179,7 +180,8 @@ on_both! {
         assert_eq!((heard.unknown, heard.fetched_at, heard.checked_at), (2, None, None));
         let late = HeardAsked { since: i64::MAX, ..asked };
         assert_eq!(fetches.last_of_source(late).await.unwrap().unknown, 0, "they are too long ago");
-        let document = NewEvent { origin: ORIGIN_FETCH, ..event("document", b"{}") };
+        let document =
+            NewEvent { origin: ORIGIN_FETCH, source: SOURCE.to_owned(), ..event("document", b"{}") };
         store.append_events(&[document]).await.unwrap();
         assert_eq!(fetches.last_of_source(asked).await.unwrap().unknown, 0, "it knew something since");
         refused("c").await;
