@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const WELL_MS: Millis = 3_600_000;
 /// It is not: somebody may be mending it.
 const BAD_MS: Millis = 60_000;
+/// Certificates end at whole seconds.
+const LAST_SECOND_MS: Millis = 1_000;
 
 /// What was seen last.
 #[derive(Default)]
@@ -116,7 +118,10 @@ fn is_outside(address: &str) -> bool {
 fn is_due(seen: &CertificateSeen, now: Millis) -> bool {
     let rest = if seen.bad_since.is_some() { BAD_MS } else { WELL_MS };
     let ends = match seen.found {
-        Ok(CertificateState::Good { until: Some(until) }) => until > seen.at && now > until,
+        // That second is the last in which it is taken.
+        Ok(CertificateState::Good { until: Some(until) }) => {
+            (seen.at..=now).contains(&(until + LAST_SECOND_MS))
+        }
         _ => false,
     };
     ends || !(seen.at..seen.at + rest).contains(&now)

@@ -109,7 +109,8 @@ async fn it_is_looked_at_every_hour_when_it_ends_and_every_minute_until_it_is_me
     assert!(on(1).await);
     clock.0.store(until - 1_000, Ordering::SeqCst);
     assert!(on(0).await);
-    assert!(on(1_001).await, "as soon as it has ended, not an hour later");
+    assert!(!on(1_999).await, "it is good until the end of that second");
+    assert!(on(1).await, "as soon as it has ended, not an hour later");
     let ended = clock.now();
     assert_eq!(seen(&app).found, Ok(CertificateState::Expired { at: Some(until) }));
     assert_eq!(seen(&app).bad_since, Some(ended));
