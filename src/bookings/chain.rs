@@ -4,7 +4,7 @@
 
 use super::State;
 use crate::connectors::{ChainSpec, Told};
-use crate::domain::{BookingId, BookingKey, Chains, Rebooking};
+use crate::domain::{BookingId, BookingKey, Chains, Position, Rebooking};
 use crate::rules::Neighbours;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -45,6 +45,13 @@ impl Batch {
     /// The id of a booking that is known here.
     pub fn known(&self, key: &BookingKey) -> Option<BookingId> {
         self.states.get(key).filter(|state| state.change.is_some()).map(|state| state.id.clone())
+    }
+
+    /// A record that is not known here ended: what was asked before then tells nothing of it.
+    pub fn ended_unknown(&mut self, key: &BookingKey, at: Position) {
+        if let Some(state) = self.states.get_mut(key) {
+            state.as_of = at;
+        }
     }
 
     /// Puts what was told into its chain.

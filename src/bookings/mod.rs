@@ -311,12 +311,21 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
+        let unknown: Vec<BookingKey> = readings
+            .iter()
+            .flat_map(Reading::documents)
+            .filter(|key| !states.contains_key(*key))
+            .cloned()
+            .collect();
+        let ended = self.store.fetches().ended_unknown(&unknown).await?;
+        let ended: HashMap<BookingKey, Position> = ended.into_iter().collect();
         for key in told {
+            let as_of = ended.get(&key).copied().unwrap_or(0);
             states.entry(key).or_insert_with(|| State {
                 id: self.entropy.booking_id(now),
                 change: None,
                 present: None,
-                as_of: 0,
+                as_of,
             });
         }
         Ok(Batch { states, chains })

@@ -51,6 +51,16 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// The records that it is a document of.
+    pub fn documents(&self) -> impl Iterator<Item = &BookingKey> {
+        self.items.iter().filter_map(|item| match &item.what {
+            ReadWhat::Document(head, _) => Some(&head.key),
+            _ => None,
+        })
+    }
+}
+
 /// Keys and accounts are names: no control characters, and not endless.
 const NAME_BYTES_MAX: usize = 512;
 

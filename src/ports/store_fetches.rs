@@ -115,6 +115,15 @@ pub enum FetchWrite {
         /// Now.
         at: Millis,
     },
+    /// A record ended before it was known: what was asked before then tells nothing of it any more.
+    Ended {
+        /// The record.
+        key: BookingKey,
+        /// By which source that was told.
+        source: String,
+        /// Now.
+        at: Millis,
+    },
 }
 
 /// A fetch as it stands.
@@ -221,6 +230,8 @@ pub trait FetchStore: Send + Sync {
     async fn ask_fetch(&self, fetch: &NewFetch, by: &str) -> Result<FetchRow, StoreError>;
     /// All of a source are due now; gives how many.
     async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError>;
+    /// Which of these records ended before they were known, and at which position: the last one.
+    async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError>;
     /// One by its id.
     async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError>;
     /// The fetch that a change waits for.

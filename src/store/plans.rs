@@ -115,6 +115,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("counting a group", counted, counted_bound),
         ("overtaking", causes::overtake_sql(1), values!["run", 1_i64]),
         ("due fetches", fetches::claim_sql(1), values![1_i64, "source", 8_i64, 1_i64]),
+        ("records that ended before they were known", fetches::ended_sql(2), values!["id", "id"]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),

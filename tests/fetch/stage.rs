@@ -9,7 +9,7 @@ use std::sync::Arc;
 use waypost::bookings::Applier;
 use waypost::clock::OsEntropy;
 use waypost::connectors::{ApiAnswer, ApiTrouble};
-use waypost::domain::ChangeKind::{self, Coalesced, Created, Fetching, Stale, Unchanged, Updated};
+use waypost::domain::ChangeKind::{self, Coalesced, Created, Fetching, Ignored, Stale, Unchanged, Updated};
 use waypost::domain::{Millis, ORIGIN_WEBHOOK};
 use waypost::fetch::{FetchOutcome, FetchWork, Fetched, Fetcher};
 use waypost::ports::{Entropy as _, ListFilter, NewEvent, Secrets, Store, Think};
@@ -50,6 +50,11 @@ impl World {
         let source = format!(
             "connector: fareharbor\napi: {{ app: {{ secret: a }}, user: {{ secret: b }} }}\nverify: {verify}\n"
         );
+        Self::of(source).await
+    }
+
+    /// With this source.
+    async fn of(source: String) -> Self {
         let texts = BTreeMap::from([("sources/tours.yaml".to_owned(), source)]);
         let compiled = compile(&Files { texts }, None);
         let ruleset = compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
@@ -65,6 +70,16 @@ impl World {
     }
 
     async fn comes_in(&mut self, booking: &Booking) {
+        self.hears(&booking.body).await;
+    }
+
+    async fn hears(&mut self, body: &Value) {
+        self.keeps(body).await;
+        self.apply().await;
+    }
+
+    /// A webhook that is not applied yet.
+    async fn keeps(&mut self, body: &Value) {
         self.now += 1_000;
         let event = NewEvent {
             id: OsEntropy.event_id(self.now),
@@ -72,10 +87,9 @@ impl World {
             received_at: self.now,
             origin: ORIGIN_WEBHOOK,
             headers: "{}".to_owned(),
-            body: Bytes::from(booking.body.to_string()),
+            body: Bytes::from(body.to_string()),
         };
         self.store.append_events(&[event]).await.expect("it is kept");
-        self.apply().await;
     }
 
     async fn apply(&self) {
@@ -261,4 +275,49 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     world.now = 2_000_000_000;
     assert_eq!(world.claim().await.len(), 16);
     assert_eq!(world.waiting().await, 40);
+}
+
+/// An event of apaleo about its one reservation.
+fn event(id: u32, word: &str) -> Value {
+    json!({
+        "topic": "Reservation", "type": word, "id": format!("00000000-0000-4000-8000-{id:012}"), "accountId": "ACME",
+        "timestamp": 1_767_225_600_000_i64 + i64::from(id), "data": { "entityId": "XPGMSXGF-1" },
+    })
+}
+
+fn inn() -> String {
+    "connector: apaleo\naccount: ACME\napi: { client_id: { secret: a }, client_secret: { secret: b } }\n".to_owned()
+}
+
+fn reservation() -> Value {
+    json!({
+        "id": "XPGMSXGF-1", "bookingId": "XPGMSXGF", "status": "Confirmed", "modified": "2026-01-01T00:00:00Z",
+        "arrival": "2027-03-14T15:00:00+01:00", "departure": "2027-03-16T11:00:00+01:00",
+    })
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_it_is_fetched_for_the_first_time_is_not_brought_to_life() {
+    let mut world = World::of(inn()).await;
+    world.hears(&event(1, "created")).await;
+    let work = world.claim().await.pop().expect("a fetch");
+    world.hears(&event(2, "deleted")).await;
+    world.settle(work, Ok(reservation())).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale]);
+    assert_eq!(world.waiting().await, 0);
+    // Where it is there after all, somebody says so later, and it is asked for then.
+    world.hears(&event(3, "changed")).await;
+    world.answered(Ok(reservation())).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale, Coalesced, Created]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_in_the_same_breath_as_its_document_comes_is_not_brought_to_life() {
+    let mut world = World::of(inn()).await;
+    world.hears(&event(1, "created")).await;
+    let work = world.claim().await.pop().expect("a fetch");
+    // Neither has been applied when the other comes.
+    world.keeps(&event(2, "deleted")).await;
+    world.settle(work, Ok(reservation())).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale]);
 }
