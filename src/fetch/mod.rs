@@ -10,6 +10,7 @@
 //! stored is dropped before it gets into the journal.
 
 mod go_by;
+mod own;
 mod schedule;
 
 use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
@@ -17,6 +18,7 @@ use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH};
 use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
 use bytes::Bytes;
+use own::Own;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,6 +98,8 @@ pub struct Fetcher {
     secrets: Arc<dyn Secrets>,
     /// Sources whose API is not asked before a time: one call that was told so speaks for all.
     closed: Mutex<BTreeMap<String, Closed>>,
+    /// Of what is turned away: whose trouble it is.
+    own: Mutex<Own>,
     /// The database failed while fetches were taken: some may be taken by nobody.
     unsure: AtomicBool,
 }
@@ -103,7 +107,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// The stage over its ports.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { store, entropy, secrets, closed: Mutex::default(), unsure: AtomicBool::new(false) }
+        Self { store, entropy, secrets, closed: Mutex::default(), own: Mutex::default(), unsure: AtomicBool::new(false) }
     }
 
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.
@@ -178,6 +182,9 @@ impl Fetcher {
         now: Millis,
     ) -> Result<FetchOutcome, StoreError> {
         let Fetched { row, result } = fetched;
+        if matches!(&result, Ok(_) | Err(ApiTrouble::NotThere(_))) {
+            self.own().answered(&row, now);
+        }
         let documents = match result {
             Ok(answer) => {
                 self.closed().remove(&row.source);
@@ -207,16 +214,25 @@ impl Fetcher {
     fn again(&self, ruleset: &Ruleset, row: &FetchRow, trouble: ApiTrouble, now: Millis) -> FetchEnd {
         let word = trouble.word().to_owned();
         let told = trouble.to_string();
+        let not_let = || FetchEnd::Refused { told: not_let(ruleset, row, &told) };
         let (due_at, failed) = match trouble {
-            ApiTrouble::Rests { until, .. } => {
-                self.close(&row.source, until.max(now + 1), None, now);
-                (until.max(now + 1), false)
+            ApiTrouble::Rests { until, said, .. } => {
+                let until = until.max(now + 1);
+                self.close(&row.source, until, None, now);
+                if !said {
+                    (until, false)
+                } else if let Some(due_at) = self.own().turned_away(row, until, now) {
+                    (due_at, false)
+                } else {
+                    return not_let();
+                }
             }
             ApiTrouble::NeedsAuth(_) => {
                 let until = now + schedule::SIGN_IN_MS;
                 let refused = credential(ruleset, &*self.secrets, &row.source);
                 self.close(&row.source, until, Some(refused.unwrap_or_default()), now);
-                (until, false)
+                let Some(due_at) = self.own().turned_away(row, until, now) else { return not_let() };
+                (due_at, false)
             }
             ApiTrouble::Down { until, .. } => {
                 // Without a time it is not closed; but it is known since when it is in trouble.
@@ -260,6 +276,10 @@ impl Fetcher {
 
     fn closed(&self) -> MutexGuard<'_, BTreeMap<String, Closed>> {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close(&self, source: &str, until: Millis, refused: Option<String>, now: Millis) {
@@ -336,6 +356,15 @@ fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
 
 fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
     format!("{}'s API knows no such {}: nothing was changed", title(ruleset, row), row.key.kind)
+}
+
+fn not_let(ruleset: &Ruleset, row: &FetchRow, told: &str) -> String {
+    format!(
+        "{}'s API answers for others, and does not let us read this {}: {}. Nothing was changed",
+        title(ruleset, row),
+        row.key.kind,
+        told.trim_end_matches('.')
+    )
 }
 
 fn none_of(ruleset: &Ruleset, row: &FetchRow) -> String {

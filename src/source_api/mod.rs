@@ -122,9 +122,11 @@ impl ApiClient {
                 continue;
             }
             let trouble = lane.meter().learn(&told, now);
+            // 429 and a wait that is named are about the limit; a 403 that is taken for one may be about what was asked for.
+            let sure = told.wait_ms.is_some() || matches!(&result, Ok(answer) if answer.status == 429);
             return match (result, told.class) {
                 (Ok(answer), AnswerClass::Done) => read(answer),
-                _ => Err(in_words(told, trouble)),
+                _ => Err(in_words(told, trouble).about_the_limit(sure)),
             };
         }
     }
@@ -184,7 +186,7 @@ impl ApiClient {
                 Turn::InFlight => {
                     if self.clock.monotonic() - began > IN_FLIGHT_WAIT_MS_MAX {
                         let why = format!("{} calls are under way already", api.title);
-                        return Err(ApiTrouble::Rests { until: now + 1_000, why });
+                        return Err(ApiTrouble::Rests { until: now + 1_000, said: false, why });
                     }
                     LOOK_AGAIN_MS
                 }
@@ -304,7 +306,7 @@ fn in_words(told: Classified, until: Option<Millis>) -> ApiTrouble {
     match told.class {
         AnswerClass::Gone => ApiTrouble::NotThere(why),
         AnswerClass::NeedsAuth => ApiTrouble::NeedsAuth(why),
-        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), why },
+        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), said: true, why },
         AnswerClass::Retry | AnswerClass::MaybeDone => ApiTrouble::Down { until, why },
         AnswerClass::Done | AnswerClass::Refused | AnswerClass::Conflict => ApiTrouble::Refused(why),
     }

@@ -178,9 +178,16 @@ async fn a_403_is_a_limit_unless_it_names_a_key() {
     *world.vendor.refuse.lock().unwrap() = Some((403, "too many"));
     assert_eq!(
         world.ask("1").await,
-        Err(ApiTrouble::Rests { until: 1_065_000, why: "HTTP 403: too many".to_owned() })
+        Err(ApiTrouble::Rests { until: 1_065_000, said: true, why: "HTTP 403: too many".to_owned() })
     );
     world.clock.0.fetch_add(5_000, Ordering::SeqCst);
+    // A 429 is never about what was asked for.
+    *world.vendor.refuse.lock().unwrap() = Some((429, "too many"));
+    assert_eq!(
+        world.ask("1").await,
+        Err(ApiTrouble::Rests { until: 1_075_000, said: false, why: "HTTP 429: too many".to_owned() })
+    );
+    world.clock.0.fetch_add(10_000, Ordering::SeqCst);
     *world.vendor.refuse.lock().unwrap() = None;
     assert_eq!(
         world.ask("x-1").await,

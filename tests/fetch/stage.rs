@@ -266,7 +266,7 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     for number in 1..=40 {
         world.comes_in(&Booking::new(number)).await;
     }
-    let rests = || ApiTrouble::Rests { until: 2_000_000_000, why: "the limit is used up".to_owned() };
+    let rests = || ApiTrouble::Rests { until: 2_000_000_000, said: false, why: "the limit is used up".to_owned() };
     for work in world.claim().await {
         world.settle(work, Err(rests())).await;
     }
@@ -320,4 +320,62 @@ async fn what_is_deleted_in_the_same_breath_as_its_document_comes_is_not_brought
     world.keeps(&event(2, "deleted")).await;
     world.settle(work, Ok(reservation())).await;
     assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale]);
+}
+
+/// Bookings come in, one a minute, and the first of them is never let in. Gives after how many minutes that ended.
+async fn one_is_not_let_in(world: &mut World, trouble: impl Fn(Millis) -> ApiTrouble) -> Option<u64> {
+    world.comes_in(&Booking::new(1)).await;
+    let secret = Booking::new(1).body["booking"]["uuid"].clone();
+    for minute in 2..=30 {
+        world.comes_in(&Booking::new(minute)).await;
+        for _ in 0..20 {
+            for work in world.claim().await {
+                if secret == json!(work.row.key.key) {
+                    let trouble = trouble(world.now);
+                    if world.settle(work, Err(trouble)).await == FetchOutcome::Refused {
+                        return Some(minute);
+                    }
+                    continue;
+                }
+                let all = (2..=minute).map(|number| Booking::new(number).body);
+                let found = all.into_iter().find(|body| body["booking"]["uuid"] == json!(work.row.key.key));
+                assert_eq!(world.settle(work, Ok(found.expect("a booking"))).await, FetchOutcome::Came(1));
+            }
+            world.now += 2_000;
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_booking_that_the_keys_may_not_read_holds_up_no_other_and_ends() {
+    let limit = |now| ApiTrouble::Rests { until: now + 5_000, said: true, why: "HTTP 403: no".to_owned() };
+    let mut world = World::new("always").await;
+    assert_eq!(one_is_not_let_in(&mut world, limit).await, Some(6));
+    assert_eq!(
+        world.notes().await[0],
+        "FareHarbor's API answers for others, and does not let us read this booking: HTTP 403: no. Nothing was changed"
+    );
+    let mut world = World::new("always").await;
+    assert_eq!(one_is_not_let_in(&mut world, |_| ApiTrouble::NeedsAuth("no".to_owned())).await, Some(9));
+    // What is about the limit for sure never ends anything.
+    let sure = |now| ApiTrouble::Rests { until: now + 5_000, said: false, why: "HTTP 429".to_owned() };
+    let mut world = World::new("always").await;
+    assert_eq!(one_is_not_let_in(&mut world, sure).await, None);
+    assert_eq!(world.waiting().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_turned_away_is_not_the_first_to_be_asked_for_again() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    let rests = ApiTrouble::Rests { until: world.now + 5_000, said: true, why: "HTTP 403".to_owned() };
+    let turned = world.claim().await.pop().expect("a fetch");
+    let key = turned.row.key.clone();
+    world.settle(turned, Err(rests)).await;
+    world.comes_in(&Booking::new(2)).await;
+    world.now += 10_000;
+    let next = world.claim().await;
+    assert_eq!(next.len(), 1);
+    assert_ne!(next[0].row.key, key);
 }
