@@ -14,7 +14,7 @@ mod own;
 mod schedule;
 
 use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
-use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH};
+use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
 use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
 use bytes::Bytes;
@@ -100,6 +100,8 @@ pub struct Fetcher {
     closed: Mutex<BTreeMap<String, Closed>>,
     /// Of what is turned away: whose trouble it is.
     own: Mutex<Own>,
+    /// Fetches whose webhook was appended, and up to which hint: until that is applied, nothing else says so.
+    gone_by: Mutex<BTreeMap<String, Position>>,
     /// The database failed while fetches were taken: some may be taken by nobody.
     unsure: AtomicBool,
 }
@@ -107,7 +109,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// The stage over its ports.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { store, entropy, secrets, closed: Mutex::default(), own: Mutex::default(), unsure: AtomicBool::new(false) }
+        Self { store, entropy, secrets, closed: Mutex::default(), own: Mutex::default(), gone_by: Mutex::default(), unsure: AtomicBool::new(false) }
     }
 
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.

@@ -379,3 +379,26 @@ async fn what_is_turned_away_is_not_the_first_to_be_asked_for_again() {
     assert_eq!(next.len(), 1);
     assert_ne!(next[0].row.key, key);
 }
+
+#[tokio::test]
+async fn a_webhook_that_is_gone_by_is_appended_once_however_long_it_waits_to_be_applied() {
+    let mut world = World::new("{ when_down: payload }").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.answered(Err(down())).await;
+    world.now += 40_000;
+    let mut appended = Vec::new();
+    for _ in 0..5 {
+        world.now += 500;
+        let claim = world.fetcher.claim(&world.ruleset, 0, world.now).await.expect("a claim");
+        appended.push(claim.appended);
+    }
+    assert_eq!(appended, [true, false, false, false, false]);
+    assert_eq!(world.store.unapplied_events(100, 1 << 20).await.expect("the events").len(), 1);
+    world.apply().await;
+    assert_eq!(world.kinds().await, [Coalesced, Created]);
+    // What comes in later, and can't be verified either, is gone by too.
+    world.comes_in(&Booking::new(1).with("/note", "more")).await;
+    world.now += 40_000;
+    world.claim().await;
+    assert_eq!(world.kinds().await, [Coalesced, Created, Coalesced, Updated]);
+}
