@@ -15,7 +15,7 @@ mod schedule;
 
 use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
 use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
-use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Secrets, Store, StoreError};
+use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, PutOff, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
 use bytes::Bytes;
 use own::Own;
@@ -26,8 +26,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Fetches under way at once.
 pub const FETCHES_MAX: usize = 16;
-/// A source that can't be asked (no keys, another connector) is looked at again after this time.
-const UNABLE_MS: i64 = 30_000;
+/// What can't be asked for (no keys, another connector) is looked at again after this time; at once with other keys.
+const UNABLE_MS: i64 = 300_000;
+/// What has waited so long for a source that was removed, or is of another system now, waits for nothing.
+const GONE_MS: i64 = 24 * 3_600_000;
 
 /// One call to make.
 pub struct FetchWork {
@@ -122,7 +124,10 @@ impl Fetcher {
         let changed: Vec<String> = {
             let mut closed = self.closed();
             let has_changed = |source: &String, closed: &Closed| {
-                closed.refused.is_some() && credential(ruleset, &*self.secrets, source) != closed.refused
+                let is_another = |refused: &String| {
+                    credential(ruleset, &*self.secrets, source).unwrap_or_default() != *refused
+                };
+                closed.refused.as_ref().is_some_and(is_another)
             };
             let changed = closed.iter().filter(|(source, closed)| has_changed(source, closed));
             let changed: Vec<String> = changed.map(|(source, _)| source.clone()).collect();
@@ -157,23 +162,49 @@ impl Fetcher {
         let (except, opens_at) = self.closed_now(now);
         let rows = self.store.fetches().claim_fetches(&except, now, room as i64).await?;
         let full = rows.len() == room;
+        let mut unable: BTreeMap<(String, Unable), Vec<FetchRow>> = BTreeMap::new();
         for row in rows {
             match work(ruleset, row) {
                 Ok(work) => claim.work.push(work),
-                Err((row, told)) => {
-                    let end = FetchEnd::Again {
-                        due_at: now + UNABLE_MS,
-                        trouble: "needs_auth".to_owned(),
-                        told,
-                        failed: false,
-                    };
-                    self.store.fetches().end_fetch(&row, &end, now).await?;
-                }
+                Err((row, why)) => unable.entry((row.source.clone(), why)).or_default().push(row),
             }
         }
+        for ((source, why), rows) in unable {
+            self.unable(ruleset, (&source, why), rows, now).await?;
+        }
+        let (except, opens_at) = self.closed_now(now);
         let next = if full { Some(now) } else { self.store.fetches().next_fetch_at(&except).await? };
         claim.again_at = next.into_iter().chain(opens_at).min();
         Ok(claim)
+    }
+
+    /// Fetches for which there is no call. All of a source that can't be asked at all are left in peace; those that have waited
+    /// for one that is gone for long enough end.
+    async fn unable(
+        &self,
+        ruleset: &Ruleset,
+        (source, why): (&str, Unable),
+        rows: Vec<FetchRow>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let due_at = now + UNABLE_MS;
+        if matches!(why, Unable::Removed | Unable::NoKeys) {
+            let refused = credential(ruleset, &*self.secrets, source).unwrap_or_default();
+            self.close(source, due_at, Some(refused), now);
+        }
+        let is_over = |row: &FetchRow| {
+            why != Unable::NoKeys && row.failing_since.is_some_and(|since| now - since > GONE_MS)
+        };
+        let (over, waiting): (Vec<FetchRow>, Vec<FetchRow>) = rows.into_iter().partition(is_over);
+        for row in over {
+            let end = FetchEnd::Refused { told: format!("{}: nothing was changed", why.told()) };
+            self.store.fetches().end_fetch(&row, &end, now).await?;
+        }
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let off = PutOff { due_at, trouble: "needs_auth", told: why.told() };
+        self.store.fetches().put_off_fetches(&waiting, off, now).await
     }
 
     /// Takes what came back.
@@ -300,17 +331,36 @@ impl Fetcher {
     }
 }
 
+/// Why there is no call for a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unable {
+    Removed,
+    OtherConnector,
+    NoKeys,
+    NoWay,
+}
+
+impl Unable {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Removed => "its source was removed",
+            Self::OtherConnector => "its source has another connector now",
+            Self::NoKeys => "the source has no keys for the booking system's API: add `api:` to its file",
+            Self::NoWay => "its connector does not say any more how it is fetched",
+        }
+    }
+}
+
 /// The name of a source's credential; empty where it has no value.
 fn credential(ruleset: &Ruleset, secrets: &dyn Secrets, source: &str) -> Option<String> {
     let reach = ruleset.sources.get(source)?.reach.as_ref()?;
     Some(reach.credential(secrets).unwrap_or_default())
 }
 
-/// The call of a fetch. `Err`: why there is none, as a sentence.
-fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String)> {
+/// The call of a fetch. `Err`: why there is none.
+fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, Unable)> {
     let found = record_of(ruleset, &row).and_then(|(record, api)| {
-        let fetch =
-            record.fetch_in(row.way).ok_or("its connector does not say any more how it is fetched")?;
+        let fetch = record.fetch_in(row.way).ok_or(Unable::NoWay)?;
         Ok((api, fetch.call.clone()))
     });
     match found {
@@ -319,7 +369,7 @@ fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String
             let inputs = if let Value::Object(inputs) = inputs { inputs } else { Map::new() };
             Ok(FetchWork { row, api, call, inputs })
         }
-        Err(told) => Err((row, told.to_owned())),
+        Err(why) => Err((row, why)),
     }
 }
 
@@ -327,22 +377,18 @@ fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String
 fn record_of<'r>(
     ruleset: &'r Ruleset,
     row: &FetchRow,
-) -> Result<(&'r RecordSpec, Arc<SourceApi>), &'static str> {
-    let source = ruleset.sources.get(&row.source).ok_or("its source was removed")?;
+) -> Result<(&'r RecordSpec, Arc<SourceApi>), Unable> {
+    let source = ruleset.sources.get(&row.source).ok_or(Unable::Removed)?;
     let spec = source.connector.source.as_ref().filter(|_| source.connector.name == row.key.connector);
-    let record =
-        spec.and_then(|spec| spec.record(&row.key.kind)).ok_or("its source has another connector now")?;
-    let api = source
-        .reach
-        .clone()
-        .ok_or("the source has no keys for the booking system's API: add `api:` to its file")?;
+    let record = spec.ok_or(Unable::OtherConnector)?.record(&row.key.kind).ok_or(Unable::NoWay)?;
+    let api = source.reach.clone().ok_or(Unable::NoKeys)?;
     Ok((record, api))
 }
 
 /// The records of an answer. What they are not as they should be is the API's trouble.
 fn read(ruleset: &Ruleset, row: &FetchRow, answer: ApiAnswer) -> Result<Vec<(String, Value)>, ApiTrouble> {
     let refused = |told: &str| ApiTrouble::Refused(told.to_owned());
-    let (record, _) = record_of(ruleset, row).map_err(refused)?;
+    let (record, _) = record_of(ruleset, row).map_err(|why| refused(why.told()))?;
     let fetch: &FetchSpec =
         record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
     let documents = record.documents(fetch, answer.body).map_err(ApiTrouble::Refused)?;

@@ -184,6 +184,17 @@ pub enum FetchEnd {
     },
 }
 
+/// Why fetches can't be made at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct PutOff<'a> {
+    /// When they are looked at again.
+    pub due_at: Millis,
+    /// A word.
+    pub trouble: &'a str,
+    /// A sentence.
+    pub told: &'a str,
+}
+
 /// What waits, by source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchCount {
@@ -224,6 +235,8 @@ pub trait FetchStore: Send + Sync {
     async fn next_fetch_at(&self, except: &[String]) -> Result<Option<Millis>, StoreError>;
     /// A try ended without a document. Nothing happens where it is not under way any more since that position.
     async fn end_fetch(&self, row: &FetchRow, end: &FetchEnd, now: Millis) -> Result<(), StoreError>;
+    /// Those of a claim that can't be made now are due later, all in one go.
+    async fn put_off_fetches(&self, rows: &[FetchRow], off: PutOff<'_>, now: Millis) -> Result<(), StoreError>;
     /// One that is under way is due now after all.
     async fn give_back(&self, id: &str, now: Millis) -> Result<(), StoreError>;
     /// Somebody asks for one. It is due now, whatever it was; gives it.

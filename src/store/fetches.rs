@@ -8,7 +8,7 @@ use super::sql;
 use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position, fetch_id};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
-    NewFetch, StoreError, StoredEvent,
+    NewFetch, PutOff, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -402,6 +402,25 @@ impl FetchStore for SqlStore {
                 ]
             }
         };
+        session.commit_after(statements).await.map(|_| ())
+    }
+
+    async fn put_off_fetches(&self, rows: &[FetchRow], off: PutOff<'_>, now: Millis) -> Result<(), StoreError> {
+        let PutOff { due_at, trouble, told } = off;
+        let statement = |piece: sql::Padded<'_, FetchRow>| {
+            let text = format!(
+                "UPDATE fetches
+                 SET    state = 'due', begun = NULL, due_at = $1, trouble = $2, told = $3,
+                        failing_since = COALESCE(failing_since, $4)
+                 WHERE  state = 'working' AND (id, begun) IN (VALUES {})",
+                sql::rows(piece.len(), 2, 5)
+            );
+            let mut bound = values![due_at, trouble, told, now];
+            bound.extend(piece.iter().flat_map(|row| values![&row.id, row.begun]));
+            Statement::new(text, bound)
+        };
+        let statements = sql::padded(rows).map(statement).collect();
+        let session = self.write("put off fetches").await?;
         session.commit_after(statements).await.map(|_| ())
     }
 

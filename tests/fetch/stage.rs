@@ -4,7 +4,6 @@ use crate::support::Booking;
 use bytes::Bytes;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use waypost::bookings::Applier;
 use waypost::clock::OsEntropy;
@@ -45,6 +44,12 @@ struct World {
     now: Millis,
 }
 
+fn ruleset(files: &[(&str, &str)]) -> Arc<Ruleset> {
+    let texts = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    let compiled = compile(&Files { texts }, None);
+    compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
+}
+
 impl World {
     async fn new(verify: &str) -> Self {
         let source = format!(
@@ -55,9 +60,7 @@ impl World {
 
     /// With this source.
     async fn of(source: String) -> Self {
-        let texts = BTreeMap::from([("sources/tours.yaml".to_owned(), source)]);
-        let compiled = compile(&Files { texts }, None);
-        let ruleset = compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let ruleset = ruleset(&[("sources/tours.yaml", &source)]);
         let store = waypost::store::open_in_memory().await.expect("a store");
         let entropy = Arc::new(OsEntropy);
         Self {
@@ -401,4 +404,43 @@ async fn a_webhook_that_is_gone_by_is_appended_once_however_long_it_waits_to_be_
     world.now += 40_000;
     world.claim().await;
     assert_eq!(world.kinds().await, [Coalesced, Created, Coalesced, Updated]);
+}
+
+#[tokio::test]
+async fn a_source_that_cant_be_asked_leaves_the_database_in_peace_and_is_asked_once_it_has_keys() {
+    const HOUR: Millis = 3_600_000;
+    let mut world = World::of("connector: apaleo\naccount: ACME\n".to_owned()).await;
+    for number in 1..=40 {
+        let mut hint = event(number, "changed");
+        hint["data"]["entityId"] = json!(format!("R-{number}"));
+        world.hears(&hint).await;
+    }
+    assert!(world.claim().await.is_empty());
+    // None of the others is as much as looked at, although they have been due for long.
+    for _ in 0..3 {
+        world.now += 1_000;
+        let claim = world.fetcher.claim(&world.ruleset, 16, world.now).await.expect("a claim");
+        assert!(claim.work.is_empty());
+        assert!(claim.again_at.is_some_and(|at| at > world.now + 200_000), "{:?}", claim.again_at);
+    }
+    let rows = world.store.fetches().fetches_of_source("tours", 50).await.expect("the fetches");
+    let told: Vec<&str> = rows.iter().filter_map(|row| row.told.as_deref()).collect();
+    assert_eq!(told, ["the source has no keys for the booking system's API: add `api:` to its file"; 16]);
+    world.ruleset = ruleset(&[("sources/tours.yaml", &inn())]);
+    assert_eq!(world.claim().await.len(), 16);
+    assert_eq!(world.fetcher.recover(world.now).await.expect("a start"), 16);
+    // Without keys they wait however long; where the source is gone, a day.
+    world.ruleset = ruleset(&[("sources/tours.yaml", "connector: apaleo\naccount: ACME\n")]);
+    for _ in 0..30 {
+        world.now += HOUR;
+        assert!(world.claim().await.is_empty());
+    }
+    assert_eq!(world.waiting().await, 40);
+    world.ruleset = ruleset(&[("sources/other.yaml", &inn())]);
+    for _ in 0..40 {
+        world.now += HOUR;
+        assert!(world.claim().await.is_empty());
+    }
+    assert_eq!(world.waiting().await, 0);
+    assert_eq!(world.notes().await, ["its source was removed: nothing was changed"; 40]);
 }
