@@ -78,7 +78,7 @@ pub use form_pattern::FormPattern;
 pub use guide::Guide;
 pub use limits::{RateLimits, RetrySchedule, read_retry};
 pub use manifest::{Catalogue, Connector, Verified, read_connector};
-pub use payload::{payload_text, read_payload};
+pub use payload::{payload_text, read_and_measure_payload, read_payload};
 pub use record_url::RecordUrl;
 pub use records::{Children, Compared, Present, RecordSpec, Told, Unreadable};
 pub use request::{CallContext, RenderError, RenderedRequest, Which};
