@@ -392,10 +392,13 @@ fn read(ruleset: &Ruleset, row: &FetchRow, answer: ApiAnswer) -> Result<Vec<(Str
     let fetch: &FetchSpec =
         record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
     let documents = record.documents(fetch, answer.body).map_err(ApiTrouble::Refused)?;
-    if row.way == 0 && documents.iter().any(|(key, _)| *key != row.key.key) {
+    if row.way == 0 && documents.iter().any(|told| told.key != row.key.key) {
         return Err(refused("the answer is about something else than what was asked for"));
     }
-    Ok(documents)
+    if documents.iter().any(|told| told.account.as_ref().is_some_and(|account| *account != row.key.account)) {
+        return Err(refused("the answer is about another account than the one that was asked for"));
+    }
+    Ok(documents.into_iter().map(|told| (told.key, told.entity)).collect())
 }
 
 fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {

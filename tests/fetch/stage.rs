@@ -444,3 +444,18 @@ async fn a_source_that_cant_be_asked_leaves_the_database_in_peace_and_is_asked_o
     assert_eq!(world.waiting().await, 0);
     assert_eq!(world.notes().await, ["its source was removed: nothing was changed"; 40]);
 }
+
+#[tokio::test]
+async fn an_answer_about_another_account_is_not_kept_again_and_again() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    let other = Booking::new(1).with("/company/shortname", "another");
+    for _ in 0..3 {
+        assert_eq!(world.answered(Ok(other.body.clone())).await, FetchOutcome::Again);
+        world.now += 60_000;
+    }
+    assert_eq!(world.kinds().await, [Fetching]);
+    let row = world.store.fetches().fetches_of_source("tours", 1).await.expect("the fetches").remove(0);
+    let why = "the answer is about another account than the one that was asked for";
+    assert_eq!((row.tries, row.told.as_deref()), (3, Some(why)));
+}
