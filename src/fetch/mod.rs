@@ -215,14 +215,13 @@ impl Fetcher {
         now: Millis,
     ) -> Result<FetchOutcome, StoreError> {
         let Fetched { row, result } = fetched;
+        // That it does not know something is an answer too: the API is well.
         if matches!(&result, Ok(_) | Err(ApiTrouble::NotThere(_))) {
             self.own().answered(&row, now);
+            self.closed().remove(&row.source);
         }
         let documents = match result {
-            Ok(answer) => {
-                self.closed().remove(&row.source);
-                read(ruleset, &row, answer)
-            }
+            Ok(answer) => read(ruleset, &row, answer),
             Err(trouble) => Err(trouble),
         };
         let end = match documents {
@@ -232,6 +231,12 @@ impl Fetcher {
                 let events: Vec<NewEvent> = self.events(&row, documents, now);
                 self.store.append_events(&events).await?;
                 return Ok(FetchOutcome::Came(count));
+            }
+            // A webhook may be faster than the API: it is asked once more.
+            Err(trouble @ ApiTrouble::NotThere(_)) if row.trouble.as_deref() != Some(trouble.word()) => {
+                let due_at = now + schedule::NOT_THERE_MS;
+                let (told, trouble) = (not_there(ruleset, &row), trouble.word().to_owned());
+                FetchEnd::Again { due_at, trouble, told, failed: false }
             }
             Err(ApiTrouble::NotThere(_)) => FetchEnd::Refused { told: not_there(ruleset, &row) },
             Err(trouble) => self.again(ruleset, &row, trouble, now),

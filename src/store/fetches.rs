@@ -285,6 +285,8 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
                  unverified = 0,
                  due_at = CASE WHEN fetches.state = 'refused' THEN excluded.due_at ELSE fetches.due_at END,
                  first_at = CASE WHEN fetches.state = 'refused' THEN excluded.first_at ELSE fetches.first_at END,
+                 trouble = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.trouble END,
+                 told = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.told END,
                  state = CASE WHEN fetches.state = 'refused' THEN 'due' ELSE fetches.state END",
             sql::rows(piece.len(), 12, 1)
         );

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use waypost::bookings::Applier;
 use waypost::clock::OsEntropy;
 use waypost::connectors::{ApiAnswer, ApiTrouble};
-use waypost::domain::ChangeKind::{self, Coalesced, Created, Fetching, Ignored, Stale, Unchanged, Updated};
+use waypost::domain::ChangeKind::{self, Coalesced, Created, Fetching, Ignored, Refused, Stale, Unchanged, Updated};
 use waypost::domain::{Millis, ORIGIN_WEBHOOK};
 use waypost::fetch::{FetchOutcome, FetchWork, Fetched, Fetcher};
 use waypost::ports::{Entropy as _, ListFilter, NewEvent, Secrets, Store, Think};
@@ -458,4 +458,34 @@ async fn an_answer_about_another_account_is_not_kept_again_and_again() {
     let row = world.store.fetches().fetches_of_source("tours", 1).await.expect("the fetches").remove(0);
     let why = "the answer is about another account than the one that was asked for";
     assert_eq!((row.tries, row.told.as_deref()), (3, Some(why)));
+}
+
+#[tokio::test]
+async fn what_the_api_does_not_know_yet_is_asked_for_once_more() {
+    let not_there = || ApiTrouble::NotThere("404".to_owned());
+    let mut world = World::new("always").await;
+    // One is known to the API a little later than its webhook comes in, and one is made up.
+    world.comes_in(&Booking::new(1)).await;
+    assert_eq!(world.answered(Err(not_there())).await, FetchOutcome::Again);
+    world.now += 10_000;
+    assert_eq!(world.answered(Ok(Booking::new(1).body)).await, FetchOutcome::Came(1));
+    world.comes_in(&Booking::new(2)).await;
+    assert_eq!(world.answered(Err(not_there())).await, FetchOutcome::Again);
+    world.now += 10_000;
+    assert_eq!(world.answered(Err(not_there())).await, FetchOutcome::Refused);
+    assert_eq!(world.kinds().await, [Coalesced, Created, Refused]);
+    assert_eq!(world.waiting().await, 0);
+}
+
+#[tokio::test]
+async fn an_api_that_knows_nothing_of_one_thing_is_well() {
+    let mut world = World::new("{ when_down: payload }").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.answered(Err(down())).await;
+    world.now += 20_000;
+    world.answered(Err(ApiTrouble::NotThere("404".to_owned()))).await;
+    // Neither the one that was in trouble nor the next one is gone by its webhook.
+    world.now += 15_000;
+    assert_eq!(world.claim().await.len(), 1);
+    assert_eq!(world.kinds().await, [Fetching]);
 }
