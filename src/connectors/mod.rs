@@ -59,7 +59,7 @@ mod walk;
 mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
-pub use answer::{AnswerClass, Classified, classify, classify_failure};
+pub use answer::{AnswerClass, Classified, WAIT_MS_MAX, classify, classify_failure};
 pub use answer_rule::AnswerRule;
 pub use api_answer::{ApiAnswer, ApiTrouble};
 pub use api_standing::ApiStanding;

@@ -13,7 +13,7 @@ mod go_by;
 mod own;
 mod schedule;
 
-use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
+use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi, WAIT_MS_MAX};
 use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
 use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, PutOff, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
@@ -21,7 +21,7 @@ use bytes::Bytes;
 use own::Own;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Fetches under way at once.
@@ -104,6 +104,8 @@ pub struct Fetcher {
     own: Mutex<Own>,
     /// Fetches whose webhook was appended, and up to which hint: until that is applied, nothing else says so.
     gone_by: Mutex<BTreeMap<String, Position>>,
+    /// When fetches were claimed last.
+    last_at: AtomicI64,
     /// The database failed while fetches were taken: some may be taken by nobody.
     unsure: AtomicBool,
 }
@@ -111,12 +113,32 @@ pub struct Fetcher {
 impl Fetcher {
     /// The stage over its ports.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { store, entropy, secrets, closed: Mutex::default(), own: Mutex::default(), gone_by: Mutex::default(), unsure: AtomicBool::new(false) }
+        Self {
+            store,
+            entropy,
+            secrets,
+            closed: Mutex::default(),
+            own: Mutex::default(),
+            gone_by: Mutex::default(),
+            // What an earlier process put off is looked at too.
+            last_at: AtomicI64::new(Millis::MAX),
+            unsure: AtomicBool::new(false),
+        }
     }
 
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.
     pub async fn recover(&self, now: Millis) -> Result<i64, StoreError> {
+        self.pull_in(now).await?;
         self.store.fetches().recover_fetches(now).await
+    }
+
+    /// What is due later than anything is ever put off was put off before the clock was set back.
+    async fn pull_in(&self, now: Millis) -> Result<(), StoreError> {
+        let last = self.last_at.swap(now, Ordering::SeqCst);
+        if now < last {
+            self.store.fetches().pull_in_fetches(now + schedule::LATEST_MS, now).await?;
+        }
+        Ok(())
     }
 
     /// Sources whose refused credential was changed are asked again at once.
@@ -147,6 +169,7 @@ impl Fetcher {
             self.store.fetches().recover_fetches(now).await?;
             self.unsure.store(false, Ordering::SeqCst);
         }
+        self.pull_in(now).await?;
         let claim = self.claim_due(ruleset, room, now).await;
         self.unsure.fetch_or(claim.is_err(), Ordering::SeqCst);
         claim
@@ -322,7 +345,7 @@ impl Fetcher {
 
     fn close(&self, source: &str, until: Millis, refused: Option<String>, now: Millis) {
         let mut closed = self.closed();
-        let since = closed.get(source).map_or(now, |known| known.since);
+        let since = closed.get(source).map_or(now, |known| known.since.min(now));
         closed.insert(source.to_owned(), Closed { until, since, refused });
     }
 
@@ -330,7 +353,10 @@ impl Fetcher {
     /// is due; only an answer forgets since when it was closed.
     fn closed_now(&self, now: Millis) -> (Vec<String>, Option<Millis>) {
         let closed = self.closed();
-        let shut = closed.iter().filter(|(_, closed)| closed.until > now);
+        // One that is closed for longer than any answer closes it was closed before the clock was set back.
+        let shut = closed
+            .iter()
+            .filter(|(_, closed)| (now + 1..=now + WAIT_MS_MAX).contains(&closed.until));
         let except = shut.clone().map(|(source, _)| source.clone()).collect();
         (except, shut.map(|(_, closed)| closed.until).min())
     }

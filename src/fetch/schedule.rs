@@ -12,6 +12,9 @@ pub(super) const NOT_THERE_MS: i64 = 10_000;
 /// While nothing can be verified for so long, webhooks of a source that says so are gone by.
 pub(super) const GO_BY_AFTER_MS: i64 = 30_000;
 
+/// No fetch is put off for longer.
+pub(super) const LATEST_MS: i64 = 2 * 3_600_000;
+
 /// The interval after so many failures before.
 pub(super) fn interval_ms(failures: i64) -> i64 {
     let index = usize::try_from(failures).unwrap_or(0).min(INTERVALS_MS.len() - 1);

@@ -245,6 +245,8 @@ pub trait FetchStore: Send + Sync {
     async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError>;
     /// Which of these records ended before they were known, and at which position: the last one.
     async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError>;
+    /// Those that are due later than that are due now; gives how many.
+    async fn pull_in_fetches(&self, later: Millis, now: Millis) -> Result<i64, StoreError>;
     /// One by its id.
     async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError>;
     /// The fetch that a change waits for.

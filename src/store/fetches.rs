@@ -491,6 +491,15 @@ impl FetchStore for SqlStore {
         Ok(ended)
     }
 
+    async fn pull_in_fetches(&self, later: Millis, now: Millis) -> Result<i64, StoreError> {
+        let mut session = self.write("pull in fetches").await?;
+        let pulled = session
+            .execute("UPDATE fetches SET due_at = $1 WHERE state = 'due' AND due_at > $2", values![now, later])
+            .await?;
+        session.commit().await?;
+        Ok(pulled)
+    }
+
     async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError> {
         let mut session = self.read("give a fetch").await?;
         let found =

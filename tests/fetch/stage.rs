@@ -489,3 +489,19 @@ async fn an_api_that_knows_nothing_of_one_thing_is_well() {
     assert_eq!(world.claim().await.len(), 1);
     assert_eq!(world.kinds().await, [Fetching]);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_nothing_waiting_for_as_long() {
+    const DAY: Millis = 86_400_000;
+    let mut world = World::new("always").await;
+    for number in 1..=3 {
+        world.comes_in(&Booking::new(number)).await;
+    }
+    let rests = ApiTrouble::Rests { until: world.now + 60_000, said: false, why: "HTTP 429".to_owned() };
+    let mut work = world.claim().await;
+    world.settle(work.pop().expect("a fetch"), Err(rests)).await;
+    world.settle(work.pop().expect("a fetch"), Err(down())).await;
+    world.settle(work.pop().expect("a fetch"), Ok(json!({ "error": "x" }))).await;
+    world.now -= DAY;
+    assert_eq!(world.claim().await.len(), 3);
+}
