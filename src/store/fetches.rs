@@ -27,21 +27,26 @@ const COLUMNS: &str =
 
 const RECOVER: &str = "UPDATE fetches SET state = 'due', due_at = $1, begun = NULL WHERE state = 'working'";
 
-/// Due ones, but those of some sources.
-pub(super) fn claim_sql(except: usize) -> String {
+/// Due ones, but those of some sources. Of these there may be many, so that nobody who writes waits for this.
+pub(super) fn due_sql(except: usize) -> String {
     let (but, next) = but(except, 2);
     format!(
-        "WITH picked AS (SELECT p.id FROM fetches AS p
-                 WHERE  p.state = 'due' AND p.due_at <= $1 {but}
-                 ORDER BY p.due_at, p.id
-                 LIMIT  CAST(${next} AS BIGINT))
-         UPDATE fetches
-         SET    state = 'working', begun = ${begun}
-         FROM   picked
-         WHERE  fetches.id = picked.id
-         RETURNING {columns}",
-        begun = next + 1,
-        columns = COLUMNS.replace("f.", "fetches.")
+        "SELECT p.id FROM fetches AS p
+         WHERE  p.state = 'due' AND p.due_at <= $1 {but}
+         ORDER BY p.due_at, p.id
+         LIMIT  CAST(${next} AS BIGINT)"
+    )
+}
+
+/// Takes them, where they are still due.
+pub(super) fn claim_sql(count: usize) -> String {
+    format!(
+        "UPDATE fetches
+         SET    state = 'working', begun = $1
+         WHERE  state = 'due' AND due_at <= $2 AND id IN (VALUES {})
+         RETURNING {}",
+        sql::rows(count, 1, 3),
+        COLUMNS.replace("f.", "")
     )
 }
 
@@ -344,12 +349,25 @@ impl FetchStore for SqlStore {
         // Before anything is asked for: what comes in from now on is newer than what the answer will say.
         let begun = self.last_position().await?;
         let except = &except[..except.len().min(EXCEPT_MAX)];
-        let mut session = self.write("take due fetches").await?;
+        let mut session = self.read("look for due fetches").await?;
         let mut bound = values![now];
         bound.extend(except.iter().map(Value::from));
-        bound.extend(values![limit, begun]);
-        let claimed = session.rows(claim_sql(except.len()), bound).await?;
-        let mut claimed = claimed.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        bound.extend(values![limit]);
+        let due = session.rows(due_sql(except.len()), bound).await?;
+        let due = due.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        drop(session);
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.write("take due fetches").await?;
+        let mut claimed = Vec::new();
+        for piece in sql::padded(&due) {
+            let mut bound = values![begun, now];
+            bound.extend(piece.iter().map(|id| Value::from(id.as_str())));
+            for one in session.rows(claim_sql(piece.len()), bound).await? {
+                claimed.push(row(&one)?);
+            }
+        }
         session.commit().await?;
         claimed.sort_by(|one, other| (one.due_at, &one.id).cmp(&(other.due_at, &other.id)));
         Ok(claimed)
