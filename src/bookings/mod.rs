@@ -260,6 +260,7 @@ impl Applier {
         });
         let events = &events[..readings.len()];
         let mut batch = self.load(ruleset, events, &readings, now).await?;
+        batch.recall_ended(&*self.store, &readings).await?;
         let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
@@ -324,21 +325,12 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        let unknown: Vec<BookingKey> = readings
-            .iter()
-            .flat_map(Reading::documents)
-            .filter(|key| !states.contains_key(*key))
-            .cloned()
-            .collect();
-        let ended = self.store.fetches().ended_unknown(&unknown).await?;
-        let ended: HashMap<BookingKey, Position> = ended.into_iter().collect();
         for key in told {
-            let as_of = ended.get(&key).copied().unwrap_or(0);
             states.entry(key).or_insert_with(|| State {
                 id: self.entropy.booking_id(now),
                 change: None,
                 present: None,
-                as_of,
+                as_of: 0,
             });
         }
         Ok(Batch { states, chains })

@@ -133,7 +133,10 @@ pub fn read_source(
         verify,
         diagnostics,
     );
-    if api.is_some() && sign_in.claims_account() && account.as_deref().is_none_or(|account| account.trim().is_empty()) {
+    if api.is_some()
+        && sign_in.claims_account()
+        && account.as_deref().is_none_or(|account| account.trim().is_empty())
+    {
         diagnostics.push(
             Diagnostic::error(
                 file,

@@ -134,10 +134,10 @@ impl Fetcher {
 
     /// What is due later than anything is ever put off was put off before the clock was set back.
     async fn pull_in(&self, now: Millis) -> Result<(), StoreError> {
-        let last = self.last_at.swap(now, Ordering::SeqCst);
-        if now < last {
+        if now < self.last_at.load(Ordering::SeqCst) {
             self.store.fetches().pull_in_fetches(now + schedule::LATEST_MS, now).await?;
         }
+        self.last_at.store(now, Ordering::SeqCst);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl Fetcher {
             return Ok(claim);
         }
         self.reopen(ruleset, now).await?;
-        let (except, opens_at) = self.closed_now(now);
+        let (except, _) = self.closed_now(now);
         let rows = self.store.fetches().claim_fetches(&except, now, room as i64).await?;
         let full = rows.len() == room;
         let mut unable: BTreeMap<(String, Unable), Vec<FetchRow>> = BTreeMap::new();
@@ -354,9 +354,7 @@ impl Fetcher {
     fn closed_now(&self, now: Millis) -> (Vec<String>, Option<Millis>) {
         let closed = self.closed();
         // One that is closed for longer than any answer closes it was closed before the clock was set back.
-        let shut = closed
-            .iter()
-            .filter(|(_, closed)| (now + 1..=now + WAIT_MS_MAX).contains(&closed.until));
+        let shut = closed.iter().filter(|(_, closed)| (now + 1..=now + WAIT_MS_MAX).contains(&closed.until));
         let except = shut.clone().map(|(source, _)| source.clone()).collect();
         (except, shut.map(|(_, closed)| closed.until).min())
     }
@@ -405,10 +403,7 @@ fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, Unable
 }
 
 /// The record's kind and the API, as the source has them now.
-fn record_of<'r>(
-    ruleset: &'r Ruleset,
-    row: &FetchRow,
-) -> Result<(&'r RecordSpec, Arc<SourceApi>), Unable> {
+fn record_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Result<(&'r RecordSpec, Arc<SourceApi>), Unable> {
     let source = ruleset.sources.get(&row.source).ok_or(Unable::Removed)?;
     let spec = source.connector.source.as_ref().filter(|_| source.connector.name == row.key.connector);
     let record = spec.ok_or(Unable::OtherConnector)?.record(&row.key.kind).ok_or(Unable::NoWay)?;

@@ -91,6 +91,15 @@ pub struct NewFetch {
 /// What an applied event does to fetches, in the same transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchWrite {
+    /// A record ended before it was known: what was asked before then tells nothing of it any more.
+    Ended {
+        /// The record.
+        key: BookingKey,
+        /// By which source that was told.
+        source: String,
+        /// Now.
+        at: Millis,
+    },
     /// One of its changes hints at something.
     Hint {
         /// What.
@@ -112,15 +121,6 @@ pub enum FetchWrite {
         again_at: Option<Millis>,
         /// The event is what a webhook said, not what the API answered.
         unverified: bool,
-        /// Now.
-        at: Millis,
-    },
-    /// A record ended before it was known: what was asked before then tells nothing of it any more.
-    Ended {
-        /// The record.
-        key: BookingKey,
-        /// By which source that was told.
-        source: String,
         /// Now.
         at: Millis,
     },
@@ -236,7 +236,12 @@ pub trait FetchStore: Send + Sync {
     /// A try ended without a document. Nothing happens where it is not under way any more since that position.
     async fn end_fetch(&self, row: &FetchRow, end: &FetchEnd, now: Millis) -> Result<(), StoreError>;
     /// Those of a claim that can't be made now are due later, all in one go.
-    async fn put_off_fetches(&self, rows: &[FetchRow], off: PutOff<'_>, now: Millis) -> Result<(), StoreError>;
+    async fn put_off_fetches(
+        &self,
+        rows: &[FetchRow],
+        off: PutOff<'_>,
+        now: Millis,
+    ) -> Result<(), StoreError>;
     /// One that is under way is due now after all.
     async fn give_back(&self, id: &str, now: Millis) -> Result<(), StoreError>;
     /// Somebody asks for one. It is due now, whatever it was; gives it.

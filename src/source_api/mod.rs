@@ -229,7 +229,8 @@ impl ApiClient {
             let calls: Vec<(Millis, u64)> =
                 text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
             let ahead = self.ahead();
-            let calls: Vec<(Millis, u64)> = calls.into_iter().map(|(at, calls)| (at - ahead, calls)).collect();
+            let calls: Vec<(Millis, u64)> =
+                calls.into_iter().map(|(at, calls)| (at - ahead, calls)).collect();
             lane.meter().called_before(&calls);
             *loaded = true;
         }

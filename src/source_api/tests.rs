@@ -104,7 +104,8 @@ async fn world(connector: &str, api: &str) -> World {
         exclusive: true,
         backup_dir: None,
     };
-    let (vendor, clock) = (Arc::new(Vendor::default()), Arc::new(Hands(AtomicI64::new(1_000_000), AtomicI64::new(0))));
+    let (vendor, clock) =
+        (Arc::new(Vendor::default()), Arc::new(Hands(AtomicI64::new(1_000_000), AtomicI64::new(0))));
     let store = open(&options).await.unwrap();
     let client = Arc::new(ApiClient::new(vendor.clone(), Arc::new(Known), clock.clone(), store));
     World { client, vendor, clock, engine, source, _folder: folder }

@@ -1,11 +1,10 @@
 //! What is to be fetched from booking systems: hints, claims, ends. What an applied event does to fetches is written in its
 //! own transaction (`write`); the rest has transactions of its own.
 
-use super::SqlStore;
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
-use super::sql;
-use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position, fetch_id};
+use super::{SqlStore, ended, sql};
+use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
     NewFetch, PutOff, StoreError, StoredEvent,
@@ -15,11 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Sources that a claim leaves out; more are never in trouble at once without all being.
 const EXCEPT_MAX: usize = 200;
-
-/// The way of a row that stands for a record which ended before it was known. Nothing is ever fetched in it.
-const ENDED: i64 = -1;
-/// So long it is known: what was asked before the end has been applied by then, however long that took.
-const ENDED_KEPT_MS: i64 = 7 * 24 * 3_600_000;
 
 const COLUMNS: &str =
     "f.id, f.connector, f.account, f.kind, f.key, f.way, f.source, f.policy, f.state, f.first_at,
@@ -139,21 +133,6 @@ SET    state = 'due', begun = NULL, tries = 0, failing_since = NULL, trouble = N
                             WHERE h.fetch = fetches.id), first_at)
 WHERE  id = $3";
 
-/// Those that are forgotten are few, and found by their source.
-const FORGET_ENDED: &str = "
-DELETE FROM fetches
-WHERE  source = $1 AND state = 'refused' AND first_at < $2 AND way = $3";
-
-/// Which of so many records ended before they were known.
-pub(super) fn ended_sql(count: usize) -> String {
-    format!(
-        "SELECT f.connector, f.account, f.kind, f.key, f.hinted
-         FROM   fetches AS f
-         WHERE  f.id IN (VALUES {})",
-        sql::rows(count, 1, 1)
-    )
-}
-
 fn row(row: &Row) -> Result<FetchRow, StoreError> {
     Ok(FetchRow {
         id: row.text("id")?,
@@ -207,7 +186,7 @@ pub(super) async fn write(
                     statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch]));
                 }
                 FetchWrite::Ended { key, source, at } => {
-                    statements.extend(put_end(event.position, key, source, *at));
+                    statements.extend(ended::put_end(event.position, key, source, *at));
                 }
             }
         }
@@ -236,37 +215,6 @@ async fn asked_for(session: &mut Session, events: &[&AppliedEvent]) -> Result<BT
         }
     }
     Ok(there)
-}
-
-/// A record ended before it was known. What is remembered of earlier ones for long enough goes.
-fn put_end(position: Position, key: &BookingKey, source: &str, at: Millis) -> [Statement; 2] {
-    let text = format!(
-        "INSERT INTO fetches (id, connector, account, kind, key, way, source, policy, state, first_at, hinted,
-                              due_at)
-         VALUES {}
-         ON CONFLICT (id) DO UPDATE
-         SET source = excluded.source, hinted = excluded.hinted, first_at = excluded.first_at,
-             due_at = excluded.due_at",
-        sql::rows(1, 12, 1)
-    );
-    let bound = values![
-        fetch_id(key, ENDED),
-        &key.connector,
-        &key.account,
-        &key.kind,
-        &key.key,
-        ENDED,
-        source,
-        FetchPolicy::Hint.as_str(),
-        FetchState::Refused.as_str(),
-        at,
-        position,
-        at,
-    ];
-    [
-        Statement::new(text, bound),
-        Statement::new(FORGET_ENDED, values![source, at - ENDED_KEPT_MS, ENDED]),
-    ]
 }
 
 /// Each fetch once, as its last hint says; and all hints.
@@ -425,7 +373,12 @@ impl FetchStore for SqlStore {
         session.commit_after(statements).await.map(|_| ())
     }
 
-    async fn put_off_fetches(&self, rows: &[FetchRow], off: PutOff<'_>, now: Millis) -> Result<(), StoreError> {
+    async fn put_off_fetches(
+        &self,
+        rows: &[FetchRow],
+        off: PutOff<'_>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
         let PutOff { due_at, trouble, told } = off;
         let statement = |piece: sql::Padded<'_, FetchRow>| {
             let text = format!(
@@ -494,25 +447,16 @@ impl FetchStore for SqlStore {
     }
 
     async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut session = self.read("look for records that ended before they were known").await?;
-        let ids: Vec<String> = keys.iter().map(|key| fetch_id(key, ENDED)).collect();
-        let mut ended = Vec::new();
-        for piece in sql::padded(&ids) {
-            let bound: Vec<Value> = piece.iter().map(|id| Value::from(id.as_str())).collect();
-            for row in session.rows(ended_sql(piece.len()), bound).await? {
-                ended.push((rows::booking_key(&row)?, row.int("hinted")?));
-            }
-        }
-        Ok(ended)
+        self.records_that_ended(keys).await
     }
 
     async fn pull_in_fetches(&self, later: Millis, now: Millis) -> Result<i64, StoreError> {
         let mut session = self.write("pull in fetches").await?;
         let pulled = session
-            .execute("UPDATE fetches SET due_at = $1 WHERE state = 'due' AND due_at > $2", values![now, later])
+            .execute(
+                "UPDATE fetches SET due_at = $1 WHERE state = 'due' AND due_at > $2",
+                values![now, later],
+            )
             .await?;
         session.commit().await?;
         Ok(pulled)

@@ -238,7 +238,8 @@ async fn what_was_not_sent_until_a_silence_ended_is_fetched_by_a_walk_of_its_own
     let fact = async || app.store.fact("gap.tours").await.expect("a store").unwrap_or_default();
     assert_eq!((open().await, fact().await), (Some(first.seq), since));
     // That one is through: another one begins, and then it is done.
-    note(&shop, &first, WalkRow { state: WalkState::Done, ended_at: Some(now), ..first.clone() }, vec![]).await;
+    note(&shop, &first, WalkRow { state: WalkState::Done, ended_at: Some(now), ..first.clone() }, vec![])
+        .await;
     app.fill_gaps().await.expect("a store");
     assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
     app.fill_gaps().await.expect("a store");
