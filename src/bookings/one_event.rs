@@ -104,8 +104,8 @@ impl Applier {
         let as_of = batch.states.get(&key).map_or(0, |state| state.as_of);
         if head.as_ref().is_some_and(|head| head.begun < as_of) {
             applying.one.fetches.extend(fetching::came_too_late(head.as_ref(), &place));
-            let note = fetching::TOO_LATE.to_owned();
-            applying.one.changes.push(plain(known, ChangeKind::Stale, Some(note)));
+            let note = if known.is_some() { fetching::TOO_LATE } else { fetching::ENDED_SINCE };
+            applying.one.changes.push(plain(known, ChangeKind::Stale, Some(note.to_owned())));
             return None;
         }
         if let Some(Hinted::Deleted) = told.hint {
@@ -128,6 +128,10 @@ impl Applier {
                         .push(NewChange { seen, ..plain(known, ChangeKind::Unchanged, None) });
                 }
                 None => {
+                    if head.is_none() {
+                        applying.one.fetches.push(fetching::ended_unknown(&place));
+                        batch.ended_unknown(&key, event.position);
+                    }
                     let note = Some(fetching::NEVER_READ.to_owned());
                     applying.one.changes.push(NewChange { seen, ..plain(None, ChangeKind::Ignored, note) });
                 }

@@ -186,7 +186,7 @@ impl Walker {
 /// A place was asked for in vain.
 fn in_vain(noting: &mut Noting, scene: &Scene<'_>, place: &PlaceRow, trouble: ApiTrouble, others: bool) {
     match trouble {
-        ApiTrouble::Rests { until, why } => noting.rest(until.max(scene.now + 1), why),
+        ApiTrouble::Rests { until, why, .. } => noting.rest(until.max(scene.now + 1), why),
         ApiTrouble::NeedsAuth(why) => {
             if noting.walk.rests_until.is_none() {
                 noting.rest_longer(Some(scene.now + SIGN_IN_MS), format!("it needs sign-in: {why}"));
