@@ -135,6 +135,11 @@ pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
     })
 }
 
+/// Why a record ended that no event told the end of.
+pub(super) fn unknown_there(source: &Source) -> String {
+    format!("{} does not know it any more: it was asked twice", source.connector.title)
+}
+
 /// A record ended by the word of an event: what waits for it can't be fetched any more.
 pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> FetchWrite {
     FetchWrite::Came {

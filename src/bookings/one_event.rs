@@ -109,7 +109,10 @@ impl Applier {
             return None;
         }
         if let Some(Hinted::Deleted) = told.hint {
-            applying.one.fetches.push(fetching::ended(&place, known.as_ref()));
+            let unknown_there = head.is_some().then(|| fetching::unknown_there(source));
+            if head.is_none() {
+                applying.one.fetches.push(fetching::ended(&place, known.as_ref()));
+            }
             let ended = batch
                 .states
                 .get(&key)
@@ -117,7 +120,7 @@ impl Applier {
                 .map(|present| spec.ended(present));
             match ended {
                 Some(Some(ended)) => {
-                    let how = How { seen, happened_at, own: true, ..How::default() };
+                    let how = How { note: unknown_there, head, seen, happened_at, own: true, ..How::default() };
                     let status = RecordSpec::ended_status().to_owned();
                     self.apply_compared(applying, batch, (spec, &key), (ended, status), how);
                 }

@@ -3,9 +3,9 @@
 
 use super::Ended;
 use super::backfill::named;
-use super::output::{Wrong, counted, note, say, say_json};
+use super::output::{Wrong, counted, line_of, note, say, say_json};
 use super::reconcile::{is_well, tell_findings};
-use crate::app::{App, WalkProgress, Walkable, check_days, rests_until};
+use crate::app::{App, RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 use crate::ports::{NewWalk, WalkPurpose, WalkRow, WalkState};
 use crate::told::Walk;
 use crate::walk::Walked;
@@ -99,10 +99,29 @@ pub(super) async fn follow(app: &App, mut row: WalkRow, how: &Follow) -> anyhow:
     }
     if !how.json {
         for place in app.store.walks().aside_places(row.seq, 10).await? {
-            say(format!("    could not be read: {}", place.aside.unwrap_or_default()));
+            say(format!("    could not be read: {}", line_of(&place.aside.unwrap_or_default(), 300)));
         }
+        say_ahead(&row);
     }
     Ok(if is_well(&row) { Ended::Fine } else { Ended::NotFine })
+}
+
+/// What a repair would do, where there is something to repair.
+fn say_ahead(row: &WalkRow) {
+    let RepairAhead { brings_in, ends, many } = RepairAhead::of(row);
+    if brings_in + ends == 0 {
+        return;
+    }
+    let option = if many { "--repair --end-gone" } else { "--repair" };
+    let ends = match ends {
+        0 => String::new(),
+        _ if many => format!(
+            ", and would end {ends} of {} bookings here: so many that it has to be said",
+            row.counts.here()
+        ),
+        _ => format!(", and would end {ends} that the source does not know any more"),
+    };
+    say(format!("The same with {option} would bring in {brings_in}{ends}."));
 }
 
 fn title(purpose: WalkPurpose) -> &'static str {
@@ -137,9 +156,12 @@ fn tell(row: &WalkRow, json: bool, now: i64) {
         (counts.differs, "differ"),
         (counts.newer, "newer here"),
         (counts.gone, "here only"),
+        (counts.ended, "here only, and ended"),
+        (counts.past, "not known to the source any more, and ended here before"),
         (counts.elsewhere, "known to the source, but not where the walk looked"),
         (counts.erased, "left alone, since their guests were erased here"),
-        (counts.trouble, "could not be read"),
+        (counts.trouble + counts.aside, "could not be read"),
+        (counts.unseen, "lists could not be read: what they hold was not looked at"),
         (counts.brought_in, "brought in"),
     ];
     for (many, words) in figures.into_iter().filter(|(many, _)| *many > 0) {

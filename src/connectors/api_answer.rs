@@ -26,6 +26,8 @@ pub enum ApiTrouble {
     Rests {
         /// When to try again.
         until: Millis,
+        /// The API said so to this very call; else it was not made.
+        said: bool,
         /// A sentence.
         why: String,
     },

@@ -37,6 +37,7 @@ impl Fetcher {
                     begun: row.hinted,
                     fetch: Some(row.id.clone()),
                     unverified: true,
+                    gone: false,
                 };
                 events.push(self.event(&row.source, &head, &document, now));
             }

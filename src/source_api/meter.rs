@@ -55,9 +55,10 @@ impl Closed {
     pub(super) fn at(self, until: Millis) -> ApiTrouble {
         match self {
             Self::Limit => {
-                ApiTrouble::Rests { until, why: "as many calls were made as the limit allows".to_owned() }
+                let why = "as many calls were made as the limit allows".to_owned();
+                ApiTrouble::Rests { until, said: false, why }
             }
-            Self::Rest(why) => ApiTrouble::Rests { until, why },
+            Self::Rest(why) => ApiTrouble::Rests { until, said: false, why },
             Self::Down(why) => ApiTrouble::Down { until: Some(until), why },
             Self::SignIn(why) => ApiTrouble::NeedsAuth(why),
         }

@@ -184,7 +184,7 @@ impl ApiClient {
                 Turn::InFlight => {
                     if self.clock.monotonic() - began > IN_FLIGHT_WAIT_MS_MAX {
                         let why = format!("{} calls are under way already", api.title);
-                        return Err(ApiTrouble::Rests { until: now + 1_000, why });
+                        return Err(ApiTrouble::Rests { until: now + 1_000, said: false, why });
                     }
                     LOOK_AGAIN_MS
                 }
@@ -304,7 +304,7 @@ fn in_words(told: Classified, until: Option<Millis>) -> ApiTrouble {
     match told.class {
         AnswerClass::Gone => ApiTrouble::NotThere(why),
         AnswerClass::NeedsAuth => ApiTrouble::NeedsAuth(why),
-        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), why },
+        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), said: true, why },
         AnswerClass::Retry | AnswerClass::MaybeDone => ApiTrouble::Down { until, why },
         AnswerClass::Done | AnswerClass::Refused | AnswerClass::Conflict => ApiTrouble::Refused(why),
     }

@@ -178,7 +178,7 @@ async fn a_403_is_a_limit_unless_it_names_a_key() {
     *world.vendor.refuse.lock().unwrap() = Some((403, "too many"));
     assert_eq!(
         world.ask("1").await,
-        Err(ApiTrouble::Rests { until: 1_065_000, why: "HTTP 403: too many".to_owned() })
+        Err(ApiTrouble::Rests { until: 1_065_000, said: true, why: "HTTP 403: too many".to_owned() })
     );
     world.clock.0.fetch_add(5_000, Ordering::SeqCst);
     *world.vendor.refuse.lock().unwrap() = None;

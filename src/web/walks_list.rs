@@ -84,6 +84,7 @@ pub async fn walk_begin(
         from_day: from,
         to_day: to,
         report: None,
+        end_gone: false,
         who: viewer.name().to_owned(),
         at: app.clock.now(),
     };

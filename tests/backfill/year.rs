@@ -147,6 +147,7 @@ async fn a_year(size: Size, database: Option<&str>) -> Figures {
         from_day: "2027-01-01".into(),
         to_day: "2027-12-31".into(),
         report: None,
+        end_gone: false,
         who: "a test".into(),
         at: app.clock.now(),
     };

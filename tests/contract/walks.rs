@@ -15,6 +15,7 @@ fn asked(source: &str) -> NewWalk {
         from_day: "2027-01-01".into(),
         to_day: "2027-01-31".into(),
         report: None,
+        end_gone: false,
         who: "Ada".into(),
         at: 5_000,
     }

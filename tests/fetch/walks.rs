@@ -39,6 +39,7 @@ async fn walk(router: &Router, purpose: WalkPurpose) -> WalkRow {
         from_day: "2026-11-19".into(),
         to_day: "2026-11-21".into(),
         report: None,
+        end_gone: false,
         who: "a test".into(),
         at: app.clock.now(),
     };

@@ -40,6 +40,7 @@ pub async fn reconcile(
         from_day: days.0.to_owned(),
         to_day: days.1.to_owned(),
         report: None,
+        end_gone: false,
         who: "somebody".to_owned(),
         at: sim.clock.now(),
     };
@@ -74,7 +75,7 @@ async fn begun(sim: &mut Sim, new: Option<&NewWalk>, report: i64) -> Result<i64,
     let begin = async {
         match new {
             Some(new) => app.begin_walk(new).await,
-            None => app.repair_walk(report, "somebody").await,
+            None => app.repair_walk(report, false, "somebody").await,
         }
     };
     let row = match crate::sim::through(&sim.faults, begin).await {
