@@ -468,6 +468,8 @@ pub trait WalkStore: Send + Sync {
     async fn write_walk(&self, write: &WalkWrite) -> Result<bool, StoreError>;
     /// Forgets a piece of what ended walks leave behind. True where there is more.
     async fn tidy_walks(&self) -> Result<bool, StoreError>;
+    /// Whether a node serves this database now: it goes the walks that are open.
+    async fn a_node_walks(&self) -> Result<bool, StoreError>;
 }
 
 #[cfg(test)]

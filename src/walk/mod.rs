@@ -16,6 +16,8 @@ mod gone;
 mod look;
 mod note;
 #[cfg(test)]
+mod gone_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::connectors::{ApiTrouble, Call, RecordSpec, Source, WalkPlace, WalkSpec};

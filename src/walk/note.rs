@@ -15,7 +15,8 @@ const RESTS_S: [i64; 8] = [2, 5, 15, 30, 60, 120, 300, 600];
 const TRIES_MAX: i64 = 4;
 /// One that nothing else is answered beside, after so long: the whole API is away.
 const FAILING_MS_MAX: i64 = 6 * 3_600_000;
-/// The same where hardly anything else is left to be asked for, so that a walk does not hang on it.
+/// The same of one that failed beside others that were answered, where hardly anything else is left to be asked for, so that
+/// a walk does not hang on it.
 const LAST_MS_MAX: i64 = 20 * 60_000;
 /// Between two tries of one place.
 const TRY_AGAIN_MS: i64 = 15_000;
@@ -31,7 +32,7 @@ pub(super) struct Noting {
     /// Documents that went into the journal.
     pub brought_in: usize,
     now: Millis,
-    patience_ms: i64,
+    among_the_last: bool,
     made: Vec<PlaceRow>,
     kept: Vec<PlaceRow>,
     done: Vec<i64>,
@@ -50,7 +51,7 @@ impl Noting {
             walk,
             brought_in: 0,
             now,
-            patience_ms: FAILING_MS_MAX,
+            among_the_last: false,
             made: Vec::new(),
             kept: Vec::new(),
             done: Vec::new(),
@@ -61,7 +62,13 @@ impl Noting {
 
     /// Hardly anything else is left.
     pub fn is_among_the_last(&mut self) {
-        self.patience_ms = LAST_MS_MAX;
+        self.among_the_last = true;
+    }
+
+    /// So long a place may fail while nothing else is answered.
+    fn patience_ms(&self, place: &PlaceRow) -> i64 {
+        // One that failed while others were answered is likely to be the trouble itself.
+        if self.among_the_last && place.tries > 0 { LAST_MS_MAX } else { FAILING_MS_MAX }
     }
 
     /// Makes places, which have this share together. Gives it back to the whole where there are none.
@@ -140,7 +147,7 @@ impl Noting {
         if others {
             kept.tries += 1;
         }
-        if kept.tries >= TRIES_MAX || self.now - since > self.patience_ms {
+        if kept.tries >= TRIES_MAX || self.now - since > self.patience_ms(&kept) {
             self.put_aside(spec, kept, why);
             return;
         }
@@ -156,7 +163,7 @@ impl Noting {
             let mut kept = place.clone();
             let since = *kept.failing_since.get_or_insert(self.now);
             kept.due_at = self.walk.rests_until.unwrap_or(self.now) + TRY_AGAIN_MS;
-            if self.now - since > self.patience_ms {
+            if self.now - since > self.patience_ms(&kept) {
                 self.put_aside(spec, kept, why);
             } else {
                 self.kept.push(kept);

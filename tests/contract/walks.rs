@@ -220,4 +220,31 @@ on_both! {
         store.keeping().erase_booking(&erasure).await.unwrap();
         assert!(store.walks().here_by_key(&[key("a")]).await.unwrap()[0].erased);
     }
+
+    async fn what_was_asked_for_of_what_is_gone_is_kept(place: &Place) {
+        let store = place.open().await;
+        let new = NewWalk { end_gone: true, purpose: WalkPurpose::Repair, ..asked("tours") };
+        let (row, _) = store.walks().begin_walk(&new).await.unwrap();
+        assert!(row.asked.end_gone && row.counts.end_gone);
+        let counts = WalkCounts { looked: 3, ..row.counts.clone() };
+        let write = WalkWrite { walk: WalkRow { counts, ..row.clone() }, ..WalkWrite::default() };
+        assert!(store.walks().write_walk(&write).await.unwrap());
+        let row = store.walks().walk(row.seq).await.unwrap().unwrap();
+        assert!(row.asked.end_gone && row.counts.looked == 3);
+        let (row, _) = store.walks().begin_walk(&asked("inn")).await.unwrap();
+        assert!(!row.asked.end_gone);
+    }
+
+    async fn a_command_sees_whether_a_node_serves(place: &Place) {
+        let command = place.open().await;
+        assert!(!command.walks().a_node_walks().await.unwrap());
+        let mut options = place.options();
+        options.exclusive = true;
+        let node = waypost::store::open(&options).await.unwrap();
+        assert!(command.walks().a_node_walks().await.unwrap());
+        assert!(node.walks().a_node_walks().await.unwrap());
+        node.close().await;
+        drop(node);
+        assert!(!command.walks().a_node_walks().await.unwrap());
+    }
 }
