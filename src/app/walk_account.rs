@@ -16,7 +16,8 @@ impl App {
         let credential = source.reach.as_ref().and_then(|reach| reach.credential(&*self.secrets));
         let known = account_of(&*self.store, source).await?;
         // What an earlier credential said is not what this one would say.
-        let old = kept.is_some_and(|kept| known.as_ref() == Some(&kept.account) && Some(kept.credential) != credential);
+        let old = kept
+            .is_some_and(|kept| known.as_ref() == Some(&kept.account) && Some(kept.credential) != credential);
         let known = known.filter(|_| !old || source.account.is_some());
         let Err(why) = needs_account(source, known.as_deref()) else { return Ok(()) };
         let Some((reach, spec)) =
@@ -29,7 +30,9 @@ impl App {
         let title = &source.connector.title;
         let way_out = "try again, or write the account into the source's settings";
         let answer = self.api_client().call(&ruleset.engine, call).await.map_err(|trouble| {
-            AskError::NotNow(format!("{title} could not be asked of which account its keys are ({trouble}); {way_out}"))
+            AskError::NotNow(format!(
+                "{title} could not be asked of which account its keys are ({trouble}); {way_out}"
+            ))
         })?;
         let account = spec.read(&answer.body).ok_or_else(|| {
             AskError::NotNow(format!("{title} did not say of which account its keys are; {way_out}"))

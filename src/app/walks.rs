@@ -229,11 +229,12 @@ impl RepairAhead {
         }
         let counts = &row.counts;
         let reports = row.asked.purpose == WalkPurpose::Reconcile;
+        // What a repair left because it was much; what it ended is not gone any more.
+        let ends = counts.endable.min(counts.gone);
         Self {
             brings_in: if reports { counts.new + counts.differs } else { 0 },
-            // What a repair left because it was much; what it ended is not gone any more.
-            ends: counts.endable.min(counts.gone),
-            many: counts.ends_many(),
+            ends,
+            many: ends > 0 && counts.ends_many(),
         }
     }
 }

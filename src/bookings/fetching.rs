@@ -15,6 +15,8 @@ const UNFIT_AGAIN_MS: i64 = 60_000;
 
 /// A document that is older than what is known by now.
 pub(super) const TOO_LATE: &str = "something newer came in while it was fetched; it is fetched again";
+/// An end that is older than what is known by now.
+pub(super) const ENDS_NOT: &str = "something newer came in while it was asked for, so it does not end";
 /// A record that ended before it was known.
 pub(super) const NEVER_READ: &str = "deleted before it could be read: there is nothing to keep";
 /// What looks like a late copy.

@@ -104,7 +104,8 @@ impl Applier {
         let as_of = batch.states.get(&key).map_or(0, |state| state.as_of);
         if head.as_ref().is_some_and(|head| head.begun < as_of) {
             applying.one.fetches.extend(fetching::came_too_late(head.as_ref(), &place));
-            let note = fetching::TOO_LATE.to_owned();
+            let gone = head.as_ref().is_some_and(|head| head.gone);
+            let note = if gone { fetching::ENDS_NOT } else { fetching::TOO_LATE }.to_owned();
             applying.one.changes.push(plain(known, ChangeKind::Stale, Some(note)));
             return None;
         }
@@ -120,7 +121,8 @@ impl Applier {
                 .map(|present| spec.ended(present));
             match ended {
                 Some(Some(ended)) => {
-                    let how = How { note: unknown_there, head, seen, happened_at, own: true, ..How::default() };
+                    let how =
+                        How { note: unknown_there, head, seen, happened_at, own: true, ..How::default() };
                     let status = RecordSpec::ended_status().to_owned();
                     self.apply_compared(applying, batch, (spec, &key), (ended, status), how);
                 }

@@ -9,11 +9,11 @@ use super::answer::{AnswerClass, Classified, WAIT_MS_MAX, common, message, retry
 use super::answer_rule::{AnswerRule, Seen};
 use super::auth::value_of;
 use super::call_limits::CallLimits;
+use super::manifest::Verified;
+use super::pattern::key_text;
 use super::request::{RenderError, RenderedRequest, Rendering, Which, encode};
 use super::secret::SecretRef;
 use super::setup::SetupTest;
-use super::manifest::Verified;
-use super::pattern::key_text;
 use super::subscriptions::SubscriptionSpec;
 use crate::document::Place;
 use crate::domain::Millis;
@@ -151,7 +151,8 @@ impl ApiAccount {
     /// The account in an answer.
     pub fn read(&self, answer: &Value) -> Option<String> {
         let account = answer.pointer(&self.at).and_then(key_text)?;
-        let well = !account.trim().is_empty() && account.len() <= 512 && !account.chars().any(char::is_control);
+        let well =
+            !account.trim().is_empty() && account.len() <= 512 && !account.chars().any(char::is_control);
         well.then_some(account)
     }
 }

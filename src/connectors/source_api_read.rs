@@ -85,7 +85,8 @@ fn read_account(
     let verified = fields.text("verified");
     let place = fields.place();
     fields.finish();
-    let verified = read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
+    let verified =
+        read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
     let Some(call) = call else {
         diagnostics.push(
             Diagnostic::error(file, Some(place), "The account of the API has no `call`.")

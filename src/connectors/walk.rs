@@ -298,7 +298,8 @@ impl WalkSpec {
         let mut of: Vec<String> = Vec::new();
         for level in self.levels.iter().take(call.level) {
             let taken = call.taken.get(&level.name).and_then(Value::as_object);
-            let values: Vec<String> = taken.into_iter().flatten().filter_map(|(_, value)| key_text(value)).collect();
+            let values: Vec<String> =
+                taken.into_iter().flatten().filter_map(|(_, value)| key_text(value)).collect();
             if !values.is_empty() {
                 of.push(format!("{} {}", level.name, values.join(" ")));
             }

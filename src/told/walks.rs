@@ -144,7 +144,7 @@ impl Walk {
             to_day: row.asked.to_day.clone(),
             of_report: row.asked.report,
             end_gone: row.asked.end_gone,
-            ends_many: counts.ends_many(),
+            ends_many: RepairAhead::of(row).many,
             who: row.asked.who.clone(),
             state: row.state.as_str(),
             phase: row.phase.as_str(),

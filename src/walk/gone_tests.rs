@@ -167,9 +167,9 @@ async fn what_comes_in_while_it_is_asked_for_the_last_time_is_asked_for_again() 
 #[tokio::test]
 async fn a_record_that_a_list_names_and_that_is_not_there_is_trouble_and_never_ends() {
     let world = here_only(0).await;
-    world.vendor.feels(|path| {
-        path.contains("/bookings/c0-1000-1/").then(|| ApiTrouble::NotThere("not here".into()))
-    });
+    world
+        .vendor
+        .feels(|path| path.contains("/bookings/c0-1000-1/").then(|| ApiTrouble::NotThere("not here".into())));
     let seq = world.begin(WalkPurpose::Repair).await;
     let row = world.go(seq).await;
     assert_eq!((row.counts.same, row.counts.trouble, row.counts.gone, row.counts.ended), (1, 1, 0, 0));

@@ -58,10 +58,8 @@ impl Walker {
         let mut here: BTreeMap<BookingKey, HereBooking> =
             here.into_iter().map(|one| (one.booking.key.clone(), one)).collect();
         let known = self.store.walks().findings_of(noting.walk.seq, &records).await?;
-        let known: BTreeMap<(String, String), WalkOutcome> = known
-            .into_iter()
-            .map(|finding| ((finding.account, finding.key), finding.outcome))
-            .collect();
+        let known: BTreeMap<(String, String), WalkOutcome> =
+            known.into_iter().map(|finding| ((finding.account, finding.key), finding.outcome)).collect();
         let mut events = Vec::new();
         for one in read {
             let known = known.get(&named(&one.record)).copied();

@@ -13,10 +13,10 @@
 mod ask;
 mod compare;
 mod gone;
-mod look;
-mod note;
 #[cfg(test)]
 mod gone_tests;
+mod look;
+mod note;
 #[cfg(test)]
 mod tests;
 
@@ -190,7 +190,8 @@ impl Walker {
     async fn through(&self, mut noting: Noting, more: Option<String>) -> Result<Walked, StoreError> {
         let aside = self.store.walks().aside_places(noting.walk.seq, ASIDE).await?;
         if (aside.len() as i64) < ASIDE {
-            let records = aside.iter().filter(|row| matches!(place_of(row), Some(WalkPlace::Record(_)))).count();
+            let records =
+                aside.iter().filter(|row| matches!(place_of(row), Some(WalkPlace::Record(_)))).count();
             noting.walk.counts.aside = records as i64;
             noting.walk.counts.unseen = (aside.len() - records) as i64;
         }

@@ -195,7 +195,8 @@ pub(super) async fn world(source: &str, more: &[(&str, &str)]) -> World {
     }
 }
 
-pub(super) const TOURS: &str = "connector: fareharbor\napi: { app: { secret: app }, user: { secret: user } }\n";
+pub(super) const TOURS: &str =
+    "connector: fareharbor\napi: { app: { secret: app }, user: { secret: user } }\n";
 
 impl World {
     pub(super) fn walker(&self) -> Walker {
@@ -435,9 +436,11 @@ async fn trouble_of_the_whole_api_rests_the_walk_and_loses_nothing() {
     world.vendor.feels(move |_| {
         calls += 1;
         match calls {
-            2 | 3 => {
-                Some(ApiTrouble::Rests { until: clock.now() + 30_000, said: true, why: "the limit is used up".into() })
-            }
+            2 | 3 => Some(ApiTrouble::Rests {
+                until: clock.now() + 30_000,
+                said: true,
+                why: "the limit is used up".into(),
+            }),
             5..=9 => Some(ApiTrouble::Down { until: None, why: "it does not answer".into() }),
             11 => Some(ApiTrouble::NeedsAuth("the key is not taken".into())),
             _ => None,

@@ -135,14 +135,18 @@ fn sentence(row: &WalkRow, now: Millis) -> String {
             let came = match row.asked.purpose {
                 WalkPurpose::Reconcile => match counts.new + counts.differs + counts.gone {
                     0 if counts.unread() > 0 => {
-                        format!("{looked} here are as they are in the booking system, but not all was looked at.")
+                        format!(
+                            "{looked} here are as they are in the booking system, but not all was looked at."
+                        )
                     }
                     0 => format!("All well: {looked} here are as they are in the booking system."),
                     1 => format!("Of {looked}, one is not the same here and in the booking system."),
                     many => format!("Of {looked}, {many} are not the same here and in the booking system."),
                 },
                 WalkPurpose::Backfill | WalkPurpose::Repair => match (counts.brought_in, counts.ended) {
-                    (0, 0) if counts.gone + counts.unread() > 0 => format!("{looked} looked at, none brought in."),
+                    (0, 0) if counts.gone + counts.unread() > 0 => {
+                        format!("{looked} looked at, none brought in.")
+                    }
                     (0, 0) => format!("{looked} looked at. All were here already."),
                     (many, 0) => format!("{looked} looked at, {many} brought in."),
                     (0, ended) => format!("{looked} looked at, {ended} ended here."),
@@ -187,7 +191,9 @@ fn will(ahead: RepairAhead, here: i64) -> String {
     };
     let ended = match ends {
         0 => None,
-        1 => Some("One is asked for once more, and ends here if the booking system does not know it".to_owned()),
+        1 => Some(
+            "One is asked for once more, and ends here if the booking system does not know it".to_owned(),
+        ),
         all => Some(format!(
             "{all} are asked for once more, and end here where the booking system does not know them"
         )),
@@ -284,7 +290,15 @@ pub(super) fn rows() -> Vec<WalkRow> {
         ..row(4, WalkPurpose::Reconcile, WalkState::Done)
     };
     let many = WalkRow {
-        counts: WalkCounts { looked: 40, same: 20, gone: 20, endable: 20, unseen: 2, past: 1, ..WalkCounts::default() },
+        counts: WalkCounts {
+            looked: 40,
+            same: 20,
+            gone: 20,
+            endable: 20,
+            unseen: 2,
+            past: 1,
+            ..WalkCounts::default()
+        },
         ended_at: Some(NOW),
         ..row(7, WalkPurpose::Reconcile, WalkState::Done)
     };

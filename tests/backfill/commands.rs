@@ -5,7 +5,7 @@ use crate::process::{Crm, Home, Process, binary};
 use crate::support::client;
 use crate::vendor::{Size, Vendor};
 use crate::year::{RULE, source_file, with_keys};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ async fn a_command_goes_the_walk_where_nobody_serves_and_goes_on_after_a_kill() 
     let (code, out, err) = place.ends(place.command("backfill", &["--json"])).await;
     assert_eq!(code, 0, "{out}{err}");
     let told = Place::lines(&out).remove(0);
-    assert_eq!((&told["id"], &told["state"]), (&before.seq.into(), &"done".into()), "{told}");
+    assert_eq!((&told["id"], &told["state"]), (&json!(before.seq), &json!("done")), "{told}");
     assert_eq!(told["records"]["found"], FEW.bookings, "{told}");
     assert!(err.contains("Waypost is not running"), "{err}");
     assert!(place.crm.records("bookings").await.is_empty(), "nobody reads yet");
@@ -121,14 +121,14 @@ async fn a_server_that_starts_beside_a_command_goes_on_with_its_walk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_commands_for_one_walk_do_it_once() {
     let place = Place::new().await;
-    let (one, other) = tokio::join!(
-        place.ends(place.command("backfill", &[])),
-        place.ends(place.command("backfill", &[]))
-    );
+    let (one, other) =
+        tokio::join!(place.ends(place.command("backfill", &[])), place.ends(place.command("backfill", &[])));
     assert_eq!((one.0, other.0), (0, 0), "{}{}", one.2, other.2);
     let walks = place.walks().await;
     // Where one is through before the other begins, that is a walk of its own, which finds all to be here.
-    assert!(walks.iter().all(|row| row.state == WalkState::Done && row.counts.found == i64::from(FEW.bookings)));
+    assert!(
+        walks.iter().all(|row| row.state == WalkState::Done && row.counts.found == i64::from(FEW.bookings))
+    );
     let _serving = place.home.start_ready().await;
     place.home.quiet().await;
     assert_eq!(place.crm.records("bookings").await.len(), FEW.bookings as usize);

@@ -252,7 +252,8 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     for number in 1..=40 {
         world.comes_in(&Booking::new(number)).await;
     }
-    let rests = || ApiTrouble::Rests { until: 2_000_000_000, said: true, why: "the limit is used up".to_owned() };
+    let rests =
+        || ApiTrouble::Rests { until: 2_000_000_000, said: true, why: "the limit is used up".to_owned() };
     for work in world.claim().await {
         world.settle(work, Err(rests())).await;
     }

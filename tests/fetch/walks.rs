@@ -3,10 +3,11 @@
 use crate::fake_apaleo::{Apaleo, event, reservation};
 use crate::fake_http::Reply;
 use crate::support::Router;
-use crate::world::{inn, post, settled};
+use crate::world::{events, inn, post, settled};
 use serde_json::json;
 use waypost::app::AskError;
-use waypost::ports::{FindingQuery, NewWalk, WalkOutcome, WalkPurpose, WalkRow, WalkState};
+use waypost::domain::{BookingKey, ChangeKind, DocumentHead, EventId, ORIGIN_RECONCILE};
+use waypost::ports::{FindingQuery, NewEvent, NewWalk, WalkOutcome, WalkPurpose, WalkRow, WalkState};
 
 /// So many, a few of each second.
 const MANY: u32 = 450;
@@ -154,4 +155,42 @@ async fn an_account_that_webhooks_told_is_not_asked_for() {
     let row = walk(&router, WalkPurpose::Backfill).await;
     assert_eq!((row.counts.same, row.counts.new), (1, 449));
     assert_eq!(apaleo.calls("GET /account/v1/accounts/current"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_is_of_the_time_before_what_came_in_ends_nothing() {
+    let (_apaleo, router) = world("account: ACME\n").await;
+    assert_eq!(post(&router, &event(1, "Reservation/created", &id(1))).await, 200);
+    settled(&router).await;
+    let store = &router.served().app.store;
+    let [connector, account, kind] = ["apaleo", "ACME", "booking"].map(str::to_owned);
+    let end = async |name: &str, begun| {
+        let key = BookingKey {
+            connector: connector.clone(),
+            account: account.clone(),
+            kind: kind.clone(),
+            key: id(1),
+        };
+        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: true };
+        let event = NewEvent {
+            id: EventId::new(name),
+            source: "inn".into(),
+            received_at: 1,
+            origin: ORIGIN_RECONCILE,
+            headers: head.to_headers(),
+            body: bytes::Bytes::from_static(b"{}"),
+        };
+        store.append_events(&[event]).await.expect("it is stored");
+        settled(&router).await;
+        let last = events(&router).await.pop().expect("an event");
+        (last.changes[0].kind, last.changes[0].note.clone().unwrap_or_default())
+    };
+    let late = "something newer came in while it was asked for, so it does not end".to_owned();
+    assert_eq!(end("evt_end1", 0).await, (ChangeKind::Stale, late));
+    assert_eq!(router.records("bookings")[id(1)]["status"], "Confirmed");
+    let now = store.fetches().last_position().await.expect("the journal");
+    let twice = "apaleo does not know it any more: it was asked twice".to_owned();
+    assert_eq!(end("evt_end2", now).await, (ChangeKind::Deleted, twice));
+    assert_eq!(router.records("bookings")[id(1)]["kind"], "deleted");
+    assert_eq!(end("evt_end3", now + 1).await.0, ChangeKind::Unchanged, "it ends once");
 }

@@ -129,7 +129,8 @@ async fn a_report_is_paged_and_its_button_brings_in() {
         ..finding("z1", WalkOutcome::Gone)
     });
     findings.push(finding("a0", WalkOutcome::Same));
-    let counts = WalkCounts { looked: 62, same: 1, differs: 60, gone: 1, endable: 1, ..WalkCounts::default() };
+    let counts =
+        WalkCounts { looked: 62, same: 1, differs: 60, gone: 1, endable: 1, ..WalkCounts::default() };
     let done =
         WalkRow { state: WalkState::Done, ended_at: Some(shop.app.clock.now()), counts, ..row.clone() };
     note(&shop, &row, done, findings).await;
