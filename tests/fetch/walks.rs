@@ -110,8 +110,8 @@ async fn a_report_names_what_differs_and_a_repair_brings_it_in() {
     assert_eq!((repaired.counts.brought_in, repaired.counts.gone, repaired.counts.ended), (2, 0, 1));
     let all = router.records("bookings");
     assert!(all.get("NEW-1").is_some(), "{all}");
-    // What apaleo does not know any more has ended as one that was deleted, and the rule said so to the CRM.
-    assert_eq!(all[id(5)]["kind"], "deleted", "{}", all[id(5)]);
+    // What apaleo does not know any more has ended, and the rule, which does not ask for more, says so as of one cancelled.
+    assert_eq!(all[id(5)]["kind"], "cancelled", "{}", all[id(5)]);
     let again = walk(&router, WalkPurpose::Reconcile).await;
     assert_eq!((found(&router, &again).await, again.counts.unread()), (vec![], 0));
 }
@@ -191,6 +191,6 @@ async fn an_end_that_is_of_the_time_before_what_came_in_ends_nothing() {
     let now = store.fetches().last_position().await.expect("the journal");
     let twice = "apaleo does not know it any more: it was asked twice".to_owned();
     assert_eq!(end("evt_end2", now).await, (ChangeKind::Deleted, twice));
-    assert_eq!(router.records("bookings")[id(1)]["kind"], "deleted");
+    assert_eq!(router.records("bookings")[id(1)]["kind"], "cancelled");
     assert_eq!(end("evt_end3", now + 1).await.0, ChangeKind::Unchanged, "it ends once");
 }
