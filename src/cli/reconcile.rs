@@ -83,8 +83,13 @@ async fn go(app: &App, args: &Args) -> anyhow::Result<Ended> {
 pub(super) async fn tell_findings(app: &App, row: &WalkRow, json: bool) -> anyhow::Result<()> {
     let mut after = None;
     let mut told = 0;
+    // What a backfill brought in is all well, and may be a year.
+    let outcomes = match row.asked.purpose {
+        WalkPurpose::Backfill => vec![WalkOutcome::Trouble],
+        _ => WalkOutcome::TOLD.to_vec(),
+    };
     loop {
-        let query = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
+        let query = FindingQuery { walk: row.seq, outcomes: outcomes.clone(), after, limit: PAGE };
         let found = app.store.walks().findings(&query).await?;
         let Some(last) = found.last() else { return Ok(()) };
         after = Some((last.account.clone(), last.key.clone()));

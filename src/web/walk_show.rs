@@ -61,7 +61,10 @@ pub async fn walk_show(
     let row = app.walk_row(number(&id)?).await?;
     let scene = Scene::read(&app).await?;
     let after = query.after.as_deref().and_then(|after| serde_json::from_str::<(String, String)>(after).ok());
-    let asked = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
+    // What a backfill brought in is all well, and may be a year.
+    let told =
+        if row.asked.purpose.compares() { WalkOutcome::TOLD.to_vec() } else { vec![WalkOutcome::Trouble] };
+    let asked = FindingQuery { walk: row.seq, outcomes: told, after, limit: PAGE };
     let findings = app.store.walks().findings(&asked).await?;
     let next = findings.last().filter(|_| findings.len() as i64 == PAGE);
     let next =

@@ -10,14 +10,15 @@ import { Visitor } from "./visitor.mjs";
 const DAYS = ["--from", "2027-03-01", "--to", "2027-03-31"];
 const YEAR = ["--from", "2027-01-01", "--to", "2027-12-31"];
 
-/** Items with availabilities of March, and guests of these numbers spread over them. */
-function tours(first, count) {
+/** A company's items with availabilities of March, and guests of these numbers spread over them. */
+function tours(company, first, count) {
   const items = [1, 2].map((pk) => ({ pk, name: `Tour ${pk}`, availabilities: [0, 1].map((n) => ({ pk: pk * 100 + n, day: `2027-03-1${pk + n * 3}`, bookings: [] })) }));
   const all = items.flatMap((item) => item.availabilities);
   for (let number = first; number < first + count; number++) {
     const at = all[number % all.length];
     const body = booking(number, GUESTS[number % GUESTS.length]);
     body.booking.availability = { ...body.booking.availability, pk: at.pk, start_at: `${at.day}T09:30:00+0000` };
+    body.booking.company.shortname = company;
     at.bookings.push(body);
   }
   return items;
@@ -32,9 +33,9 @@ export class Walked {
       await waypost.run(["secret", "set", name], `${value}\n`);
     }
     const [reef, bay, slow, apaleo] = await Promise.all([
-      FareHarbor.start("harbourtours", tours(200, 16)),
-      FareHarbor.start("harbourtours", tours(300, 12)),
-      FareHarbor.start("harbourtours", tours(400, 60)),
+      FareHarbor.start("reeftours", tours("reeftours", 200, 16)),
+      FareHarbor.start("baytours", tours("baytours", 300, 12)),
+      FareHarbor.start("slowtours", tours("slowtours", 400, 60)),
       Apaleo.start("ACME"),
     ]);
     Object.assign(house, { reef, bay, slow, apaleo });
@@ -93,6 +94,7 @@ export class Walked {
     first.bookings[0].booking.note = "They bring a wheelchair";
     first.bookings[0].booking.contact.phone = "+353 87 765 4321";
     second.bookings.push(booking(250, { ...GUESTS[1], status: "booked" }));
+    second.bookings.at(-1).booking.company.shortname = reef.company;
     second.bookings.at(-1).booking.availability.start_at = `${second.day}T09:30:00+0000`;
     third.bookings.pop();
     reef.refuses.add("items/2/minimal/availabilities/date-range/2027-03-27/2027-04-01");
@@ -105,7 +107,7 @@ export class Walked {
     const resting = await this.begin("backfill", "bay-tours", DAYS);
     await until("the walk rests", async () => {
       await page.goto(`/walks/${resting}`);
-      return (await page.content()).includes("It goes on by itself");
+      return (await page.content()).includes("Nothing is lost");
     });
     const events = await this.waypost.json("events", "--limit", "500");
     const ended = events.find((event) => event.change.some((change) => change.kind === "deleted"));
