@@ -152,6 +152,11 @@ impl Walker {
             return self.ask(&scene, noting, places.due).await;
         }
         if let Some(next_at) = places.next_at {
+            // Where something is in the way, the page says until when.
+            if let Some(why) = noting.walk.note.clone() {
+                noting.rest(next_at, why);
+                return self.write(noting).await;
+            }
             return Ok(Walked::Rests(next_at));
         }
         match noting.walk.phase {
