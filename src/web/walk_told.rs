@@ -171,7 +171,9 @@ fn estimate(row: &WalkRow, progress: &WalkProgress) -> String {
         Some(records) => format!("{looked} of about {records} bookings"),
         None => format!("{}; how many there are is not known yet", counted(looked, "booking")),
     }];
-    parts.extend(progress.calls_per_minute.filter(|calls| *calls > 0).map(|calls| format!("{calls} calls a minute")));
+    parts.extend(
+        progress.calls_per_minute.filter(|calls| *calls > 0).map(|calls| format!("{calls} calls a minute")),
+    );
     parts.push(match progress.seconds_left {
         None => "how long it takes is not known yet".to_owned(),
         Some(..60) => "less than a minute left".to_owned(),
