@@ -29,6 +29,7 @@ mod live;
 mod look;
 mod machine;
 mod masking;
+mod masking_asked;
 mod people;
 mod people_code;
 mod people_links;

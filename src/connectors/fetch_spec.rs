@@ -100,7 +100,7 @@ impl RecordSpec {
     }
 
     /// The records of an answer, without what is never stored. `Err` is a sentence.
-    pub fn documents(&self, fetch: &FetchSpec, mut answer: Value) -> Result<Vec<(String, Value)>, String> {
+    pub fn documents(&self, fetch: &FetchSpec, mut answer: Value) -> Result<Vec<Told>, String> {
         let found = match &fetch.list {
             Some(_) if answer.is_null() => Vec::new(),
             Some(list) => match answer.pointer_mut(list).map(Value::take) {
@@ -119,10 +119,9 @@ impl RecordSpec {
         found.into_iter().map(|document| self.document(document)).collect()
     }
 
-    /// One record as its system's API gives it: its key, and itself without what is never stored. `Err` is a sentence.
-    pub fn document(&self, document: Value) -> Result<(String, Value), String> {
-        let told = self.read_one(document, &Facts::default())?;
-        Ok((told.key, told.entity))
+    /// One record as its system's API gives it, without what is never stored. `Err` is a sentence.
+    pub fn document(&self, document: Value) -> Result<Told, String> {
+        self.read_one(document, &Facts::default())
     }
 
     /// What a document that was fetched tells. `Err` is a sentence.

@@ -45,6 +45,6 @@ fn documents(ruleset: &Ruleset, source: &str, body: &[u8]) -> Option<Vec<(Bookin
         return (source.verify != Verify::Never).then(|| told.into_iter().map(whole).collect());
     }
     let record = spec.records.iter().find(|record| record.fetch.is_some())?;
-    let (key, document) = record.document(body).ok()?;
-    Some(vec![(of(&record.kind, None, key), document)])
+    let told = record.document(body).ok()?;
+    Some(vec![(of(&record.kind, told.account, told.key), told.entity)])
 }

@@ -258,10 +258,9 @@ impl Meter {
         until
     }
 
-    /// Why nothing may be asked now, where it may not.
-    pub(super) fn closed(&self, now: Millis) -> Option<ApiTrouble> {
-        let (until, why) = self.closed.as_ref()?;
-        (*until > now).then(|| why.clone().at(*until))
+    /// Until when nothing may be asked, and why, where it may not.
+    pub(super) fn closed(&self, now: Millis) -> Option<(Millis, Closed)> {
+        self.closed.clone().filter(|(until, _)| *until > now)
     }
 
     pub(super) fn standing(&self, now: Millis) -> ApiStanding {

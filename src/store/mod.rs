@@ -17,6 +17,7 @@ mod cards;
 mod causes;
 mod chains;
 mod delivery;
+mod ended;
 mod erase;
 mod events;
 mod fetches;

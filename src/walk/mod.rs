@@ -20,7 +20,7 @@ mod note;
 #[cfg(test)]
 mod tests;
 
-use crate::connectors::{ApiTrouble, Call, RecordSpec, Source, WalkPlace, WalkSpec};
+use crate::connectors::{ApiTrouble, Call, RecordSpec, Source, WAIT_MS_MAX, WalkPlace, WalkSpec};
 use crate::domain::Millis;
 use crate::ports::{
     Clock, Entropy, PlaceRow, Store, StoreError, WHOLE_SHARE, WalkPhase, WalkRow, WalkState, WalkWrite,
@@ -118,7 +118,8 @@ impl Walker {
         if row.state != WalkState::Open {
             return Ok(Walked::Over);
         }
-        if let Some(until) = row.rests_until.filter(|until| *until > now) {
+        // One that rests for longer than it ever does was sent to rest before the clock was set back.
+        if let Some(until) = row.rests_until.filter(|until| (now + 1..=now + WAIT_MS_MAX).contains(until)) {
             return Ok(Walked::Rests(until));
         }
         let mut noting = Noting::begin(row, now);
@@ -135,6 +136,9 @@ impl Walker {
             }
         };
         let mut places = self.store.walks().due_places(seq, now, RECORDS_AT_ONCE as i64).await?;
+        if places.next_at.is_some_and(|at| at > now + 2 * WAIT_MS_MAX) {
+            places = self.store.walks().due_places(seq, Millis::MAX, RECORDS_AT_ONCE as i64).await?;
+        }
         if let Some(first) = places.due.first() {
             let level = first.level;
             let records = level >= scene.spec.depth_of_records();

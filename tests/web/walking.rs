@@ -234,6 +234,28 @@ async fn a_program_does_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_sent_until_a_silence_ended_is_fetched_by_a_walk_of_its_own() {
+    let source = format!("{SOURCE}on_silence: backfill\n");
+    let shop = Workshop::with(&[("sources/tours.yaml", &source)], 2).await;
+    let (app, now) = (&shop.app, shop.app.clock.now());
+    // The source was silent, its gap is being filled, and it sends again while that is under way.
+    let first = app.fill_gap("tours", now - 3_600_000, "on_silence").await.expect("it begins");
+    let since = format!("out_1 {}", now - 3_600_000);
+    app.store.set_fact("gap.tours", &since).await.expect("a store");
+    app.fill_gaps().await.expect("a store");
+    let open = async || app.open_walk("tours").await.expect("a store").map(|row| row.seq);
+    let fact = async || app.store.fact("gap.tours").await.expect("a store").unwrap_or_default();
+    assert_eq!((open().await, fact().await), (Some(first.seq), since));
+    // That one is through: another one begins, and then it is done.
+    note(&shop, &first, WalkRow { state: WalkState::Done, ended_at: Some(now), ..first.clone() }, vec![])
+        .await;
+    app.fill_gaps().await.expect("a store");
+    assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
+    app.fill_gaps().await.expect("a store");
+    assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_many_would_end_the_page_asks_first() {
     let shop = shop().await;
     let row = begin(&shop, &FORM).await;
