@@ -352,6 +352,7 @@ forward_part! {
     reads here_after(after: &str, limit: i64) -> Vec<HereBooking>;
     writes write_walk(write: &WalkWrite) -> bool;
     writes tidy_walks() -> bool;
+    reads a_node_walks() -> bool;
 }
 
 forward_part! {
