@@ -36,7 +36,7 @@ fn story(name: &str, bodies: &[(Value, Value)]) -> String {
         let step = |key: Option<String>, word| key.map(|key| format!("\n  {word} {key}")).unwrap_or_default();
         let chain = record.chain.as_ref().map_or_else(String::new, |chain| {
             let (from, to) = (chain.from(&compared.entity), chain.to(&compared.entity));
-            step(from, "took the place of") + &step(to, "its place was taken by")
+            format!("{}{}", step(from, "took the place of"), step(to, "its place was taken by"))
         });
         let _ = writeln!(
             lines,
