@@ -1,6 +1,6 @@
 //! Bodies as the vendors' own documents show them, shortened, through the manifests that come with Waypost.
 
-use super::tests::{catalogue, engine};
+use super::tests::{catalogue, engine, try_source};
 use super::{Connector, KeptHeaders, Present};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -246,4 +246,24 @@ fn bokun() {
         (json!({ "bookingId": 1 }), json!({})),
     ];
     insta::assert_snapshot!(story("bokun", &bodies));
+}
+
+#[test]
+fn mistakes_in_a_chain_name_the_place_and_the_way_out() {
+    let engine = engine();
+    let mut told = String::new();
+    for chain in [
+        "{ status: rebooked }",
+        "{ from: old, becomes: cancelled }",
+        "{ from: old, to: new, status: rebooked, becomes: cancelled }",
+        "{ from: old, to: new, unles: seats }",
+        "{ from: old, unless: \"a[b\" }",
+    ] {
+        let (_, said) = try_source(
+            &engine,
+            &format!("connector: webhook\nrecords: [{{ kind: booking, key: id, chain: {chain} }}]\n"),
+        );
+        let _ = writeln!(told, "{said}\n----");
+    }
+    insta::assert_snapshot!(told);
 }
