@@ -101,10 +101,10 @@ pub(super) fn read_chain(
             ),
         );
     }
-    if becomes.is_some() && to.is_none() {
+    if from.is_some() && rebooked.is_none() && to.is_none() {
         fields.report(
             Diagnostic::error(file, Some(node.place), "Nothing tells a rebooked record from others.")
-                .hint("say where its body names the new one: `to: rebooked_to`"),
+                .hint("say where its body names the new one, `to: rebooked_to`, or which status only rebooked ones have"),
         );
     }
     if from.is_none() && to.is_none() {

@@ -257,7 +257,7 @@ fn mistakes_in_a_chain_name_the_place_and_the_way_out() {
         "{ from: old, becomes: cancelled }",
         "{ from: old, to: new, status: rebooked, becomes: cancelled }",
         "{ from: old, to: new, unles: seats }",
-        "{ from: old, unless: \"a[b\" }",
+        "{ from: old, to: new, unless: \"a[b\" }",
     ] {
         let (_, said) = try_source(
             &engine,
