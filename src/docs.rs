@@ -1,4 +1,4 @@
-//! Four walks through the code, for whoever changes it.
+//! Walks through the code, for whoever changes it.
 //!
 //! # A booking arrives
 //!
@@ -34,6 +34,25 @@
 //! of it once only. Delivery asks for the chain of a run's booking (`delivery::chain`): an old booking is older than whatever a
 //! newer one sent to the same record, and a rule that moves records goes in the lane of the chain's oldest booking and reads the
 //! links of all of it. Links move with the write of the new booking's own call or verdict. `tests/rebooking` tries all orders.
+//!
+//! # A webhook only hints
+//!
+//! Where a kind of record has `hint:` (apaleo), or a source says `verify: always`, applying an event writes a fetch instead of a
+//! change: the change is `fetching`, and a second hint for the same booking joins it. `runner::fetching` calls
+//! [`crate::fetch::Fetcher::claim`], makes the calls through `source_api` (one set of limits and one token for each credential,
+//! whoever calls), and hands what came to [`crate::fetch::Fetcher::settle`]. A document goes into the journal as an event of its
+//! own, which is applied like any other; in that transaction its hints become `coalesced` and the fetch ends. Its position is
+//! the moment at which the request began: a hint that came in since makes another fetch, and a document that is older than what
+//! is known changes nothing. Where the API does not know the booking, the hints are `refused`. While it is away they wait, or
+//! `fetch::go_by` lets the webhook count, marked as unverified, and the fetch stays.
+//!
+//! # Nothing comes
+//!
+//! `store::hours` counts webhooks by source and hour; `domain::silence` makes the usual of it and says whether a source is silent
+//! for longer than chance makes it. `alerts::signs` looks every now and then and `alerts` tells people once; `app::pulse` says the
+//! same to pages and the API, with the hours in which Waypost was away (`domain::downtime`) and the webhooks that it refused. With
+//! `on_silence: backfill` a walk over the gap is begun.
+//!
 //! # A year is brought in
 //!
 //! `App::begin_walk` writes a row; `runner::walks` finds it and calls [`crate::walk::Walker::step`] again and again. A step asks
