@@ -37,6 +37,7 @@ impl App {
             from_day: from.to_string(),
             to_day: today.checked_add(DAYS_AHEAD.days()).unwrap_or(today).to_string(),
             report: None,
+            end_gone: false,
             who: who.to_owned(),
             at: now,
         };

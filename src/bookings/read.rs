@@ -2,9 +2,10 @@
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
 use crate::connectors::{
-    KeptHeaders, Message, Source, SourceSpec, Unreadable, read_and_measure_payload, read_payload,
+    Hinted, KeptHeaders, Message, Source, SourceSpec, Unreadable, read_and_measure_payload, read_payload,
 };
 use crate::domain::{BookingKey, DocumentHead, EventKey, Millis, is_document};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a webhook tells: one thing after the other. Never empty.
@@ -127,6 +128,20 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
             "the connector does not know this kind of record any more",
         );
     };
+    if head.gone {
+        let told = Told {
+            kind: head.key.kind.clone(),
+            account: Some(head.key.account.clone()),
+            key: head.key.key.clone(),
+            entity: Value::Null,
+            status: String::new(),
+            happened_at: None,
+            hint: Some(Hinted::Deleted),
+        };
+        let what = ReadWhat::Document(head, told);
+        let items = vec![ReadItem { message: 0, seen: None, happened_at: None, what }];
+        return Reading { items, bytes: event.body.len() };
+    }
     let body = match read_payload(&event.body, &KeptHeaders::default()) {
         Ok(body) => body,
         Err(note) => return Reading::nothing(ChangeKind::Unreadable, &note),

@@ -133,7 +133,7 @@ impl RecordSpec {
     /// The record ends by the word of an event alone: its last state stays, as that of a deleted one. `None` where it
     /// has ended so already.
     pub fn ended(&self, present: &super::Present) -> Option<super::Compared> {
-        (present.status != DELETED).then(|| super::Compared {
+        (!Self::is_ended(&present.status)).then(|| super::Compared {
             kind: ChangeKind::Deleted,
             paths: Vec::new(),
             entity: present.entity.clone(),
@@ -147,5 +147,17 @@ impl RecordSpec {
     /// The word of a status that `ended` leaves.
     pub fn ended_status() -> &'static str {
         DELETED
+    }
+
+    /// Whether a status is the one that `ended` leaves.
+    pub fn is_ended(status: &str) -> bool {
+        status == DELETED
+    }
+
+    /// Whether a state is one that a booking ends in: cancelled, rebooked, deleted.
+    pub fn is_over(&self, entity: &Value, status: &str) -> bool {
+        let kind = self.kind_at_first_sight(entity, status);
+        Self::is_ended(status)
+            || matches!(kind, ChangeKind::Cancelled | ChangeKind::Rebooked | ChangeKind::Deleted)
     }
 }

@@ -96,6 +96,9 @@ fn mistakes_in_how_webhooks_sign_in_name_the_place_and_the_way_out() {
         "{ ips: [300.1.1.1, stripe] }",
         "{ hmac: { header: x, secret: a, algorithm: md5, encoding: hexx, signed: \"{bdy}\", tolerance: 2d } }",
         "{ hmac: { header: x, secret: a, signed: \"{time}\", heder: y } }",
+        "{ hmac: { header: x, secret: a, signed: body, time_header: x-time } }",
+        "{ hmac: { header: x, secret: a, signed: body, fields: { time: t, signature: v1 } } }",
+        "{ hmac: { header: x, secret: a, signed: \"{headers:x-}{body}\", time_header: X-Time } }",
     ];
     let mut told = String::new();
     for way in ways {

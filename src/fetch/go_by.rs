@@ -44,6 +44,7 @@ impl Fetcher {
                     begun: row.hinted,
                     fetch: Some(row.id.clone()),
                     unverified: true,
+                    gone: false,
                 };
                 events.push(self.event(&row.source, &head, &document, now));
                 gone_by.push((row.id, row.hinted));

@@ -318,6 +318,7 @@ impl Fetcher {
                 begun: row.begun.unwrap_or_default(),
                 fetch: (index == last).then(|| row.id.clone()),
                 unverified: false,
+                gone: false,
             };
             self.event(&row.source, &head, &document, now)
         };

@@ -18,7 +18,7 @@ pub(super) fn posted(
         return vec![(ORIGIN_WEBHOOK, "{}".to_owned(), body)];
     }
     let event = |(key, document): (BookingKey, Value)| {
-        let head = DocumentHead { key, begun, fetch: None, unverified: false };
+        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: false };
         (ORIGIN_FETCH, head.to_headers(), document.to_string().into_bytes())
     };
     documents.into_iter().map(event).collect()

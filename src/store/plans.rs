@@ -107,6 +107,8 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("versions of a booking", erase::VERSIONS.to_owned(), values!["booking", 10_i64]),
         ("runs of a booking", erase::RUNS.to_owned(), values!["booking"]),
         ("links to erase", erase::LINKS.to_owned(), values!["booking"]),
+        ("what is fetched of a booking to erase", erase::FETCHED.to_owned(), values!["fetch"]),
+        ("what walks told of a booking to erase", erase::FINDINGS.to_owned(), values!["account", "key"]),
         ("past bookings", erase::PAST.to_owned(), values!["2027-03-14", 0_i64, 10_i64]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
         ("open groups", causes::open_sql(), values![9_i64, 9_i64, "0f", 30_i64]),
