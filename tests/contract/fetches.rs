@@ -6,7 +6,7 @@ use std::sync::Arc;
 use waypost::domain::{ChangeKind, ChangeRef, ORIGIN_FETCH, Position, fetch_id};
 use waypost::ports::{
     AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, HeardAsked, LastHeard, ListFilter,
-    NewChange, NewEvent, NewFetch, Store,
+    NewChange, NewEvent, NewFetch, PutOff, Store,
 };
 
 const SOURCE: &str = "inn";
@@ -209,5 +209,33 @@ on_both! {
         store.apply_events(&[ended("b", positions[2], 8 * DAY_MS)]).await.unwrap();
         let known = fetches.ended_unknown(&[key("a"), key("b")]).await.unwrap();
         assert_eq!(known, [(key("b"), positions[2])], "the other is past");
+    }
+
+    async fn those_of_a_claim_are_put_off_together_and_pulled_in_again(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two", "three"]).await;
+        let hints: Vec<_> = ["a", "b", "c"]
+            .iter()
+            .zip(&positions)
+            .map(|(name, position)| hint(name, *position, FetchPolicy::Hint, 1_000))
+            .collect();
+        store.apply_events(&hints).await.unwrap();
+        let fetches = store.fetches();
+        let claimed = fetches.claim_fetches(&[], 2_000, 2).await.unwrap();
+        let off = PutOff { due_at: 90_000, trouble: "needs_auth", told: "no keys" };
+        fetches.put_off_fetches(&claimed, off, 2_100).await.unwrap();
+        let row = fetches.fetch_row(&claimed[1].id).await.unwrap().unwrap();
+        assert_eq!(
+            (row.state, row.due_at, row.begun, row.tries, row.failing_since, row.told.as_deref()),
+            (FetchState::Due, 90_000, None, 0, Some(2_100), Some("no keys"))
+        );
+        // What is not under way any more since then is left alone.
+        let later = PutOff { due_at: 99_000, ..off };
+        fetches.put_off_fetches(&claimed, later, 2_200).await.unwrap();
+        assert_eq!(fetches.fetch_row(&row.id).await.unwrap(), Some(row.clone()));
+        assert_eq!(fetches.claim_fetches(&[], 3_000, 9).await.unwrap().len(), 1, "the third was not put off");
+        assert_eq!(fetches.pull_in_fetches(90_000, 3_000).await.unwrap(), 0, "nothing is due later than that");
+        assert_eq!(fetches.pull_in_fetches(89_999, 3_000).await.unwrap(), 2);
+        assert_eq!(fetches.claim_fetches(&[], 3_000, 9).await.unwrap().len(), 2);
     }
 }
