@@ -1,4 +1,5 @@
-//! The check-up of what is fetched from booking systems: what waits for it, and what is in the way.
+//! The check-up of what is fetched from booking systems: what waits for it, and what is in the way; of what they are told to
+//! send; and of sources that are gone and still sent to.
 
 use super::App;
 use super::doctor::{Finding, Health};
@@ -34,6 +35,7 @@ impl App {
                 findings.push(Finding::new(&about, Health::Notice, text));
             }
         }
+        findings.extend(self.removed_sources().await?.iter().map(super::RemovedSource::finding));
         Ok(())
     }
 }
