@@ -254,11 +254,12 @@ impl App {
             // What signs in is compared and never kept, whatever a file lists.
             let kept = |name: &&String| !source.sign_in.is_credential(name);
             let headers = spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect();
+            let unstored = spec.map(|spec| spec.unstored()).unwrap_or_default();
             let mut ways = self.other_ways(source);
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
             }
-            doors.insert(source.name.clone(), Door { ways, headers });
+            doors.insert(source.name.clone(), Door { ways, headers, unstored });
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -268,7 +269,7 @@ impl App {
             if now - removed_at < REMOVED_KEPT_MS {
                 let tokens = hashes_of(&memory.tokens);
                 let ways = vec![Way::Address { tokens, old: None }];
-                let door = Door { ways, headers: Vec::new() };
+                let door = Door { ways, headers: Vec::new(), unstored: Vec::new() };
                 doors.insert(memory.name.clone(), door);
             }
         }

@@ -184,9 +184,10 @@ impl App {
                 Outcome { trouble: Some(why), unlisted_since: before.unlisted_since, ..Outcome::default() }
             }
         };
-        let leading = outcome.plan.as_ref().map_or(before.leading, |plan| {
-            plan.acts.iter().filter(|act| act.id().is_some()).count()
-        });
+        let leading = outcome
+            .plan
+            .as_ref()
+            .map_or(before.leading, |plan| plan.acts.iter().filter(|act| act.id().is_some()).count());
         let plan = outcome.plan.unwrap_or_default();
         let seen = SubscriptionsSeen {
             // Who only looked may have been overtaken by somebody who did something.

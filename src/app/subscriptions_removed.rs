@@ -52,7 +52,8 @@ impl RemovedSource {
         let Self { name, leading, .. } = self;
         let about = format!("source {name}, which was taken away");
         let Some(by) = self.by.as_ref().filter(|_| *leading > 0) else {
-            let text = "Webhooks still come to its address; they are stored, and lead to nothing. The last one came";
+            let text =
+                "Webhooks still come to its address; they are stored, and lead to nothing. The last one came";
             let way_out = "take its address out of the booking system, or bring the source back";
             let finding = Finding { at: self.still, ..Finding::new(about, Health::Notice, text) };
             let page = format!("{}.", super::doctor::begun(way_out));
@@ -96,8 +97,11 @@ impl App {
             memory.removed_at.filter(|_| !back)
         };
         let memories = self.store.sources().await?;
-        let gone: Vec<(String, Millis)> =
-            memories.into_iter().filter_map(|memory| Some((gone(&memory)?, memory.name))).map(|(at, name)| (name, at)).collect();
+        let gone: Vec<(String, Millis)> = memories
+            .into_iter()
+            .filter_map(|memory| Some((gone(&memory)?, memory.name)))
+            .map(|(at, name)| (name, at))
+            .collect();
         if gone.is_empty() {
             return Ok(Vec::new());
         }

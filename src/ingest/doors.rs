@@ -27,6 +27,8 @@ pub struct Door {
     pub ways: Vec<Way>,
     /// Header names (lower case) that are kept.
     pub headers: Vec<String>,
+    /// Names of what is never stored of a body, wherever it stands.
+    pub unstored: Vec<String>,
 }
 
 /// One thing that must hold.

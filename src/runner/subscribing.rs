@@ -60,9 +60,8 @@ async fn look(runner: &Runner, next: &mut BTreeMap<String, Next>) {
         Ok(removed) => removed,
         Err(error) => return complain(&error),
     };
-    let known = |name: &str| {
-        ruleset.sources.contains_key(name) || removed.iter().any(|source| source.name == *name)
-    };
+    let known =
+        |name: &str| ruleset.sources.contains_key(name) || removed.iter().any(|source| source.name == *name);
     next.retain(|source, _| known(source));
     for source in ruleset.sources.values() {
         let by = match runner.app.subscribing_by(&ruleset, source).await {

@@ -121,7 +121,9 @@ impl ApiClient {
                 lane.forget_token(token).await;
                 continue;
             }
-            let trouble = lane.meter().learn(&told, now);
+            let status = result.as_ref().map_or(0, |answer| answer.status);
+            let trouble =
+                if is_about_all(api, told.class, status) { lane.meter().learn(&told, now) } else { None };
             return match (result, told.class) {
                 (Ok(answer), AnswerClass::Done) => read(answer),
                 _ => Err(in_words(told, trouble)),
@@ -286,6 +288,14 @@ impl Drop for Flight<'_> {
     fn drop(&mut self) {
         self.0.ended();
     }
+}
+
+/// Whether an answer says something of the credential's other calls. What is served elsewhere (subscriptions) may be down, or
+/// closed to it, while bookings can be read as ever; a limit, and a token that is not taken, are the credential's own.
+fn is_about_all(api: &SourceApi, class: AnswerClass, status: u16) -> bool {
+    api.elsewhere.is_none()
+        || class == AnswerClass::Throttle
+        || (class == AnswerClass::NeedsAuth && status == 401)
 }
 
 fn read(answer: Answer) -> Result<ApiAnswer, ApiTrouble> {

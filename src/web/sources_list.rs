@@ -73,8 +73,7 @@ pub async fn sources_list(app: web::Data<App>, query: web::Query<Query>) -> Resu
     let scene = Scene::read(&app).await?;
     let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
     let standings = SourceStanding::read(&app, &scene, &names).await?;
-    let mut page =
-        SourcesList::of(&scene, names.into_iter().zip(standings).collect(), query.said.as_deref());
+    let mut page = SourcesList::of(&scene, names.into_iter().zip(standings).collect(), query.said.as_deref());
     page.gone = app.removed_sources().await?.iter().map(|gone| Gone::of(gone, scene.now)).collect();
     answer(&page)
 }

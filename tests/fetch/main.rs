@@ -15,10 +15,12 @@ mod fake_http;
 mod signed_in;
 
 mod apaleo;
+mod doctor;
 mod fareharbor;
 mod fidelity;
 mod killed;
 mod stage;
+mod subscribing;
 mod subscriptions;
 mod walks;
 mod world;
