@@ -11,12 +11,15 @@ use super::subscriptions_seen::{SeenBy, SubscriptionsSeen};
 use super::{App, AskError};
 use crate::delivery::Rulesets as _;
 use crate::domain::Millis;
-use crate::ports::{SourceMemory, StoreError};
+use crate::ports::StoreError;
 
 /// So long after a source went its subscriptions are ended by themselves.
 const REST_MS: Millis = 3_600_000;
 /// What was under way at a booking system still comes for a day after a subscription was ended.
 const UNDER_WAY_MS: Millis = 24 * 3_600_000;
+
+/// So long it is told of; its address is closed since long then.
+const TOLD_MS: Millis = 90 * 24 * 3_600_000;
 
 /// A source that was taken away, to which something is still sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,21 +95,22 @@ impl App {
     /// The sources that were taken away and to which something is still sent.
     pub async fn removed_sources(&self) -> Result<Vec<RemovedSource>, StoreError> {
         let active = self.active();
-        let gone = |memory: &SourceMemory| {
-            let back = active.as_ref().is_some_and(|active| active.sources.contains_key(&memory.name));
-            memory.removed_at.filter(|_| !back)
-        };
-        let memories = self.store.sources().await?;
-        let gone: Vec<(String, Millis)> = memories
+        let back = |name: &str| active.as_ref().is_some_and(|active| active.sources.contains_key(name));
+        let now = self.clock.now();
+        let gone: Vec<(String, Millis)> = self
+            .store
+            .sources()
+            .await?
             .into_iter()
-            .filter_map(|memory| Some((gone(&memory)?, memory.name)))
-            .map(|(at, name)| (name, at))
+            .filter(|memory| !back(&memory.name))
+            .filter_map(|memory| Some((memory.name, memory.removed_at?)))
+            .filter(|(_, removed_at)| now - removed_at < TOLD_MS)
             .collect();
         if gone.is_empty() {
             return Ok(Vec::new());
         }
         let names: Vec<String> = gone.iter().map(|(name, _)| name.clone()).collect();
-        let (now, lasts) = (self.clock.now(), self.store.last_webhooks(&names).await?);
+        let lasts = self.store.last_webhooks(&names).await?;
         let mut removed = Vec::new();
         for ((name, removed_at), last) in gone.into_iter().zip(lasts) {
             let seen = self.seen_subscriptions(&name).await?.unwrap_or_default();

@@ -96,7 +96,7 @@ mod tests {
     const KEYS: &str = "api: { client_id: { secret: a }, client_secret: { secret: b } }\n";
 
     fn on_silence(rest: &str) -> (Option<OnSilence>, String) {
-        let (source, told) = try_source(&engine(), &format!("connector: apaleo\n{rest}"));
+        let (source, told) = try_source(&engine(), &format!("connector: apaleo\n{KEYS}{rest}"));
         (source.map(|source| source.on_silence), told)
     }
 
@@ -112,24 +112,25 @@ mod tests {
         assert_eq!(on_silence(""), (Some(OnSilence::Tell), String::new()));
         assert_eq!(on_silence("on_silence: tell\n"), (Some(OnSilence::Tell), String::new()));
         assert_eq!(on_silence("on_silence: ignore\n"), (Some(OnSilence::Ignore), String::new()));
-        let fills = on_silence(&format!("{KEYS}on_silence: backfill\n"));
-        assert_eq!(fills, (Some(OnSilence::Backfill), String::new()));
+        assert_eq!(on_silence("on_silence: backfill\n"), (Some(OnSilence::Backfill), String::new()));
     }
 
     #[test]
     fn what_a_source_can_not_do_when_it_is_silent_is_told_with_a_way_out() {
         let mut all = String::new();
-        for rest in [
-            "on_silence: sometimes\n",
-            "on_silence: Backfill\n",
-            "on_silence: [tell]\n",
-            "on_silence: backfill\n",
-        ] {
-            all.push_str(&format!("{}\n", on_silence(rest).1));
+        for rest in ["on_silence: sometimes\n", "on_silence: Backfill\n", "on_silence: [tell]\n"] {
+            let (read, told) = on_silence(rest);
+            assert_eq!(read, Some(OnSilence::Tell), "{rest}");
+            all.push_str(&format!("{told}\n"));
         }
-        let (source, told) = try_source(&engine(), "connector: webhook\nkey: id\non_silence: backfill\n");
-        assert_eq!(source.map(|source| source.on_silence), Some(OnSilence::Backfill));
-        all.push_str(&told);
+        for text in [
+            "connector: fareharbor\non_silence: backfill\n",
+            "connector: webhook\ntitle: Our own\non_silence: backfill\n",
+        ] {
+            let (source, told) = try_source(&engine(), text);
+            assert_eq!(source.map(|source| source.on_silence), Some(OnSilence::Backfill), "{text}");
+            all.push_str(&format!("{told}\n"));
+        }
         insta::assert_snapshot!(all);
     }
 

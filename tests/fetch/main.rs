@@ -18,6 +18,7 @@ mod apaleo;
 mod doctor;
 mod fareharbor;
 mod fidelity;
+mod gaps;
 mod killed;
 mod stage;
 mod subscribing;
