@@ -17,7 +17,12 @@ impl App {
             let about = format!("source {}", source.name);
             findings.extend(self.try_subscriptions(ruleset, source, &about).await?);
             let Some(fetching) = self.fetching(source).await? else { continue };
-            if let Some(trouble) = &fetching.trouble {
+            // That its keys are not taken was found by trying them.
+            let told = source.reach.as_ref().is_some_and(|reach| {
+                let tried = reach.spec.test.is_some() || reach.missing_secret(&*self.secrets).is_some();
+                tried && self.api_client().standing(reach).needs_auth.is_some()
+            });
+            if let Some(trouble) = fetching.trouble.as_ref().filter(|_| !told) {
                 findings.push(Finding::amiss(
                     &about,
                     trouble,

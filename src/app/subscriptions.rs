@@ -20,7 +20,7 @@ use crate::connectors::{
 use crate::domain::Millis;
 use crate::ports::StoreError;
 use crate::rules::Ruleset;
-use crate::source_api::{ApiAnswer, ApiCall, ApiTrouble};
+use crate::source_api::{ApiAnswer, ApiCall, ApiStanding, ApiTrouble};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -430,6 +430,15 @@ impl App {
         about: &str,
     ) -> Result<Option<Finding>, StoreError> {
         let Some(spec) = spec_of(source).filter(|_| source.reach.is_some()) else { return Ok(None) };
+        // What is the matter with its API is told already, once.
+        if source
+            .reach
+            .as_ref()
+            .is_some_and(|reach| self.api_client().standing(reach) != ApiStanding::default())
+        {
+            let text = "Its subscriptions can't be looked at while its API can't be asked.";
+            return Ok(Some(Finding::new(about, Health::Notice, text)));
+        }
         let whose = Whose { ruleset, source, removed: None };
         if let Err(why) = self.asking(whose, spec, Subscribing::Look).await? {
             return Ok(Some(Finding::new(about, Health::Notice, why)));
@@ -444,7 +453,12 @@ impl App {
         Ok(Some(if seen.matches() {
             Finding::well(about, told)
         } else if seen.trouble.is_some() {
-            Finding::amiss(about, told, "look at its keys, and try again in a moment")
+            let way_out = format!(
+                "try again in a moment; if it stays so, look whether {title} has an outage, and whether these keys may see \
+                 subscriptions"
+            );
+            let page = format!("{}.", super::doctor::begun(&way_out));
+            Finding::amiss(about, told, way_out).on_page(page)
         } else {
             let way_out = format!("bring it in line: waypost subscriptions {} --apply", source.name);
             Finding::amiss(about, told, way_out).on_page("Bring it in line on the page of the source.")

@@ -63,28 +63,25 @@ impl RemovedSource {
             return Finding { way_out: Some(way_out.to_owned()), ..finding }.on_page(page);
         };
         let title = &by.title;
-        let many = match leading {
-            1 => "one subscription leads there".to_owned(),
-            many => format!("{many} subscriptions lead there"),
+        let leads = match leading {
+            1 => format!("One subscription of {title} still leads to it."),
+            many => format!("{many} subscriptions of {title} still lead to it."),
         };
         let by_hand = format!(
             "take away in {title} the subscriptions whose address begins with {}/hooks/{name}/",
             by.base
         );
         if let Some(trouble) = &self.trouble {
-            let text = format!("{title} still sends to it: {many}. That could not be ended: {trouble}");
+            let text = format!("{leads} That could not be ended: {trouble}");
             let page = format!("{}.", super::doctor::begun(&by_hand));
             let way_out = format!("waypost subscriptions {name} --end; or {by_hand}");
             return Finding::amiss(about, text, way_out).on_page(page);
         }
         if by.by_itself {
-            let text =
-                format!("{title} still sends to it: {many}. That is ended by itself an hour after it went.");
+            let text = format!("{leads} That is ended by itself an hour after it went.");
             return Finding::new(about, Health::Notice, text);
         }
-        let text = format!(
-            "{title} still sends to it: {many}. What comes is stored for 30 days, and leads to nothing."
-        );
+        let text = format!("{leads} What comes is stored for 30 days, and leads to nothing.");
         let way_out = format!("waypost subscriptions {name} --end");
         let finding = Finding { way_out: Some(way_out), ..Finding::new(about, Health::Notice, text) };
         finding.on_page("End it here, or bring the source back.")

@@ -263,7 +263,7 @@ async fn what_nobody_said_to_keep_by_itself_is_told_on_the_page_and_ended_there_
     gone_for(&router, 48).await;
     let app = router.served().app.clone();
     let finding = removed(&router).await[0].finding();
-    insta::assert_snapshot!(format!("{}: {} -> {}", finding.about, finding.text, finding.way_out.unwrap_or_default()), @"source inn, which was taken away: apaleo still sends to it: one subscription leads there. What comes is stored for 30 days, and leads to nothing. -> waypost subscriptions inn --end");
+    insta::assert_snapshot!(format!("{}: {} -> {}", finding.about, finding.text, finding.way_out.unwrap_or_default()), @"source inn, which was taken away: One subscription of apaleo still leads to it. What comes is stored for 30 days, and leads to nothing. -> waypost subscriptions inn --end");
 
     let base = format!("http://{}", router.served().ui_listen);
     let session = session_of(&app, "ciara@example.org", Role::Editor).await;
@@ -297,7 +297,7 @@ async fn what_nobody_said_to_keep_by_itself_is_told_on_the_page_and_ended_there_
     let ended = app.subscribe(&active, "inn", Subscribing::End).await.expect("it is known");
     assert_eq!((ended.done.len(), apaleo.subscriptions().len()), (0, 3));
     let finding = removed(&router).await[0].finding();
-    insta::assert_snapshot!(format!("{:?} {} -> {}", finding.health, finding.text, finding.on_page.unwrap_or_default()), @"Amiss apaleo still sends to it: one subscription leads there. That could not be ended: apaleo can't be asked without keys: the secret `apaleo-secret` has no value. -> Take away in apaleo the subscriptions whose address begins with https://hooks.example.com/hooks/inn/.");
+    insta::assert_snapshot!(format!("{:?} {} -> {}", finding.health, finding.text, finding.on_page.unwrap_or_default()), @"Amiss One subscription of apaleo still leads to it. That could not be ended: apaleo can't be asked without keys: the secret `apaleo-secret` has no value. -> Take away in apaleo the subscriptions whose address begins with https://hooks.example.com/hooks/inn/.");
     app.set_secret("apaleo-secret", "secret-1").await.expect("a secret is kept");
 
     let shown = page().await;
