@@ -68,7 +68,8 @@ impl App {
 
     /// Gives it back.
     pub(super) async fn end_turn(&self, turn: Turn) -> Result<(), StoreError> {
-        self.store.swap_fact(&turn.fact, Some(&turn.kept), "").await.map(|_| ())
+        let Turn { fact, kept, .. } = turn;
+        self.store.swap_fact(&fact, Some(&kept), "").await.map(|_| ())
     }
 }
 

@@ -47,7 +47,7 @@ impl SourceSpec {
     pub fn unstored(&self) -> Vec<String> {
         let patterns = self.records.iter().flat_map(|record| &record.never_stored);
         let mut names: Vec<String> =
-            patterns.filter_map(|pattern| pattern.anywhere()).map(str::to_owned).collect();
+            patterns.filter_map(super::pattern::Pattern::anywhere).map(str::to_owned).collect();
         names.sort();
         names.dedup();
         names
