@@ -29,6 +29,7 @@ mod live;
 mod look;
 mod machine;
 mod masking;
+mod masking_asked;
 mod people;
 mod people_code;
 mod people_links;
@@ -52,6 +53,7 @@ mod subscriptions;
 mod subscriptions_removed;
 mod subscriptions_seen;
 mod turns;
+mod walk_account;
 mod walks;
 
 pub use crate::delivery::{
@@ -99,7 +101,7 @@ pub use source_sign_in::OfferedSignIn;
 pub use subscriptions::{Subscribing, Subscriptions, SubscriptionsDone};
 pub use subscriptions_removed::RemovedSource;
 pub use subscriptions_seen::{SubscriptionTold, SubscriptionsSeen};
-pub use walks::{WalkProgress, Walkable, check_days, rests_until};
+pub use walks::{RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;
