@@ -1,7 +1,7 @@
 //! A rules folder becomes the active ruleset: validated whole, kept in the database, activated at once.
 
 use super::App;
-use crate::connectors::SecretRef;
+use crate::connectors::{SecretRef, SourceSpec};
 use crate::document::{Diagnostic, Severity};
 use crate::domain::{Verdict, VerdictCode};
 use crate::ingest::{Door, Doors, Way, hash_token};
@@ -254,7 +254,7 @@ impl App {
             // What signs in is compared and never kept, whatever a file lists.
             let kept = |name: &&String| !source.sign_in.is_credential(name);
             let headers = spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect();
-            let unstored = spec.map(|spec| spec.unstored()).unwrap_or_default();
+            let unstored = spec.map(SourceSpec::unstored).unwrap_or_default();
             let mut ways = self.other_ways(source);
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });

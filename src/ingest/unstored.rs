@@ -38,7 +38,13 @@ fn remove(value: &mut Value, names: &[String]) -> bool {
             }
             removed
         }
-        Value::Array(items) => items.iter_mut().fold(false, |removed, item| remove(item, names) || removed),
+        Value::Array(items) => {
+            let mut removed = false;
+            for item in items {
+                removed |= remove(item, names);
+            }
+            removed
+        }
         _ => false,
     }
 }
