@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn mistakes_in_what_is_said_of_silence_name_the_place_and_the_way_out() {
-        let many: String = (0..13).map(|n| format!("  - Cause {n}.\n")).collect();
+        let many: Vec<String> = (0..13).map(|n| format!("  - Cause {n}.\n")).collect();
         let texts = [
-            format!("causes:\n{many}"),
+            format!("causes:\n{}", many.concat()),
             "causes: [\" \"]\n".to_owned(),
             "causes: { a: b }\n".to_owned(),
             "cause: [It is in demo mode.]\n".to_owned(),
