@@ -51,6 +51,9 @@ mod serve;
 mod source_keys;
 mod source_sign_in;
 mod subscriptions;
+mod subscriptions_removed;
+mod subscriptions_seen;
+mod turns;
 mod walk_account;
 mod walks;
 
@@ -96,7 +99,9 @@ pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
-pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
+pub use subscriptions::{Subscribing, Subscriptions, SubscriptionsDone};
+pub use subscriptions_removed::RemovedSource;
+pub use subscriptions_seen::{SubscriptionTold, SubscriptionsSeen};
 pub use walks::{RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
