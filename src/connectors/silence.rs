@@ -142,6 +142,7 @@ mod tests {
         let (read, told) = silence("causes:\n  - It is in demo mode.\nfailures: It may stop.\n");
         let spec = |verified| SilenceSpec {
             causes: vec!["It is in demo mode.".into()],
+            certificate: String::new(),
             failures: "It may stop.".into(),
             verified,
         };
