@@ -43,6 +43,15 @@ pub enum ApiTrouble {
 }
 
 impl ApiTrouble {
+    /// The same of a further call of a fetch (`also:`), by its name: that it is not there says nothing of the record.
+    #[must_use]
+    pub fn of_further(self, name: &str) -> Self {
+        match self {
+            Self::NotThere(why) => Self::Refused(format!("what is asked for `{name}` is not there: {why}")),
+            other => other,
+        }
+    }
+
     /// A word that is stored and counted.
     pub fn word(&self) -> &'static str {
         match self {

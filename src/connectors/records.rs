@@ -168,15 +168,7 @@ impl RecordSpec {
             format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
         })?;
         let account = self.account.as_ref().and_then(text_at).or_else(|| facts.account.clone());
-        for (what, text) in [("key", Some(&key)), ("account", account.as_ref())] {
-            if text.is_some_and(|text| {
-                text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
-            }) {
-                return Err(format!(
-                    "The {what} of the body's {kind} is longer than {KEY_CHARS_MAX} characters or holds control characters."
-                ));
-            }
-        }
+        self.check_names(&key, account.as_ref())?;
         let said = facts.event_type.as_deref().and_then(|told| {
             self.status_on.iter().find(|(pattern, _)| pattern.matches(told)).map(|(_, word)| word.clone())
         });
@@ -194,6 +186,21 @@ impl RecordSpec {
             happened_at: facts.time,
             hint: None,
         })
+    }
+
+    /// Whether key and account can be names of anything. `Err` is a sentence.
+    pub(super) fn check_names(&self, key: &String, account: Option<&String>) -> Result<(), String> {
+        let kind = &self.kind;
+        for (what, text) in [("key", Some(key)), ("account", account)] {
+            if text.is_some_and(|text| {
+                text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
+            }) {
+                return Err(format!(
+                    "The {what} of the body's {kind} is longer than {KEY_CHARS_MAX} characters or holds control characters."
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Where the types of events say the status, one that says nothing of it leaves it as it is.

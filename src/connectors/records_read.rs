@@ -48,7 +48,7 @@ pub(super) fn read_source_spec(
     let spec = if own {
         parts.without_records(file, verified, diagnostics)
     } else {
-        parts.read(file, place, (verified, Some(engine)), diagnostics)?
+        parts.read(file, place, (verified, engine), diagnostics)?
     };
     let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
     let subscriptions =
@@ -56,7 +56,16 @@ pub(super) fn read_source_spec(
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
     let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
-    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    let walk = walk.and_then(|node| {
+        let walk = read_walk(file, node, verified, engine, diagnostics)?;
+        let record = spec.record(&walk.kind).and_then(|record| record.fetch.as_ref());
+        if record.is_some_and(|fetch| !fetch.also.is_empty()) {
+            let told = "A walk does not make the further calls of a fetch, so that what it finds would differ.";
+            let hint = format!("take `also:` out of the fetch of `{}`, or this walk", walk.kind);
+            diagnostics.push(Diagnostic::error(file, Some(node.place), told).hint(hint));
+        }
+        Some(Arc::new(walk))
+    });
     Some(SourceSpec { sign_in, addresses, silence, api, subscriptions, walk, ..spec })
 }
 
@@ -125,11 +134,11 @@ impl<'n> SourceParts<'n> {
         self,
         file: &str,
         place: Place,
-        verified: Verified,
+        (verified, engine): (Verified, &Engine),
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<SourceSpec> {
         if self.records.is_some() || self.event.is_some() {
-            return self.read(file, place, (verified, None), diagnostics);
+            return self.read(file, place, (verified, engine), diagnostics);
         }
         let guide = self.guide.and_then(|node| read_guide(file, node, verified, diagnostics));
         Some(SourceSpec {
@@ -148,12 +157,12 @@ impl<'n> SourceParts<'n> {
         })
     }
 
-    /// `None` where nothing usable is left. The engine is there where it may say how records are fetched.
+    /// `None` where nothing usable is left.
     pub(super) fn read(
         self,
         file: &str,
         place: Place,
-        (verified, engine): (Verified, Option<&Engine>),
+        (verified, engine): (Verified, &Engine),
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<SourceSpec> {
         let mut named = BTreeMap::new();
@@ -219,7 +228,7 @@ struct RecordReading<'r> {
     types: &'r BTreeMap<String, &'r Node>,
     envelope: &'r Envelope,
     verified: Verified,
-    engine: Option<&'r Engine>,
+    engine: &'r Engine,
 }
 
 fn read_record(
@@ -278,7 +287,7 @@ fn read_record(
         }
     }
     content.sets.extend(read_sets(file, sets, diagnostics));
-    let of = FetchOf { file, engine };
+    let of = FetchOf { file, engine, parts: key.as_ref().map_or(1, KeyPath::len) };
     if let (Some(hint), None) = (hint, fetch) {
         diagnostics.push(
             Diagnostic::error(

@@ -9,10 +9,12 @@ use super::sign_in::SignIn;
 use super::sign_in_read::read_sign_in;
 use super::silence::{OnSilence, read_on_silence};
 use super::source_api::SourceApi;
-use super::source_api_read::{ApiOf, ReadApi, read_api};
+use super::source_api_read::{ApiOf, OWN_API, ReadApi, read_api, read_own_api};
+use super::source_spec::SourceSpec;
 use super::subscriptions_read::{Subscribe, SubscribeOf, read_subscribe};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::expr::Engine;
 use std::sync::Arc;
 
 /// One `sources/NAME.yaml`.
@@ -47,12 +49,12 @@ pub struct Source {
     pub schema: Schema,
 }
 
-/// Reads a source file.
+/// Reads a source file. `engine` compiles its templates, where it has any.
 pub fn read_source(
     file: &str,
     name: &str,
     node: &Node,
-    catalogue: &Catalogue,
+    (catalogue, engine): (&Catalogue, &Engine),
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Source> {
     let mut fields = Fields::new(file, "a source", node, diagnostics);
@@ -95,10 +97,15 @@ pub fn read_source(
         read_on_silence(file, on_silence.as_deref(), fields_place(node, "on_silence"), diagnostics);
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
     let connector = connector?;
+    let mut reach = None;
     let own = match own {
         None => None,
         Some((general, parts)) => {
-            let spec = parts.read_own(file, place, general.verified, diagnostics)?;
+            let spec = parts.read_own(file, place, (general.verified, engine), diagnostics)?;
+            let of = (file, name, title.as_deref().unwrap_or(name));
+            reach = api.and_then(|api| read_own_api(of, api, engine, diagnostics));
+            check_own_api(file, (api.map(|api| api.place), place), &spec, diagnostics);
+            let spec = SourceSpec { api: reach.as_ref().map(|reach| reach.spec.clone()), ..spec };
             Some(Arc::new(general.of_source(name, title.as_deref(), spec)))
         }
     };
@@ -117,7 +124,11 @@ pub fn read_source(
         return None;
     };
     let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
-    let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
+    let ReadApi { secrets, api: reach } = match (api, &own) {
+        (None, _) => ReadApi::default(),
+        (Some(_), Some(_)) => ReadApi::of_own(reach),
+        (Some(api), None) => read_api(&of, api, diagnostics),
+    };
     let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
     if on_silence == OnSilence::Backfill && (spec.walk.is_none() || reach.is_none()) {
         let message = "`on_silence: backfill` does nothing here: what was missed can't be fetched.";
@@ -158,6 +169,31 @@ pub fn read_source(
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
         connector: connector.clone(),
     })
+}
+
+/// What is fetched needs to be told where from, and an API of which nothing is fetched leads to nothing.
+fn check_own_api(
+    file: &str,
+    (api, place): (Option<Place>, Place),
+    spec: &SourceSpec,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let fetches = spec.records.iter().any(|record| !record.hints.is_empty() || record.fetch.is_some());
+    match api {
+        None if fetches => diagnostics.push(
+            Diagnostic::error(
+                file,
+                Some(place),
+                "This file says how records are fetched, and not where from.",
+            )
+            .hint(OWN_API),
+        ),
+        Some(place) if !fetches => diagnostics.push(
+            Diagnostic::warning(file, Some(place), "Nothing is fetched from this API: no kind of record says how.")
+                .hint("add to a kind of record `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
+        ),
+        _ => {}
+    }
 }
 
 /// Where the value of a key stands.

@@ -71,7 +71,7 @@ fn addresses_that_a_system_publishes_are_named_by_its_connector() {
     catalogue.connectors.insert("hotel".into(), Arc::new(hotel.expect("it is well")));
     let node = parse("sources/rooms.yaml", "connector: hotel\nsign_in: { ips: [hotel, 198.51.100.1] }\n");
     let source =
-        read_source("sources/rooms.yaml", "rooms", &node.expect("it is YAML"), &catalogue, &mut told);
+        read_source("sources/rooms.yaml", "rooms", &node.expect("it is YAML"), (&catalogue, &engine), &mut told);
     assert!(told.is_empty(), "{told:?}");
     assert_eq!(source.expect("it is well").sign_in.told(), ["that it comes from one of 3 addresses"]);
 }

@@ -1,8 +1,10 @@
 //! The loop of the fetch stage: takes what is due, makes the calls, writes down what came.
 
 use super::{POLL, Runner};
+use crate::connectors::AlsoFetched;
+use crate::expr::Engine;
 use crate::fetch::{FETCHES_MAX, FetchOutcome, FetchWork, Fetched};
-use crate::source_api::ApiCall;
+use crate::source_api::{ApiCall, ApiClient};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -52,13 +54,9 @@ impl Runner {
                     {
                         wait = Duration::from_millis((at - now).max(1) as u64).min(POLL);
                     }
-                    for FetchWork { row, api, call, inputs } in claim.work {
+                    for work in claim.work {
                         let (client, engine) = (self.app.api_client(), ruleset.engine.clone());
-                        calls.spawn(async move {
-                            let call = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
-                            let result = client.call(&engine, call).await;
-                            Fetched { row, result }
-                        });
+                        calls.spawn(async move { fetched_by(&client, &engine, work).await });
                     }
                 }
                 Err(error) => self.complain("take due fetches", &error).await,
@@ -83,4 +81,22 @@ impl Runner {
             }
         }
     }
+}
+
+/// Makes the calls of one fetch, one after the other. One that fails ends it: a record is fetched whole or not at all.
+async fn fetched_by(client: &ApiClient, engine: &Engine, work: FetchWork) -> Fetched {
+    let FetchWork { row, api, call, also: further, inputs } = work;
+    let one = |call| ApiCall { api: &api, call, inputs: &inputs, patient: false };
+    let mut result = client.call(engine, one(&call)).await;
+    let mut also = Vec::new();
+    for AlsoFetched { name, call, .. } in further.iter().filter(|_| result.is_ok()) {
+        match client.call(engine, one(call)).await {
+            Ok(answer) => also.push((name.clone(), answer.body)),
+            Err(trouble) => {
+                result = Err(trouble.of_further(name));
+                break;
+            }
+        }
+    }
+    Fetched { row, result, also }
 }

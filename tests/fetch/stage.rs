@@ -99,7 +99,7 @@ impl World {
 
     async fn settle(&mut self, work: FetchWork, result: Result<Value, ApiTrouble>) -> FetchOutcome {
         let result = result.map(|body| ApiAnswer { status: 200, body });
-        let fetched = Fetched { row: work.row, result };
+        let fetched = Fetched { row: work.row, result, also: Vec::new() };
         let outcome = self.fetcher.settle(&self.ruleset, fetched, self.now).await.expect("it is written");
         self.apply().await;
         outcome
