@@ -106,9 +106,7 @@ impl RequestSignature {
         }
         let Ok(Ok(Value::String(signed))) = self.text.evaluate(engine, &scope) else { return None };
         let signature = match self.written {
-            BytesAs::Hex => {
-                mac(self.hash, &key, &signed).iter().map(|byte| format!("{byte:02x}")).collect()
-            }
+            BytesAs::Hex => mac(self.hash, &key, &signed).iter().map(|byte| format!("{byte:02x}")).collect(),
             _ => base64::engine::general_purpose::STANDARD.encode(mac(self.hash, &key, &signed)),
         };
         scope.set("signature", Arc::new(Value::from(signature)));

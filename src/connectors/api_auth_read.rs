@@ -101,8 +101,12 @@ impl AuthOf<'_> {
             let name = &entry.key;
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
                 diagnostics.push(
-                    Diagnostic::error(self.file, Some(entry.place), format!("`{name}` is no name of a header."))
-                        .hint("write it as that system does: `X-Api-Key`"),
+                    Diagnostic::error(
+                        self.file,
+                        Some(entry.place),
+                        format!("`{name}` is no name of a header."),
+                    )
+                    .hint("write it as that system does: `X-Api-Key`"),
                 );
                 return None;
             }
@@ -173,7 +177,8 @@ impl AuthOf<'_> {
         // Any moment shows whether these letters can be written.
         let dated = written_date(&date, 0).filter(|written| !written.is_empty());
         if dated.is_none() {
-            let hint = "write it in the letters of strftime: `date: \"%Y-%m-%d %H:%M:%S\"`, or `%s` for seconds";
+            let hint =
+                "write it in the letters of strftime: `date: \"%Y-%m-%d %H:%M:%S\"`, or `%s` for seconds";
             wrong(format!("No date can be written as `{date}`."), hint);
         }
         if headers.is_none() {
@@ -182,7 +187,8 @@ impl AuthOf<'_> {
         }
         fields.finish();
         let key = self.template(place, &key?, &["secret"], diagnostics)?;
-        let text = self.template(place, &text?, &["secret", "date", "method", "path", "body"], diagnostics)?;
+        let text =
+            self.template(place, &text?, &["secret", "date", "method", "path", "body"], diagnostics)?;
         let headers = self.headers(headers?, &["secret", "date", "signature"], diagnostics)?;
         if !headers.iter().any(|(_, template)| template.reads("signature")) {
             diagnostics.push(

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Names that templates of a fetch see.
 const FETCH_NAMES: [&str; 3] = ["key", "parts", "account"];
+/// Names that templates of its further calls see.
+const ALSO_NAMES: [&str; 4] = ["key", "parts", "account", "answer"];
 /// Further calls of one fetch.
 const ALSO_MAX: usize = 4;
 
@@ -34,8 +36,7 @@ pub(super) fn read_fetch(
 ) -> Option<FetchSpec> {
     let file = of.file;
     let mut rest = node.clone();
-    let (at, list, also) =
-        (taken(&mut rest, "at"), taken(&mut rest, "list"), taken(&mut rest, "also"));
+    let (at, list, also) = (taken(&mut rest, "at"), taken(&mut rest, "list"), taken(&mut rest, "also"));
     let mut pointer = |node: Option<Node>| {
         let node = node?;
         let text = node.as_text().unwrap_or("?").to_owned();
@@ -43,7 +44,7 @@ pub(super) fn read_fetch(
     };
     let (at, list) = (pointer(at), pointer(list));
     let also = also.map(|node| read_also(of, &node, diagnostics)).unwrap_or_default();
-    let call = of.call("a fetch", &rest, diagnostics)?;
+    let call = of.call("a fetch", &FETCH_NAMES, &rest, diagnostics)?;
     Some(FetchSpec { call: Arc::new(call), at, list, also })
 }
 
@@ -59,9 +60,15 @@ fn taken(node: &mut Node, key: &str) -> Option<Node> {
 }
 
 impl FetchOf<'_> {
-    fn call(&self, what: &'static str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Call> {
+    fn call(
+        &self,
+        what: &'static str,
+        names: &[&str],
+        node: &Node,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Call> {
         let Self { file, engine, parts } = *self;
-        let compiling = Compiling { file, engine, names: &FETCH_NAMES };
+        let compiling = Compiling { file, engine, names };
         let call = read_call(compiling, what, node, diagnostics)?;
         if call.method != "GET" {
             diagnostics.push(
@@ -117,8 +124,19 @@ fn read_also(of: FetchOf<'_>, node: &Node, diagnostics: &mut Vec<Diagnostic>) ->
             None => Vec::new(),
             Some(keep) => names(of.file, &keep, diagnostics),
         };
-        let call = of.call("a further call of a fetch", &rest, diagnostics);
-        read.extend(call.map(|call| AlsoFetched { name: entry.key.clone(), call: Arc::new(call), keep }));
+        let needs = taken(&mut rest, "needs").and_then(|node| match node.as_text() {
+            Some(text) => Dotted::read(of.file, text, node.place, diagnostics),
+            None => {
+                diagnostics.push(
+                    Diagnostic::error(of.file, Some(node.place), "`needs` is a path in the first answer.")
+                        .hint("write `needs: tour.id`"),
+                );
+                None
+            }
+        });
+        let call = of.call("a further call of a fetch", &ALSO_NAMES, &rest, diagnostics);
+        let name = entry.key.clone();
+        read.extend(call.map(|call| AlsoFetched { name, call: Arc::new(call), needs, keep }));
     }
     read
 }

@@ -32,8 +32,10 @@ pub struct FetchSpec {
 pub struct AlsoFetched {
     /// Its answer becomes this key of the record.
     pub name: String,
-    /// The call; sees what the first one sees.
+    /// The call; sees what the first one sees, and its `answer`.
     pub call: Arc<Call>,
+    /// It is made only where this stands in the first answer.
+    pub(super) needs: Option<Dotted>,
     /// Keys of the answer that are kept; empty: all.
     pub(super) keep: Vec<String>,
 }
@@ -64,6 +66,13 @@ pub enum Hinted {
     Changed(i64),
     /// It was deleted.
     Deleted,
+}
+
+impl AlsoFetched {
+    /// Whether it is made, by the first answer.
+    pub fn is_needed(&self, answer: &Value) -> bool {
+        self.needs.as_ref().is_none_or(|path| path.get(answer).is_some_and(|found| !found.is_null()))
+    }
 }
 
 impl FetchSpec {

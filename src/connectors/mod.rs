@@ -59,6 +59,7 @@ mod version;
 mod view;
 mod walk;
 mod walk_read;
+mod words;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, classify, classify_failure};
@@ -105,6 +106,8 @@ pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreada
 mod calls_tests;
 #[cfg(test)]
 mod events_tests;
+#[cfg(test)]
+mod own_source_tests;
 #[cfg(test)]
 mod records_tests;
 #[cfg(test)]

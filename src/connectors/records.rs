@@ -10,6 +10,7 @@ use super::schema::Schema;
 use super::shape::Shape;
 use super::version::Version;
 use super::view::ViewSpec;
+use super::words::Words;
 use crate::domain::{ChangeKind, Millis, View, search_terms};
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct RecordSpec {
     pub(super) key: KeyPath,
     pub(super) account: Option<Dotted>,
     pub(super) status: Option<Dotted>,
+    /// What the system's codes for it are called.
+    pub(super) status_words: Words,
     pub(super) changes: Vec<Condition>,
     pub(super) content: Content,
     pub(super) shapes: Vec<Shape>,
@@ -172,7 +175,8 @@ impl RecordSpec {
         let said = facts.event_type.as_deref().and_then(|told| {
             self.status_on.iter().find(|(pattern, _)| pattern.matches(told)).map(|(_, word)| word.clone())
         });
-        let status = said.or_else(|| self.status.as_ref().and_then(text_at)).unwrap_or_default();
+        let written = || self.status.as_ref().and_then(text_at);
+        let status = said.or_else(|| Some(self.status_words.of(&written()?).to_owned())).unwrap_or_default();
         let status = status.chars().filter(|c| !c.is_control()).take(STATUS_CHARS_MAX).collect();
         if !self.never_stored.is_empty() {
             remove(&mut told, &self.never_stored, &mut Vec::new());

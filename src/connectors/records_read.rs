@@ -21,6 +21,7 @@ use super::subscriptions_read::read_subscriptions;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
 use super::walk_read::read_walk;
+use super::words::Words;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
@@ -60,7 +61,8 @@ pub(super) fn read_source_spec(
         let walk = read_walk(file, node, verified, engine, diagnostics)?;
         let record = spec.record(&walk.kind).and_then(|record| record.fetch.as_ref());
         if record.is_some_and(|fetch| !fetch.also.is_empty()) {
-            let told = "A walk does not make the further calls of a fetch, so that what it finds would differ.";
+            let told =
+                "A walk does not make the further calls of a fetch, so that what it finds would differ.";
             let hint = format!("take `also:` out of the fetch of `{}`, or this walk", walk.kind);
             diagnostics.push(Diagnostic::error(file, Some(node.place), told).hint(hint));
         }
@@ -252,7 +254,7 @@ fn read_record(
     let account = fields.text("account");
     let on = fields.texts("on");
     let version = fields.node("version");
-    let status = fields.text("status");
+    let status = fields.node("status");
     let status_on = fields.node("status_on");
     let changes = fields.node("changes");
     let children = fields.node("children");
@@ -272,9 +274,8 @@ fn read_record(
         );
     }
     fields.finish();
-    let mut dotted =
-        |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
-    let (account, status) = (dotted(account), dotted(status));
+    let account = account.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
+    let (status, status_words) = read_status(file, status, diagnostics);
     let keys: Vec<Dotted> =
         keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
     let key = KeyPath::of(keys);
@@ -336,6 +337,7 @@ fn read_record(
         key: key?,
         account,
         status,
+        status_words,
         changes: changes.map(|node| read_conditions(file, node, diagnostics)).unwrap_or_default(),
         content,
         shapes: read_shapes(file, shapes, diagnostics),
@@ -345,6 +347,33 @@ fn read_record(
         hints: hint.map(|node| read_hints(of, node, envelope, diagnostics)).unwrap_or_default(),
         fetch: fetch.and_then(|node| read_fetch(of, node, diagnostics)),
     })
+}
+
+/// `status: state`, or `status: { from: state, words: { p: paid } }`.
+fn read_status(
+    file: &str,
+    node: Option<&Node>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Option<Dotted>, Words) {
+    let Some(node) = node else { return (None, Words::default()) };
+    match &node.yaml {
+        Yaml::Map(_) => {
+            let mut fields = Fields::new(file, "a status", node, diagnostics);
+            let (from, words) = (fields.required_text("from"), fields.node("words"));
+            fields.finish();
+            let words = words.map(|node| Words::read(file, node, diagnostics)).unwrap_or_default();
+            (from.and_then(|text| Dotted::read(file, &text, node.place, diagnostics)), words)
+        }
+        Yaml::Text(text) => (Dotted::read(file, text, node.place, diagnostics), Words::default()),
+        _ => {
+            let message = format!("`status` is a path or a map, and this is {}.", node.kind());
+            diagnostics.push(
+                Diagnostic::error(file, Some(node.place), message)
+                    .hint("write `status: state`, or `status: { from: state, words: { p: paid } }`"),
+            );
+            (None, Words::default())
+        }
+    }
 }
 
 /// A map of types to statuses.

@@ -139,11 +139,14 @@ pub fn read_source(
         };
         diagnostics.push(Diagnostic::warning(file, fields_place(node, "on_silence"), message).hint(hint));
     }
-    check_verify(
-        &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
-        verify,
-        diagnostics,
-    );
+    // What is wrong with an API of its own has been told; then there is none to verify by.
+    if own.is_none() || api.is_some() == spec.api.is_some() {
+        check_verify(
+            &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
+            verify,
+            diagnostics,
+        );
+    }
     let of = SubscribeOf {
         file,
         title: &connector.title,
@@ -189,8 +192,12 @@ fn check_own_api(
             .hint(OWN_API),
         ),
         Some(place) if !fetches => diagnostics.push(
-            Diagnostic::warning(file, Some(place), "Nothing is fetched from this API: no kind of record says how.")
-                .hint("add to a kind of record `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
+            Diagnostic::warning(
+                file,
+                Some(place),
+                "Nothing is fetched from this API: no kind of record says how.",
+            )
+            .hint("add to a kind of record `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
         ),
         _ => {}
     }

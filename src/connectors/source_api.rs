@@ -157,7 +157,8 @@ impl SourceApi {
             for (name, secret, _) in &self.secrets {
                 values.insert(name.clone(), Value::from(value_of(secrets, secret)?));
             }
-            let request = ToSign { method: &method, url: &url, body: body.as_deref().unwrap_or_default(), now };
+            let request =
+                ToSign { method: &method, url: &url, body: body.as_deref().unwrap_or_default(), now };
             let signed = self.spec.auth.headers(engine, values, &request);
             for (name, value) in signed.ok_or_else(|| self.first_secret())? {
                 put(&name, value);

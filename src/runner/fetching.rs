@@ -85,16 +85,24 @@ impl Runner {
 
 /// Makes the calls of one fetch, one after the other. One that fails ends it: a record is fetched whole or not at all.
 async fn fetched_by(client: &ApiClient, engine: &Engine, work: FetchWork) -> Fetched {
-    let FetchWork { row, api, call, also: further, inputs } = work;
-    let one = |call| ApiCall { api: &api, call, inputs: &inputs, patient: false };
-    let mut result = client.call(engine, one(&call)).await;
+    let FetchWork { row, api, call, also: further, mut inputs } = work;
+    let first = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
+    let mut result = client.call(engine, first).await;
     let mut also = Vec::new();
-    for AlsoFetched { name, call, .. } in further.iter().filter(|_| result.is_ok()) {
-        match client.call(engine, one(call)).await {
-            Ok(answer) => also.push((name.clone(), answer.body)),
-            Err(trouble) => {
-                result = Err(trouble.of_further(name));
-                break;
+    if let Ok(answer) = &result
+        && !further.is_empty()
+    {
+        let body = answer.body.clone();
+        let needed = further.iter().filter(|one| one.is_needed(&body));
+        inputs.insert("answer".to_owned(), body.clone());
+        for AlsoFetched { name, call, .. } in needed {
+            let one = ApiCall { api: &api, call, inputs: &inputs, patient: false };
+            match client.call(engine, one).await {
+                Ok(answer) => also.push((name.clone(), answer.body)),
+                Err(trouble) => {
+                    result = Err(trouble.of_further(name));
+                    break;
+                }
             }
         }
     }
