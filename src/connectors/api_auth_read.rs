@@ -72,7 +72,12 @@ impl AuthOf<'_> {
         }
         let known = self.secrets.iter().map(|secret| secret.name.as_str());
         let hint = suggest(name, known).map_or_else(
-            || format!("add it below `secrets:`, such as `{name}: {{ label: What it is called there }}`"),
+            || {
+                format!(
+                    "add it below `secrets:`, as `{name}: {{ secret: NAME }}` in a source's file, or as `{name}: {{ label: … \
+                     }}` in a manifest"
+                )
+            },
             |near| format!("did you mean `{near}`?"),
         );
         let message = format!("The API has no secret `{name}`.");

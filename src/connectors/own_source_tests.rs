@@ -275,7 +275,7 @@ fn mistakes_in_what_is_fetched_name_the_place_and_the_way_out() {
             "{ base_url: https://a.example, auth: { oauth2: { token_url: id.example, client_id: id, client_secret: key } } }",
         ),
         with_api(
-            "{ base_url: https://a.example, secrets: { key: { secret: k } }, auth: { signed: { algorithm: md5, encoding: raw, date: \"%Q\", key: \"{{ secret.key }}\", text: \"{{ path }}\" } } }",
+            "{ base_url: https://a.example, secrets: { key: { secret: k } }, auth: { signed: { algorithm: md5, encoding: raw, date: \"%!\", key: \"{{ secret.key }}\", text: \"{{ path }}\" } } }",
         ),
         with_api(
             "{ base_url: https://a.example, secrets: { key: { secret: k } }, auth: { signed: { key: \"{{ secret.key }}\", text: \"{{ url }}\", headers: { X: \"{{ date }}\" } } } }",

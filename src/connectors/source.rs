@@ -13,7 +13,7 @@ use super::source_api_read::{ApiOf, OWN_API, ReadApi, read_api, read_own_api};
 use super::source_spec::SourceSpec;
 use super::subscriptions_read::{Subscribe, SubscribeOf, read_subscribe};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
-use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::document::{Diagnostic, Fields, Node, Place, Severity, Yaml};
 use crate::expr::Engine;
 use std::sync::Arc;
 
@@ -191,14 +191,17 @@ fn check_own_api(
             )
             .hint(OWN_API),
         ),
-        Some(place) if !fetches => diagnostics.push(
-            Diagnostic::warning(
-                file,
-                Some(place),
-                "Nothing is fetched from this API: no kind of record says how.",
+        // A mistake in what says how has been told already.
+        Some(place) if !fetches && !diagnostics.iter().any(|told| told.severity == Severity::Error) => {
+            diagnostics.push(
+                Diagnostic::warning(
+                    file,
+                    Some(place),
+                    "Nothing is fetched from this API: no kind of record says how.",
+                )
+                .hint("add to a kind of record `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
             )
-            .hint("add to a kind of record `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
-        ),
+        }
         _ => {}
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn read_own_api(
         diagnostics.push(Diagnostic::error(file, Some(node.place), message).hint(OWN_API));
         return None;
     }
-    let mut fields = Fields::new(file, "api", node, diagnostics);
+    let mut fields = Fields::new(file, "the API", node, diagnostics);
     let parts = ApiParts::take(&mut fields);
     let allow_private = fields.boolean("allow_private").unwrap_or(false);
     let place = fields.place();

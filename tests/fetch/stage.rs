@@ -50,6 +50,10 @@ impl World {
         let source = format!(
             "connector: fareharbor\napi: {{ app: {{ secret: a }}, user: {{ secret: b }} }}\nverify: {verify}\n"
         );
+        Self::of(source).await
+    }
+
+    async fn of(source: String) -> Self {
         let texts = BTreeMap::from([("sources/tours.yaml".to_owned(), source)]);
         let compiled = compile(&Files { texts }, None);
         let ruleset = compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
@@ -65,6 +69,10 @@ impl World {
     }
 
     async fn comes_in(&mut self, booking: &Booking) {
+        self.posted(&booking.body).await;
+    }
+
+    async fn posted(&mut self, body: &Value) {
         self.now += 1_000;
         let event = NewEvent {
             id: OsEntropy.event_id(self.now),
@@ -72,7 +80,7 @@ impl World {
             received_at: self.now,
             origin: ORIGIN_WEBHOOK,
             headers: "{}".to_owned(),
-            body: Bytes::from(booking.body.to_string()),
+            body: Bytes::from(body.to_string()),
         };
         self.store.append_events(&[event]).await.expect("it is kept");
         self.apply().await;
@@ -261,4 +269,25 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     world.now = 2_000_000_000;
     assert_eq!(world.claim().await.len(), 16);
     assert_eq!(world.waiting().await, 40);
+}
+
+#[tokio::test]
+async fn a_source_of_its_own_goes_by_the_webhook_too_where_its_file_says_so() {
+    let source = "connector: webhook\ntitle: Quay Boats\nverify: { always: true, when_down: payload }\n\
+                  api: { base_url: https://api.example.com }\n\
+                  records: [ { kind: booking, key: id, fetch: { method: GET, path: \"/b/{{ key }}\", at: \"\" } } ]\n";
+    let mut world = World::of(source.to_owned()).await;
+    world.posted(&json!({ "id": 1, "guest": "told" })).await;
+    world.answered(Err(down())).await;
+    world.now += 60_000;
+    let work = world.claim().await;
+    assert_eq!(world.kinds().await, [Coalesced, Created]);
+    assert!(world.notes().await[1].starts_with("unverified: Quay Boats did not answer"));
+    for one in work {
+        world.settle(one, Err(down())).await;
+        world.now += 60_000;
+    }
+    world.answered(Ok(json!({ "id": 1, "guest": "true" }))).await;
+    assert_eq!(world.kinds().await, [Coalesced, Created, Updated]);
+    assert_eq!(world.waiting().await, 0);
 }
