@@ -1,7 +1,7 @@
 //! What a test gives, as it would come in.
 
 use super::cases::{Given, WithHeaders};
-use crate::connectors::{KeptHeaders, Told, Verify, read_payload};
+use crate::connectors::{KeptHeaders, RecordSpec, Told, Verify, read_payload};
 use crate::domain::{BookingKey, DocumentHead, ORIGIN_FETCH, ORIGIN_WEBHOOK};
 use crate::rules::Ruleset;
 use serde_json::Value;
@@ -69,7 +69,10 @@ fn documents(
         let whole = |told: Told| (of(&told.kind, told.account, told.key), told.entity);
         return (source.verify != Verify::Never).then(|| told.into_iter().map(whole).collect());
     }
-    let record = spec.records.iter().find(|record| record.fetch.is_some())?;
+    let leads_to_a_fetch = |record: &&RecordSpec| {
+        record.fetch.is_some() && (source.verify != Verify::Never || !record.hints.is_empty())
+    };
+    let record = spec.records.iter().find(leads_to_a_fetch)?;
     let (key, document) = record.document(body).ok()?;
     Some(vec![(of(&record.kind, None, key), document)])
 }
