@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// How calls are signed in.
@@ -105,9 +106,13 @@ impl RequestSignature {
             scope.set(name, Arc::new(Value::from(value)));
         }
         let Ok(Ok(Value::String(signed))) = self.text.evaluate(engine, &scope) else { return None };
+        let bytes = mac(self.hash, &key, &signed);
         let signature = match self.written {
-            BytesAs::Hex => mac(self.hash, &key, &signed).iter().map(|byte| format!("{byte:02x}")).collect(),
-            _ => base64::engine::general_purpose::STANDARD.encode(mac(self.hash, &key, &signed)),
+            BytesAs::Hex => bytes.iter().fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            }),
+            _ => base64::engine::general_purpose::STANDARD.encode(bytes),
         };
         scope.set("signature", Arc::new(Value::from(signature)));
         filled(engine, &scope, &self.headers)

@@ -34,6 +34,7 @@ mod kind;
 mod limits;
 mod manifest;
 mod moment;
+mod own_source;
 mod pattern;
 mod payload;
 mod record_url;

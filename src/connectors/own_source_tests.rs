@@ -256,6 +256,10 @@ fn mistakes_in_what_is_fetched_name_the_place_and_the_way_out() {
         records("    status: { from: state, words: [a] }\n"),
         records("    status: { form: state }\n"),
         records(""),
+        format!(
+            "{api}walk: {{ by: {{ what: change, at: changed }}, levels: [ {{ as: booking, call: {{ method: GET, path: /b }}, emit: document }} ] }}\nrecords:\n  - kind: booking\n    key: id\n    fetch: {{ method: GET, path: /b, also: {{ boat: {{ method: GET, path: /boat }} }} }}\n"
+        ),
+        "walk: { by: { what: change, at: changed }, levels: [ { as: booking, call: { method: GET, path: /b }, emit: document } ] }\nrecords: [ { kind: booking, key: id } ]\n".to_owned(),
         // Where from.
         with_api("token"),
         with_api("{ base_ulr: https://a.example }"),

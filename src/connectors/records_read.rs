@@ -20,6 +20,7 @@ use super::source_spec::SourceSpec;
 use super::subscriptions_read::read_subscriptions;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
+use super::walk::WalkSpec;
 use super::walk_read::read_walk;
 use super::words::Words;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
@@ -57,18 +58,27 @@ pub(super) fn read_source_spec(
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
     let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
-    let walk = walk.and_then(|node| {
-        let walk = read_walk(file, node, verified, engine, diagnostics)?;
-        let record = spec.record(&walk.kind).and_then(|record| record.fetch.as_ref());
-        if record.is_some_and(|fetch| !fetch.also.is_empty()) {
-            let told =
-                "A walk does not make the further calls of a fetch, so that what it finds would differ.";
-            let hint = format!("take `also:` out of the fetch of `{}`, or this walk", walk.kind);
-            diagnostics.push(Diagnostic::error(file, Some(node.place), told).hint(hint));
-        }
-        Some(Arc::new(walk))
-    });
+    let walk = walk
+        .and_then(|node| read_walk_of(&spec, (file, node), (verified, engine), diagnostics))
+        .map(Arc::new);
     Some(SourceSpec { sign_in, addresses, silence, api, subscriptions, walk, ..spec })
+}
+
+/// Reads `walk:` of a source side that has been read.
+pub(super) fn read_walk_of(
+    spec: &SourceSpec,
+    (file, node): (&str, &Node),
+    (verified, engine): (Verified, &Engine),
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<WalkSpec> {
+    let walk = read_walk(file, node, verified, engine, diagnostics)?;
+    let fetch = spec.record(&walk.kind).and_then(|record| record.fetch.as_ref());
+    if fetch.is_some_and(|fetch| !fetch.also.is_empty()) {
+        let told = "A walk does not make the further calls of a fetch, so that what it finds would differ.";
+        let hint = format!("take `also:` out of the fetch of `{}`, or take this walk out", walk.kind);
+        diagnostics.push(Diagnostic::error(file, Some(node.place), told).hint(hint));
+    }
+    Some(walk)
 }
 
 /// Headers that say what a body is written in: always kept.

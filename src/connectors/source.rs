@@ -2,18 +2,17 @@
 
 use super::Connector;
 use super::manifest::{Catalogue, unknown_connector};
-use super::records_read::SourceParts;
+use super::own_source::{OwnOf, OwnParts};
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
 use super::sign_in::SignIn;
 use super::sign_in_read::read_sign_in;
 use super::silence::{OnSilence, read_on_silence};
 use super::source_api::SourceApi;
-use super::source_api_read::{ApiOf, OWN_API, ReadApi, read_api, read_own_api};
-use super::source_spec::SourceSpec;
+use super::source_api_read::{ApiOf, ReadApi, read_api};
 use super::subscriptions_read::{Subscribe, SubscribeOf, read_subscribe};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
-use crate::document::{Diagnostic, Fields, Node, Place, Severity, Yaml};
+use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use crate::expr::Engine;
 use std::sync::Arc;
 
@@ -74,7 +73,7 @@ pub fn read_source(
     // What its bodies tell stands in the source's own file.
     let own = known
         .filter(|known| known.source.as_ref().is_some_and(|spec| spec.own))
-        .map(|known| (known.clone(), SourceParts::take(&mut fields)));
+        .map(|known| (known.clone(), OwnParts::take(&mut fields)));
     let place = fields.place();
     fields.finish();
     let offered = known.and_then(|known| known.source.as_ref()).map(|spec| spec.sign_in.as_slice());
@@ -97,16 +96,13 @@ pub fn read_source(
         read_on_silence(file, on_silence.as_deref(), fields_place(node, "on_silence"), diagnostics);
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
     let connector = connector?;
-    let mut reach = None;
-    let own = match own {
-        None => None,
+    let (own, own_reach) = match own {
+        None => (None, None),
         Some((general, parts)) => {
-            let spec = parts.read_own(file, place, (general.verified, engine), diagnostics)?;
-            let of = (file, name, title.as_deref().unwrap_or(name));
-            reach = api.and_then(|api| read_own_api(of, api, engine, diagnostics));
-            check_own_api(file, (api.map(|api| api.place), place), &spec, diagnostics);
-            let spec = SourceSpec { api: reach.as_ref().map(|reach| reach.spec.clone()), ..spec };
-            Some(Arc::new(general.of_source(name, title.as_deref(), spec)))
+            let title = title.as_deref();
+            let of = OwnOf { file, name, title, place, api, engine, general: &general };
+            let (connector, reach) = parts.read(&of, diagnostics)?;
+            (Some(Arc::new(connector)), reach)
         }
     };
     let Some(connector) = own.as_ref().or_else(|| catalogue.connectors.get(&connector)) else {
@@ -126,7 +122,7 @@ pub fn read_source(
     let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
     let ReadApi { secrets, api: reach } = match (api, &own) {
         (None, _) => ReadApi::default(),
-        (Some(_), Some(_)) => ReadApi::of_own(reach),
+        (Some(_), Some(_)) => ReadApi::of_own(own_reach),
         (Some(api), None) => read_api(&of, api, diagnostics),
     };
     let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
@@ -172,38 +168,6 @@ pub fn read_source(
         schema: record.map(|record| record.schema.with_extra(&extra)).unwrap_or_default(),
         connector: connector.clone(),
     })
-}
-
-/// What is fetched needs to be told where from, and an API of which nothing is fetched leads to nothing.
-fn check_own_api(
-    file: &str,
-    (api, place): (Option<Place>, Place),
-    spec: &SourceSpec,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let fetches = spec.records.iter().any(|record| !record.hints.is_empty() || record.fetch.is_some());
-    match api {
-        None if fetches => diagnostics.push(
-            Diagnostic::error(
-                file,
-                Some(place),
-                "This file says how records are fetched, and not where from.",
-            )
-            .hint(OWN_API),
-        ),
-        // A mistake in what says how has been told already.
-        Some(place) if !fetches && !diagnostics.iter().any(|told| told.severity == Severity::Error) => {
-            diagnostics.push(
-                Diagnostic::warning(
-                    file,
-                    Some(place),
-                    "Nothing is fetched from this API: no kind of record says how.",
-                )
-                .hint("add to a kind of record `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
-            )
-        }
-        _ => {}
-    }
 }
 
 /// Where the value of a key stands.

@@ -12,6 +12,7 @@ use waypost::domain::ChangeKind::{
 };
 use waypost::domain::Role;
 use waypost::outbound::HttpOutbound;
+use waypost::ports::{NewWalk, WalkPurpose, WalkState};
 
 /// What the vendor takes.
 const BEARER: &str = "Bearer quay-1";
@@ -297,5 +298,42 @@ async fn what_a_source_of_its_own_tells_is_verified_where_its_file_says_so() {
     settled(&router).await;
     assert_eq!(kinds(&router).await, (vec![Coalesced, Refused], vec![Created]));
     assert_eq!(router.records("bookings")["Q1"]["guest"], "Q1@example.org");
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_missed_is_found_where_the_file_says_how_all_are_listed() {
+    let vendor = Vendor::start(BEARER).await;
+    let source = SOURCE.replace("BASE", &format!("http://{}", vendor.address)).replace("AUTH", AUTH);
+    let (before, after) = source.split_once("      also:\n").expect("further calls");
+    let after = after.split_once("    view:\n").expect("a view").1;
+    let walk = "walk:\n  by: { what: change, at: changed }\n  levels:\n    - as: booking\n      \
+                call: { method: GET, path: /bookings, query: { from: \"{{ range.from }}\" } }\n      \
+                each: /bookings\n      emit: document\n";
+    let source = format!("{before}    view:\n{after}{walk}");
+    let rule = RULE.replace("SOURCE", "inn");
+    let mut router = with(&[("sources/inn.yaml", &source), ("guests.yaml", &rule)]).await;
+    put(&vendor, "Q1", "b");
+    post(&router, &hint(1, "trip.booked", "Q1")).await;
+    settled(&router).await;
+    vendor.put("/bookings", json!({ "bookings": [booking("Q1", "b"), booking("Q2", "b")] }));
+    let app = router.served().app.clone();
+    let new = NewWalk {
+        source: "inn".into(),
+        purpose: WalkPurpose::Backfill,
+        from_day: "2026-11-19".into(),
+        to_day: "2026-11-21".into(),
+        report: None,
+        who: "a test".into(),
+        at: app.clock.now(),
+    };
+    let (row, began) = app.begin_walk(&new).await.expect("it begins");
+    assert!(began);
+    let now = async || app.walk_row(row.seq).await.expect("it is there");
+    router.until("the walk is through", async |_| now().await.state != WalkState::Open).await;
+    settled(&router).await;
+    let counts = now().await.counts;
+    assert_eq!((counts.found, counts.new, counts.same), (2, 1, 1));
+    assert_eq!(router.records("bookings").as_object().map(serde_json::Map::len), Some(2));
     router.stop().await;
 }
