@@ -2,8 +2,8 @@
 
 use super::{POLL, Runner};
 use crate::connectors::AlsoFetched;
-use crate::expr::Engine;
 use crate::fetch::{FETCHES_MAX, FetchOutcome, FetchWork, Fetched};
+use crate::rules::Ruleset;
 use crate::source_api::{ApiCall, ApiClient};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,8 +55,8 @@ impl Runner {
                         wait = Duration::from_millis((at - now).max(1) as u64).min(POLL);
                     }
                     for work in claim.work {
-                        let (client, engine) = (self.app.api_client(), ruleset.engine.clone());
-                        calls.spawn(async move { fetched_by(&client, &engine, work).await });
+                        let (client, ruleset) = (self.app.api_client(), ruleset.clone());
+                        calls.spawn(async move { fetched_by(&client, &ruleset, work).await });
                     }
                 }
                 Err(error) => self.complain("take due fetches", &error).await,
@@ -84,10 +84,10 @@ impl Runner {
 }
 
 /// Makes the calls of one fetch, one after the other. One that fails ends it: a record is fetched whole or not at all.
-async fn fetched_by(client: &ApiClient, engine: &Engine, work: FetchWork) -> Fetched {
+async fn fetched_by(client: &ApiClient, ruleset: &Ruleset, work: FetchWork) -> Fetched {
     let FetchWork { row, api, call, also: further, mut inputs } = work;
     let first = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
-    let mut result = client.call(engine, first).await;
+    let mut result = client.call(&ruleset.engine, first).await;
     let mut also = Vec::new();
     if let Ok(answer) = &result
         && !further.is_empty()
@@ -97,7 +97,7 @@ async fn fetched_by(client: &ApiClient, engine: &Engine, work: FetchWork) -> Fet
         inputs.insert("answer".to_owned(), body.clone());
         for AlsoFetched { name, call, .. } in needed {
             let one = ApiCall { api: &api, call, inputs: &inputs, patient: false };
-            match client.call(engine, one).await {
+            match client.call(&ruleset.engine, one).await {
                 Ok(answer) => also.push((name.clone(), answer.body)),
                 Err(trouble) => {
                     result = Err(trouble.of_further(name));
