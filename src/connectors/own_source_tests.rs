@@ -146,6 +146,7 @@ fn what_stands_around_a_record_is_fetched_with_it() {
     assert!(!also.is_needed(&json!({ "booking": { "boat": null } })));
     let boat = ("boat".to_owned(), json!({ "name": "Gannet", "captain": "not kept" }));
     let documents = record.documents(fetch, answer, &[boat]).expect("a record");
+    let documents: Vec<(String, Value)> = documents.into_iter().map(|told| (told.key, told.entity)).collect();
     assert_eq!(
         documents,
         [(

@@ -1,13 +1,15 @@
 //! Reads `source.api:` of manifests, and `api:` of source files.
 
-use super::answer_read::read_answers;
+use super::action_read::read_call;
+use super::answer_read::{pointer_is_well, read_answers};
 use super::api_auth::ApiAuth;
 use super::api_auth_read::read_auth;
 use super::call_limits::{CallLimits, read_call_limits};
 use super::connection::is_base_url;
+use super::manifest::{Verified, read_verified};
 use super::secret::{SecretRef, read_secret, read_secret_keys};
 use super::setup::read_test;
-use super::source_api::{ApiSecret, ApiSpec, SourceApi};
+use super::source_api::{ApiAccount, ApiSecret, ApiSpec, SourceApi};
 use super::templates::Compiling;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::expr::Engine;
@@ -30,6 +32,7 @@ struct ApiParts<'n> {
     timeout: Option<Duration>,
     answers: Option<&'n Node>,
     test: Option<&'n Node>,
+    account: Option<&'n Node>,
 }
 
 impl<'n> ApiParts<'n> {
@@ -42,6 +45,7 @@ impl<'n> ApiParts<'n> {
             timeout: fields.duration("timeout"),
             answers: fields.node("answers"),
             test: fields.node("test"),
+            account: fields.node("account"),
         }
     }
 
@@ -73,6 +77,7 @@ impl<'n> ApiParts<'n> {
             timeout_ms: timeout_ms.clamp(1, TIMEOUT_MS_MAX),
             answers: read_answers(file, self.answers, diagnostics),
             test: self.test.and_then(|node| read_test(compiling, node, diagnostics)),
+            account: self.account.and_then(|node| read_account(compiling, node, diagnostics)),
         })
     }
 }
@@ -184,6 +189,33 @@ fn read_own_secrets(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) 
         }
     }
     read
+}
+
+/// `account: { call: { method: GET, path: /me }, at: /id }`.
+fn read_account(
+    compiling: Compiling<'_>,
+    node: &Node,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<ApiAccount> {
+    let file = compiling.file;
+    let mut fields = Fields::new(file, "the account of the API", node, diagnostics);
+    let call = fields.node("call");
+    let at = fields.required_text("at");
+    let verified = fields.text("verified");
+    let place = fields.place();
+    fields.finish();
+    let verified =
+        read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
+    let Some(call) = call else {
+        diagnostics.push(
+            Diagnostic::error(file, Some(place), "The account of the API has no `call`.")
+                .hint("write `call: { method: GET, path: /me }` and `at: /id`"),
+        );
+        return None;
+    };
+    let call = read_call(compiling, "a call", call, diagnostics)?;
+    let at = at.filter(|at| pointer_is_well(file, at, place, diagnostics))?;
+    Some(ApiAccount { call, at, verified })
 }
 
 pub(super) fn no_base_url(file: &str, place: Place, url: &str) -> Diagnostic {

@@ -191,7 +191,8 @@ fn fetched_story(name: &str, hints: &[Value], answers: &[(Value, Vec<(&str, Valu
     for (answer, also) in answers {
         let also: Vec<(String, Value)> =
             also.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect();
-        let (key, document) = record.documents(fetch, answer.clone(), &also).expect("a record").remove(0);
+        let first = record.documents(fetch, answer.clone(), &also).expect("a record").remove(0);
+        let (key, document) = (first.key, first.entity);
         let told = record.fetched(document, "acmecorp").expect("it can be read");
         let status = told.status.clone();
         let compared = record.compare(present.as_ref(), told);

@@ -19,7 +19,7 @@ pub(super) fn posted(
         return vec![(ORIGIN_WEBHOOK, headers.to_text(), body)];
     }
     let event = |(key, document): (BookingKey, Value)| {
-        let head = DocumentHead { key, begun, fetch: None, unverified: false };
+        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: false };
         (ORIGIN_FETCH, head.to_headers(), document.to_string().into_bytes())
     };
     documents.into_iter().map(event).collect()
@@ -73,6 +73,6 @@ fn documents(
         record.fetch.is_some() && (source.verify != Verify::Never || !record.hints.is_empty())
     };
     let record = spec.records.iter().find(leads_to_a_fetch)?;
-    let (key, document) = record.document(body).ok()?;
-    Some(vec![(of(&record.kind, None, key), document)])
+    let told = record.document(body).ok()?;
+    Some(vec![(of(&record.kind, told.account, told.key), told.entity)])
 }

@@ -324,6 +324,7 @@ async fn what_was_missed_is_found_where_the_file_says_how_all_are_listed() {
         from_day: "2026-11-19".into(),
         to_day: "2026-11-21".into(),
         report: None,
+        end_gone: false,
         who: "a test".into(),
         at: app.clock.now(),
     };

@@ -234,8 +234,8 @@ impl Sim {
             && let Some(row) = self.fetching.remove(&number)
         {
             let until = self.clock.now() + 1_000;
-            let trouble = ApiTrouble::Rests { until, why: "its turn has not come".to_owned() };
-            self.fetched.push(Fetched { row, result: Err(trouble) });
+            let trouble = ApiTrouble::Rests { until, said: false, why: "its turn has not come".to_owned() };
+            self.fetched.push(Fetched { row, result: Err(trouble), also: Vec::new() });
         }
         true
     }

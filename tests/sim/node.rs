@@ -257,7 +257,7 @@ impl Node {
                 }
                 None => Err(ApiTrouble::Refused("there are no rules".to_owned())),
             };
-            Did::Fetched(number, Box::new(Fetched { row, result }))
+            Did::Fetched(number, Box::new(Fetched { row, result, also: Vec::new() }))
         })
     }
 
