@@ -68,7 +68,9 @@
 //! Write `rules/connectors/NAME.yaml`: no Rust. Look at `hubspot.yaml` for a destination and at `fareharbor.yaml` for a
 //! source; `waypost check` tells what is wrong, with did-you-mean. Say for each part how sure you are
 //! (`verified: specification | documentation | unverified`) and never invent an API. To ship it with the binary, name it in
-//! `src/connectors/builtin.rs`, and write a rule with its test that uses it. If the manifest language lacks a word, teach it
+//! `src/connectors/builtin.rs`, and write a rule with its test that uses it. One whose webhooks are thin says `hint:` and `fetch:`
+//! for its records and `api:` for itself (`apaleo.yaml`, `pretix.yaml`); so does a source of the connector `webhook` in its own
+//! file, by the same readers (`connectors::fetch_read`, `connectors::source_api_read`). If the manifest language lacks a word, teach it
 //! one in `src/connectors`; a special case in Rust for one vendor is the wrong way.
 //!
 //! # What may grow, and how far
@@ -94,6 +96,7 @@
 //! | one call | its `timeout:`, 5 min at most, head and body together | the outcome is unknown | `outbound` |
 //! | one answer | 256 KiB read, the rest is left | cut, and said so | `connectors::auth`, `outbound` |
 //! | idle connections to one host | 64, for 30 s | closed | `outbound` |
+//! | further calls of one fetch (`also:`) | 4 | a mistake that says so | `connectors::fetch_read` |
 //! | subscriptions that a booking system tells of | 1,000 | nothing is done, and it is said so | `connectors::subscriptions` |
 //! | whoever changes a source's subscriptions | one process at a time; one that was killed, for 10 min | told, and tried again | `app::turns` |
 //! | rulesets kept compiled | 8 | read from the database again | `app::rulesets` |

@@ -1,17 +1,23 @@
 //! Runs a rule's tests: the given payloads go through the production stages, with a store in memory and a CRM that answers
 //! what the test says. Called by `waypost test`, and by whoever wants to know what a rule would send.
 
+mod cases;
+mod differences;
 mod given;
 
+pub use cases::{Case, read_cases};
+
 use crate::bookings::Applier;
-use crate::connectors::Action;
+use crate::connectors::{Action, KeptHeaders};
 use crate::delivery::{Answered, Delivery, ReadyCall, Rulesets};
-use crate::document::{Diagnostic, Fields, Node, Severity, Yaml, parse};
+use crate::document::{Diagnostic, Severity};
 use crate::domain::{ChangeKind, Millis, RunState, StepState};
 use crate::ports::{Answer, Entropy, ListFilter, NewEvent, Secrets, Store, StoreError, Think};
 use crate::rules::{Rule, Ruleset};
 use async_trait::async_trait;
 use bytes::Bytes;
+use cases::WithHeaders;
+use differences::differences;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -23,25 +29,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const START: Millis = 1_767_225_600_000;
 /// Turns of the engine that one payload may take.
 const TURNS_MAX: usize = 1_000;
-
-/// One test of a `*.test.yaml`.
-pub struct Case {
-    /// Its sentence.
-    pub name: String,
-    /// Line in the file.
-    pub line: u32,
-    source: Option<String>,
-    given: Vec<String>,
-    outputs: BTreeMap<String, Map<String, Value>>,
-    sends: Option<u64>,
-    steps: BTreeMap<String, Expected>,
-}
-
-/// What a step is to send.
-struct Expected {
-    fields: Map<String, Value>,
-    exactly: bool,
-}
 
 /// What came of a test.
 pub struct Report {
@@ -63,100 +50,6 @@ struct Sent {
     notes: Vec<String>,
     /// Payloads that could not be used, which makes of any test one that says nothing.
     unusable: Vec<String>,
-}
-
-/// Reads a test file. Reports all that is wrong.
-pub fn read_cases(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Case> {
-    let node = match parse(file, text) {
-        Ok(node) => node,
-        Err(diagnostic) => {
-            diagnostics.push(diagnostic);
-            return Vec::new();
-        }
-    };
-    let Yaml::List(items) = &node.yaml else {
-        let message = format!("a test file is a list of tests, and this is {}", node.kind());
-        diagnostics.push(
-            Diagnostic::error(file, Some(node.place), message).hint("begin each test with \"- name:\""),
-        );
-        return Vec::new();
-    };
-    items.iter().filter_map(|item| read_case(file, item, diagnostics)).collect()
-}
-
-fn read_case(file: &str, item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Case> {
-    let mut found = Vec::new();
-    let mut fields = Fields::new(file, "a test", item, &mut found);
-    let name = fields.required_text("name");
-    let source = fields.text("source");
-    let given: Vec<String> = fields.texts("given").into_iter().map(|(path, _)| path).collect();
-    let outputs = fields.node("outputs");
-    let expect = fields.node("expect");
-    fields.finish();
-    if given.is_empty() {
-        found.push(
-            Diagnostic::error(file, Some(item.place), "a test needs payloads to be given")
-                .hint("say given: payloads/created.json, or a list of files of the rules folder"),
-        );
-    }
-    let mut sends = None;
-    let mut steps = BTreeMap::new();
-    match expect {
-        None => found.push(
-            Diagnostic::error(file, Some(item.place), "a test needs something to expect")
-                .hint("say expect: { sends: 1 }, or expect: { steps: { contact: { email: ... } } }"),
-        ),
-        Some(expect) => {
-            let mut fields = Fields::new(file, "what a test expects", expect, &mut found);
-            sends = fields.count("sends");
-            let parts = fields.node("steps");
-            let exactly = fields.node("exactly");
-            fields.finish();
-            for (id, fields) in parts.map(entries).unwrap_or_default() {
-                steps.insert(id, expected_of(fields));
-            }
-            for (id, fields) in exactly.map(entries).unwrap_or_default() {
-                steps.insert(id, Expected { fields, exactly: true });
-            }
-        }
-    }
-    let broken = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    diagnostics.append(&mut found);
-    if broken {
-        return None;
-    }
-    Some(Case {
-        name: name?,
-        line: item.place.line,
-        source,
-        given,
-        outputs: outputs.map(entries).unwrap_or_default().into_iter().collect(),
-        sends,
-        steps,
-    })
-}
-
-/// `contact: { email: … }` asks for these fields; `contact: { exactly: { … } }` for all.
-fn expected_of(mut fields: Map<String, Value>) -> Expected {
-    if fields.len() == 1
-        && let Some(Value::Object(_)) = fields.get("exactly")
-        && let Some(Value::Object(all)) = fields.remove("exactly")
-    {
-        return Expected { fields: all, exactly: true };
-    }
-    Expected { fields, exactly: false }
-}
-
-fn entries(node: &Node) -> Vec<(String, Map<String, Value>)> {
-    let Yaml::Map(entries) = &node.yaml else { return Vec::new() };
-    entries
-        .iter()
-        .filter_map(|entry| match entry.value.to_json() {
-            Value::Object(map) => Some((entry.key.clone(), map)),
-            Value::Null => Some((entry.key.clone(), Map::new())),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Runs the tests of one rule. `folder` is where payloads are.
@@ -217,7 +110,10 @@ async fn rehearse_case(
             return Err(Stopped::Why(format!("the rule has several sources: say source: one of {names}")));
         }
     };
-    let read = case.given.iter().map(|path| read_payload(folder, path));
+    let read = case.given.iter().map(|given| {
+        let headers = given::kept(ruleset, &source, given)?;
+        Ok((read_payload(folder, &given.payload)?, headers))
+    });
     let bodies = read.collect::<Result<Vec<_>, _>>().map_err(Stopped::Why)?;
     play(ruleset, case, &source, bodies).await
 }
@@ -227,7 +123,7 @@ async fn play(
     ruleset: &Arc<Ruleset>,
     case: &Case,
     source: &str,
-    bodies: Vec<Vec<u8>>,
+    bodies: Vec<WithHeaders>,
 ) -> Result<Sent, Stopped> {
     let store = crate::store::open_in_memory().await?;
     let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy::default());
@@ -260,7 +156,7 @@ pub async fn rehearse_payload(
         sends: None,
         steps: BTreeMap::new(),
     };
-    match play(&alone(ruleset, rule), &case, source, vec![payload]).await {
+    match play(&alone(ruleset, rule), &case, source, vec![(payload, KeptHeaders::default())]).await {
         Ok(sent) => Ok(match sent.unusable.first() {
             Some(why) => Err(why.clone()),
             None => Ok((sent.calls, sent.last)),
@@ -283,11 +179,11 @@ struct Stage {
 }
 
 impl Stage {
-    async fn post(&mut self, ruleset: &Ruleset, source: &str, body: Vec<u8>) -> Result<(), StoreError> {
+    async fn post(&mut self, ruleset: &Ruleset, source: &str, posted: WithHeaders) -> Result<(), StoreError> {
         self.now += 1_000;
         let mut events = Vec::new();
         let begun = self.store.fetches().last_position().await?;
-        for (origin, headers, body) in given::posted(ruleset, source, body, begun) {
+        for (origin, headers, body) in given::posted(ruleset, source, posted, begun) {
             events.push(NewEvent {
                 id: self.entropy.event_id(self.now),
                 source: source.to_owned(),
@@ -359,75 +255,6 @@ impl Stage {
             }
         }
         Ok(())
-    }
-}
-
-/// What is not as expected, each as a few lines.
-fn differences(rule: &Rule, case: &Case, sent: &Sent) -> Vec<String> {
-    let mut differences = sent.unusable.clone();
-    let known: Vec<&str> = rule.steps.iter().map(|step| step.id.as_str()).collect();
-    let unknown = |step: &str| {
-        let near = crate::document::suggest(step, known.iter().copied());
-        let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
-        format!("the rule has no step \"{step}\"{hint}")
-    };
-    let strange = case.outputs.keys().filter(|step| !known.contains(&step.as_str()));
-    differences.extend(strange.map(|step| format!("outputs: {}", unknown(step))));
-    if let Some(expected) = case.sends
-        && expected != sent.calls
-    {
-        differences.push(format!("sends: expected {expected}, made {}", sent.calls));
-    }
-    for (step, expected) in &case.steps {
-        if !known.contains(&step.as_str()) {
-            differences.push(unknown(step));
-            continue;
-        }
-        let Some(actual) = sent.last.get(step) else {
-            differences.push(format!("step {step}: expected to be sent, and nothing was"));
-            continue;
-        };
-        let mut lines = Vec::new();
-        for (name, value) in &expected.fields {
-            match actual.get(name) {
-                Some(found) if same(found, value) => {}
-                Some(found) => lines.extend([format!("  - {name}: {value}"), format!("  + {name}: {found}")]),
-                None => lines.extend([format!("  - {name}: {value}"), format!("  + {name} was not sent")]),
-            }
-        }
-        if expected.exactly {
-            for (name, value) in actual.iter().filter(|(name, _)| !expected.fields.contains_key(*name)) {
-                lines.extend([format!("  - {name} not expected"), format!("  + {name}: {value}")]);
-            }
-        }
-        if !lines.is_empty() {
-            let head = format!("step {step}: - expected, + sent");
-            differences.push(std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n"));
-        }
-    }
-    if !differences.is_empty() && !sent.notes.is_empty() {
-        differences.push(format!("what happened:\n  {}", sent.notes.join("\n  ")));
-    }
-    differences
-}
-
-/// Whether two values are the same: numbers by what they are worth (1.10 is 1.1), digit by digit where they are whole.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => {
-            let whole = |number: &serde_json::Number| !number.to_string().contains(['.', 'e', 'E']);
-            one == other
-                || (!(whole(one) && whole(other))
-                    && one.as_f64().is_some_and(|one| other.as_f64() == Some(one)))
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(key, value)| other.get(key).is_some_and(|found| same(value, found)))
-        }
-        _ => one == other,
     }
 }
 

@@ -8,8 +8,8 @@ use super::App;
 use super::publish::{Actor, Checked, Draft, PublishError, Published, apart};
 use super::secrets::SetSecretError;
 use crate::connectors::{
-    Catalogue, Connector, Entries, FieldKind, FormValues, SecretRef, WrongField, source_entries,
-    source_fields,
+    Catalogue, Connector, Entries, FieldKind, FormValues, GivenSecret, SecretRef, WrongField, source_entries,
+    source_fields, source_new_entries,
 };
 use crate::document::{parse, with_entries};
 use crate::domain::Millis;
@@ -156,18 +156,13 @@ impl App {
         if asks && value.is_empty() && connector.needs_secret() {
             wrong.push(("secret".to_owned(), "Paste the key here.".to_owned()));
         }
-        match entries(new.kind, &connector, &new.values, secret.as_ref()) {
-            Ok(entries) if wrong.is_empty() => {
+        match entries(&new, &connector, secret.as_ref().zip(Some(value.as_str()))) {
+            Ok((entries, given)) if wrong.is_empty() => {
                 let text = with_entries("", &entries).map_err(|why| ConnectError::at("title", why))?;
                 let title = new.values.get("title").map(|title| title.trim()).unwrap_or_default();
                 let reason = format!("Connect {title} ({})", connector.title);
                 let draft = Draft { file, text, opened: None };
-                match secret {
-                    Some(SecretRef::Vault(name)) => {
-                        self.publish_with_secret(draft, (&name, &value), actor, reason).await
-                    }
-                    _ => Ok(self.publish(vec![draft], actor, reason).await?),
-                }
+                self.publish_with_secrets(draft, &given, actor, reason).await
             }
             Ok(_) => Err(ConnectError::Fields(wrong)),
             Err(more) => {
@@ -190,27 +185,39 @@ impl App {
         made.map_err(|error| PublishError::NoFolder(format!("The rules folder can't be made: {error}.")))
     }
 
-    /// The secret first, so that nothing runs without it; and taken back where the file is not published.
-    async fn publish_with_secret(
+    /// The secrets first, so that nothing runs without them; and taken back where the file is not published.
+    async fn publish_with_secrets(
         self: &Arc<Self>,
         draft: Draft,
-        (name, value): (&str, &str),
+        given: &[GivenSecret],
         actor: Actor,
         reason: String,
     ) -> Result<Published, ConnectError> {
-        // Looked at before the secret is touched: one that is there belongs to somebody.
+        if given.is_empty() {
+            return Ok(self.publish(vec![draft], actor, reason).await?);
+        }
+        // Looked at before a secret is touched: one that is there belongs to somebody.
         if self.open_file(&draft.file).await?.is_some() {
             return Err(ConnectError::at("name", "There is one of this name already. Take another."));
         }
-        self.keep_secret(name, value).await?;
-        match self.publish(vec![draft], actor, reason).await {
-            Ok(published) => Ok(published),
-            Err(error) => {
-                self.store.remove_secret(name).await?;
-                self.reload_secrets().await?;
-                Err(error.into())
+        let mut done = Ok(());
+        for (name, value) in given {
+            done = self.keep_secret(name, value).await;
+            if done.is_err() {
+                break;
             }
         }
+        let published = match done {
+            Ok(()) => self.publish(vec![draft], actor, reason).await.map_err(ConnectError::from),
+            Err(error) => Err(error),
+        };
+        if published.is_err() {
+            for (name, _) in given {
+                self.store.remove_secret(name).await?;
+            }
+            self.reload_secrets().await?;
+        }
+        published
     }
 
     /// Changes one that is there. What its form doesn't ask for stays as it stands in the file.
@@ -363,15 +370,23 @@ pub(super) fn part_connector(text: &str) -> Option<String> {
     Some(parse("", text).ok()?.to_json().get("connector")?.as_str()?.to_owned())
 }
 
+/// The entries of a new file, and what goes into the vault.
 fn entries(
-    kind: PartKind,
+    new: &PartNew,
     connector: &Connector,
-    values: &FormValues,
-    secret: Option<&SecretRef>,
-) -> Result<Entries, Vec<WrongField>> {
-    match kind {
-        PartKind::Connection => connector.connection_entries(values, secret, true),
-        PartKind::Source => source_entries(connector, values),
+    secret: Option<(&SecretRef, &str)>,
+) -> Result<(Entries, Vec<GivenSecret>), Vec<WrongField>> {
+    match new.kind {
+        PartKind::Connection => {
+            let entries =
+                connector.connection_entries(&new.values, secret.map(|(secret, _)| secret), true)?;
+            let given = secret.and_then(|(secret, value)| match secret {
+                SecretRef::Vault(name) => Some((name.clone(), value.to_owned())),
+                SecretRef::Env(_) => None,
+            });
+            Ok((entries, given.into_iter().collect()))
+        }
+        PartKind::Source => source_new_entries(connector, &new.name, &new.values),
     }
 }
 

@@ -45,6 +45,15 @@ pub enum ApiTrouble {
 }
 
 impl ApiTrouble {
+    /// The same of a further call of a fetch (`also:`), by its name: that it is not there says nothing of the record.
+    #[must_use]
+    pub fn of_further(self, name: &str) -> Self {
+        match self {
+            Self::NotThere(why) => Self::Refused(format!("what is asked for `{name}` is not there: {why}")),
+            other => other,
+        }
+    }
+
     /// `sure`: it is about the limit for sure, and not about what was asked for, which might be answered the same.
     #[must_use]
     pub fn about_the_limit(mut self, sure: bool) -> Self {

@@ -55,6 +55,16 @@ impl KeptHeaders {
         Self(serde_json::from_str(text).unwrap_or_default())
     }
 
+    /// Headers by their lower-case names.
+    pub fn of(headers: &[(String, String)]) -> Self {
+        Self(headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())
+    }
+
+    /// The JSON text that `read` takes.
+    pub fn to_text(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
+    }
+
     /// The account that the sender signed in for.
     pub fn signed_account(&self) -> Option<&str> {
         self.get(SIGNED_ACCOUNT)

@@ -3,7 +3,7 @@
 use super::action::Call;
 use super::envelope::Facts;
 use super::event_type::TypePattern;
-use super::pattern::{Dotted, key_text};
+use super::pattern::{Dotted, KeyPath, key_text};
 use super::records::{RecordSpec, Told};
 use crate::domain::ChangeKind;
 use serde_json::Value;
@@ -23,6 +23,21 @@ pub struct FetchSpec {
     pub at: Option<String>,
     /// Where in the answer several are.
     pub list: Option<String>,
+    /// Calls whose answers belong to it: what stands around the record over there, and not in it.
+    pub also: Vec<AlsoFetched>,
+}
+
+/// A further call of a fetch.
+#[derive(Clone)]
+pub struct AlsoFetched {
+    /// Its answer becomes this key of the record.
+    pub name: String,
+    /// The call; sees what the first one sees, and its `answer`.
+    pub call: Arc<Call>,
+    /// It is made only where this stands in the first answer.
+    pub(super) needs: Option<Dotted>,
+    /// Keys of the answer that are kept; empty: all.
+    pub(super) keep: Vec<String>,
 }
 
 impl std::fmt::Debug for FetchSpec {
@@ -38,7 +53,7 @@ pub struct HintSpec {
     pub(super) on: Vec<TypePattern>,
     /// Types that end the record, which can't be fetched any more.
     pub(super) deleted: Vec<TypePattern>,
-    pub(super) key: Dotted,
+    pub(super) key: KeyPath,
     pub(super) account: Option<Dotted>,
     /// How what it is about is fetched, where that is not the record itself but several of them.
     pub fetch: Option<FetchSpec>,
@@ -51,6 +66,27 @@ pub enum Hinted {
     Changed(i64),
     /// It was deleted.
     Deleted,
+}
+
+impl AlsoFetched {
+    /// Whether it is made, by the first answer.
+    pub fn is_needed(&self, answer: &Value) -> bool {
+        self.needs.as_ref().is_none_or(|path| path.get(answer).is_some_and(|found| !found.is_null()))
+    }
+}
+
+impl FetchSpec {
+    /// What is kept of a further call's answer.
+    fn kept(&self, name: &str, told: &Value) -> Value {
+        let keep = self.also.iter().find(|also| also.name == name).map(|also| also.keep.as_slice());
+        match (told, keep.unwrap_or_default()) {
+            (Value::Object(map), keep) if !keep.is_empty() => {
+                let kept = map.iter().filter(|(key, _)| keep.contains(key));
+                Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+            }
+            _ => told.clone(),
+        }
+    }
 }
 
 impl HintSpec {
@@ -74,10 +110,11 @@ impl RecordSpec {
         let found = self.hints.iter().enumerate().find(|(_, hint)| hint.is_told_by(event_type));
         let Some((index, hint)) = found else { return Ok(None) };
         let text_at = |path: &Dotted| path.get_in(body, self.any_case).and_then(key_text);
-        let key = text_at(&hint.key).ok_or_else(|| {
+        let key = hint.key.get(body, self.any_case).ok_or_else(|| {
             format!("The body hints at a {} without a key: it has no usable `{}`.", self.kind, hint.key)
         })?;
         let account = hint.account.as_ref().and_then(text_at).or_else(|| facts.account.clone());
+        self.check_names(&key, account.as_ref())?;
         let deleted = event_type.is_some_and(|told| hint.deleted.iter().any(|pattern| pattern.matches(told)));
         let way = if hint.fetch.is_some() { index as i64 + 1 } else { 0 };
         Ok(Some(Told {
@@ -99,8 +136,21 @@ impl RecordSpec {
         }
     }
 
-    /// The records of an answer, without what is never stored. `Err` is a sentence.
-    pub fn documents(&self, fetch: &FetchSpec, mut answer: Value) -> Result<Vec<Told>, String> {
+    /// The parts of a key, in the order in which the manifest names them, for the fetch in this way.
+    pub fn parts_of<'k>(&self, key: &'k str, way: i64) -> Vec<&'k str> {
+        let hint = usize::try_from(way).ok().and_then(|way| self.hints.get(way.checked_sub(1)?));
+        let paths = hint.map_or(&self.key, |hint| &hint.key).len();
+        key.splitn(paths, '/').collect()
+    }
+
+    /// The records of an answer, with what else was fetched for them (`AlsoFetched`), and without what is never stored.
+    /// `Err` is a sentence.
+    pub fn documents(
+        &self,
+        fetch: &FetchSpec,
+        mut answer: Value,
+        also: &[(String, Value)],
+    ) -> Result<Vec<Told>, String> {
         let found = match &fetch.list {
             Some(_) if answer.is_null() => Vec::new(),
             Some(list) => match answer.pointer_mut(list).map(Value::take) {
@@ -116,7 +166,15 @@ impl RecordSpec {
                 vec![found.ok_or_else(|| format!("the answer has no {} at {at}", self.kind))?]
             }
         };
-        found.into_iter().map(|document| self.document(document)).collect()
+        let kept: Vec<(&String, Value)> =
+            also.iter().map(|(name, told)| (name, fetch.kept(name, told))).collect();
+        let whole = |mut document: Value| {
+            if let Value::Object(map) = &mut document {
+                map.extend(kept.iter().map(|(name, told)| ((*name).clone(), told.clone())));
+            }
+            self.document(document)
+        };
+        found.into_iter().map(whole).collect()
     }
 
     /// One record as its system's API gives it, without what is never stored. `Err` is a sentence.

@@ -53,7 +53,7 @@ pub type WrongField = (String, String);
 /// Entries of a file: `None` takes one out.
 pub type Entries = Vec<(&'static str, Option<Value>)>;
 
-fn field(key: &str, label: &str, help: &str, kind: FieldKind) -> FormField {
+pub(super) fn field(key: &str, label: &str, help: &str, kind: FieldKind) -> FormField {
     FormField {
         key: key.to_owned(),
         label: label.to_owned(),

@@ -8,6 +8,8 @@ mod answer;
 mod answer_read;
 mod answer_rule;
 mod api_answer;
+mod api_auth;
+mod api_auth_read;
 mod api_standing;
 mod auth;
 mod body;
@@ -24,6 +26,7 @@ mod fetch_read;
 mod fetch_spec;
 mod form;
 mod form_body;
+mod form_keys;
 mod form_pattern;
 mod guide;
 mod input_read;
@@ -31,6 +34,7 @@ mod kind;
 mod limits;
 mod manifest;
 mod moment;
+mod own_source;
 mod pattern;
 mod payload;
 mod record_url;
@@ -57,11 +61,13 @@ mod version;
 mod view;
 mod walk;
 mod walk_read;
+mod words;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
 pub use answer::{AnswerClass, Classified, WAIT_MS_MAX, classify, classify_failure};
 pub use answer_rule::AnswerRule;
 pub use api_answer::{ApiAnswer, ApiTrouble};
+pub use api_auth::ApiAuth;
 pub use api_standing::ApiStanding;
 pub use auth::{Auth, AuthMethod};
 pub use body::{BodyTemplate, MappedFields};
@@ -72,8 +78,9 @@ pub use connection::{Connection, ConnectionSpec, read_connection};
 pub use destination::{Destination, Setting};
 pub use envelope::{Envelope, KeptHeaders, Message};
 pub use event_type::TypePattern;
-pub use fetch_spec::{FetchSpec, HintSpec, Hinted};
+pub use fetch_spec::{AlsoFetched, FetchSpec, HintSpec, Hinted};
 pub use form::{Entries, FieldKind, FormField, FormValues, WrongField, source_entries, source_fields};
+pub use form_keys::{GivenSecret, source_new_entries, source_new_fields};
 pub use form_pattern::FormPattern;
 pub use guide::Guide;
 pub use limits::{RateLimits, RetrySchedule, read_retry};
@@ -88,7 +95,7 @@ pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
-pub use source_api::{ApiAccount, ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
+pub use source_api::{ApiAccount, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
 pub use source_api_read::API_TIMEOUT_MS_MAX;
 pub use source_spec::SourceSpec;
 pub use subscriptions::{
@@ -103,6 +110,8 @@ pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreada
 mod calls_tests;
 #[cfg(test)]
 mod events_tests;
+#[cfg(test)]
+mod own_source_tests;
 #[cfg(test)]
 mod records_tests;
 #[cfg(test)]

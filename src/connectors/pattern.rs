@@ -107,6 +107,11 @@ impl KeyPath {
         (!paths.is_empty()).then_some(Self { paths })
     }
 
+    /// Of how many parts it is made.
+    pub(super) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
     /// The key; `None` where one of its parts is missing.
     pub(super) fn get(&self, value: &Value, any_case: bool) -> Option<String> {
         let part = |path: &Dotted| path.get_in(value, any_case).and_then(key_text);

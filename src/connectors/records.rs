@@ -10,6 +10,7 @@ use super::schema::Schema;
 use super::shape::Shape;
 use super::version::Version;
 use super::view::ViewSpec;
+use super::words::Words;
 use crate::domain::{ChangeKind, Millis, View, search_terms};
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct RecordSpec {
     pub(super) key: KeyPath,
     pub(super) account: Option<Dotted>,
     pub(super) status: Option<Dotted>,
+    /// What the system's codes for it are called.
+    pub(super) status_words: Words,
     pub(super) changes: Vec<Condition>,
     pub(super) content: Content,
     pub(super) shapes: Vec<Shape>,
@@ -168,19 +171,12 @@ impl RecordSpec {
             format!("The body tells of a {kind} without a key: it has no usable `{}`.", self.key)
         })?;
         let account = self.account.as_ref().and_then(text_at).or_else(|| facts.account.clone());
-        for (what, text) in [("key", Some(&key)), ("account", account.as_ref())] {
-            if text.is_some_and(|text| {
-                text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
-            }) {
-                return Err(format!(
-                    "The {what} of the body's {kind} is longer than {KEY_CHARS_MAX} characters or holds control characters."
-                ));
-            }
-        }
+        self.check_names(&key, account.as_ref())?;
         let said = facts.event_type.as_deref().and_then(|told| {
             self.status_on.iter().find(|(pattern, _)| pattern.matches(told)).map(|(_, word)| word.clone())
         });
-        let status = said.or_else(|| self.status.as_ref().and_then(text_at)).unwrap_or_default();
+        let written = || self.status.as_ref().and_then(text_at);
+        let status = said.or_else(|| Some(self.status_words.of(&written()?).to_owned())).unwrap_or_default();
         let status = status.chars().filter(|c| !c.is_control()).take(STATUS_CHARS_MAX).collect();
         if !self.never_stored.is_empty() {
             remove(&mut told, &self.never_stored, &mut Vec::new());
@@ -194,6 +190,21 @@ impl RecordSpec {
             happened_at: facts.time,
             hint: None,
         })
+    }
+
+    /// Whether key and account can be names of anything. `Err` is a sentence.
+    pub(super) fn check_names(&self, key: &String, account: Option<&String>) -> Result<(), String> {
+        let kind = &self.kind;
+        for (what, text) in [("key", Some(key)), ("account", account)] {
+            if text.is_some_and(|text| {
+                text.chars().count() > KEY_CHARS_MAX || text.chars().any(char::is_control)
+            }) {
+                return Err(format!(
+                    "The {what} of the body's {kind} is longer than {KEY_CHARS_MAX} characters or holds control characters."
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Where the types of events say the status, one that says nothing of it leaves it as it is.

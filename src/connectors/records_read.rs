@@ -20,7 +20,9 @@ use super::source_spec::SourceSpec;
 use super::subscriptions_read::read_subscriptions;
 use super::version::{Version, read_version};
 use super::view::ViewSpec;
+use super::walk::WalkSpec;
 use super::walk_read::read_walk;
+use super::words::Words;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
@@ -48,7 +50,7 @@ pub(super) fn read_source_spec(
     let spec = if own {
         parts.without_records(file, verified, diagnostics)
     } else {
-        parts.read(file, place, (verified, Some(engine)), diagnostics)?
+        parts.read(file, place, (verified, engine), diagnostics)?
     };
     let api = api.and_then(|node| read_api_spec(file, node, engine, diagnostics)).map(Arc::new);
     let subscriptions =
@@ -56,8 +58,27 @@ pub(super) fn read_source_spec(
     let sign_in = sign_in.map(|node| read_offered(file, node, diagnostics)).unwrap_or_default();
     let addresses = read_published(file, &addresses, diagnostics);
     let silence = silence.and_then(|node| read_silence(file, node, verified, diagnostics));
-    let walk = walk.and_then(|node| read_walk(file, node, verified, engine, diagnostics)).map(Arc::new);
+    let walk = walk
+        .and_then(|node| read_walk_of(&spec, (file, node), (verified, engine), diagnostics))
+        .map(Arc::new);
     Some(SourceSpec { sign_in, addresses, silence, api, subscriptions, walk, ..spec })
+}
+
+/// Reads `walk:` of a source side that has been read.
+pub(super) fn read_walk_of(
+    spec: &SourceSpec,
+    (file, node): (&str, &Node),
+    (verified, engine): (Verified, &Engine),
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<WalkSpec> {
+    let walk = read_walk(file, node, verified, engine, diagnostics)?;
+    let fetch = spec.record(&walk.kind).and_then(|record| record.fetch.as_ref());
+    if fetch.is_some_and(|fetch| !fetch.also.is_empty()) {
+        let told = "A walk does not make the further calls of a fetch, so that what it finds would differ.";
+        let hint = format!("take `also:` out of the fetch of `{}`, or take this walk out", walk.kind);
+        diagnostics.push(Diagnostic::error(file, Some(node.place), told).hint(hint));
+    }
+    Some(walk)
 }
 
 /// Headers that say what a body is written in: always kept.
@@ -125,11 +146,11 @@ impl<'n> SourceParts<'n> {
         self,
         file: &str,
         place: Place,
-        verified: Verified,
+        (verified, engine): (Verified, &Engine),
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<SourceSpec> {
         if self.records.is_some() || self.event.is_some() {
-            return self.read(file, place, (verified, None), diagnostics);
+            return self.read(file, place, (verified, engine), diagnostics);
         }
         let guide = self.guide.and_then(|node| read_guide(file, node, verified, diagnostics));
         Some(SourceSpec {
@@ -148,12 +169,12 @@ impl<'n> SourceParts<'n> {
         })
     }
 
-    /// `None` where nothing usable is left. The engine is there where it may say how records are fetched.
+    /// `None` where nothing usable is left.
     pub(super) fn read(
         self,
         file: &str,
         place: Place,
-        (verified, engine): (Verified, Option<&Engine>),
+        (verified, engine): (Verified, &Engine),
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<SourceSpec> {
         let mut named = BTreeMap::new();
@@ -219,7 +240,7 @@ struct RecordReading<'r> {
     types: &'r BTreeMap<String, &'r Node>,
     envelope: &'r Envelope,
     verified: Verified,
-    engine: Option<&'r Engine>,
+    engine: &'r Engine,
 }
 
 fn read_record(
@@ -243,7 +264,7 @@ fn read_record(
     let account = fields.text("account");
     let on = fields.texts("on");
     let version = fields.node("version");
-    let status = fields.text("status");
+    let status = fields.node("status");
     let status_on = fields.node("status_on");
     let changes = fields.node("changes");
     let children = fields.node("children");
@@ -263,9 +284,8 @@ fn read_record(
         );
     }
     fields.finish();
-    let mut dotted =
-        |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
-    let (account, status) = (dotted(account), dotted(status));
+    let account = account.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
+    let (status, status_words) = read_status(file, status, diagnostics);
     let keys: Vec<Dotted> =
         keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics)).collect();
     let key = KeyPath::of(keys);
@@ -278,7 +298,7 @@ fn read_record(
         }
     }
     content.sets.extend(read_sets(file, sets, diagnostics));
-    let of = FetchOf { file, engine };
+    let of = FetchOf { file, engine, parts: key.as_ref().map_or(1, KeyPath::len) };
     if let (Some(hint), None) = (hint, fetch) {
         diagnostics.push(
             Diagnostic::error(
@@ -327,6 +347,7 @@ fn read_record(
         key: key?,
         account,
         status,
+        status_words,
         changes: changes.map(|node| read_conditions(file, node, diagnostics)).unwrap_or_default(),
         content,
         shapes: read_shapes(file, shapes, diagnostics),
@@ -336,6 +357,33 @@ fn read_record(
         hints: hint.map(|node| read_hints(of, node, envelope, diagnostics)).unwrap_or_default(),
         fetch: fetch.and_then(|node| read_fetch(of, node, diagnostics)),
     })
+}
+
+/// `status: state`, or `status: { from: state, words: { p: paid } }`.
+fn read_status(
+    file: &str,
+    node: Option<&Node>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Option<Dotted>, Words) {
+    let Some(node) = node else { return (None, Words::default()) };
+    match &node.yaml {
+        Yaml::Map(_) => {
+            let mut fields = Fields::new(file, "a status", node, diagnostics);
+            let (from, words) = (fields.required_text("from"), fields.node("words"));
+            fields.finish();
+            let words = words.map(|node| Words::read(file, node, diagnostics)).unwrap_or_default();
+            (from.and_then(|text| Dotted::read(file, &text, node.place, diagnostics)), words)
+        }
+        Yaml::Text(text) => (Dotted::read(file, text, node.place, diagnostics), Words::default()),
+        _ => {
+            let message = format!("`status` is a path or a map, and this is {}.", node.kind());
+            diagnostics.push(
+                Diagnostic::error(file, Some(node.place), message)
+                    .hint("write `status: state`, or `status: { from: state, words: { p: paid } }`"),
+            );
+            (None, Words::default())
+        }
+    }
 }
 
 /// A map of types to statuses.

@@ -2,7 +2,7 @@
 
 use super::Connector;
 use super::manifest::{Catalogue, unknown_connector};
-use super::records_read::SourceParts;
+use super::own_source::{OwnOf, OwnParts};
 use super::schema::Schema;
 use super::secret::{SecretRef, read_secret};
 use super::sign_in::SignIn;
@@ -13,6 +13,7 @@ use super::source_api_read::{ApiOf, ReadApi, read_api};
 use super::subscriptions_read::{Subscribe, SubscribeOf, read_subscribe};
 use super::verify::{Verify, VerifyOf, check_verify, read_verify};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml};
+use crate::expr::Engine;
 use std::sync::Arc;
 
 /// One `sources/NAME.yaml`.
@@ -47,12 +48,12 @@ pub struct Source {
     pub schema: Schema,
 }
 
-/// Reads a source file.
+/// Reads a source file. `engine` compiles its templates, where it has any.
 pub fn read_source(
     file: &str,
     name: &str,
     node: &Node,
-    catalogue: &Catalogue,
+    (catalogue, engine): (&Catalogue, &Engine),
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Source> {
     let mut fields = Fields::new(file, "a source", node, diagnostics);
@@ -72,7 +73,7 @@ pub fn read_source(
     // What its bodies tell stands in the source's own file.
     let own = known
         .filter(|known| known.source.as_ref().is_some_and(|spec| spec.own))
-        .map(|known| (known.clone(), SourceParts::take(&mut fields)));
+        .map(|known| (known.clone(), OwnParts::take(&mut fields)));
     let place = fields.place();
     fields.finish();
     let offered = known.and_then(|known| known.source.as_ref()).map(|spec| spec.sign_in.as_slice());
@@ -95,11 +96,13 @@ pub fn read_source(
         read_on_silence(file, on_silence.as_deref(), fields_place(node, "on_silence"), diagnostics);
     let tokens = token.map(|token| read_tokens(file, token, diagnostics)).unwrap_or_default();
     let connector = connector?;
-    let own = match own {
-        None => None,
+    let (own, own_reach) = match own {
+        None => (None, None),
         Some((general, parts)) => {
-            let spec = parts.read_own(file, place, general.verified, diagnostics)?;
-            Some(Arc::new(general.of_source(name, title.as_deref(), spec)))
+            let title = title.as_deref();
+            let of = OwnOf { file, name, title, place, api, engine, general: &general };
+            let (connector, reach) = parts.read(&of, diagnostics)?;
+            (Some(Arc::new(connector)), reach)
         }
     };
     let Some(connector) = own.as_ref().or_else(|| catalogue.connectors.get(&connector)) else {
@@ -117,7 +120,11 @@ pub fn read_source(
         return None;
     };
     let of = ApiOf { file, source: name, title: &connector.title, spec: spec.api.as_ref() };
-    let ReadApi { secrets, api: reach } = api.map(|api| read_api(&of, api, diagnostics)).unwrap_or_default();
+    let ReadApi { secrets, api: reach } = match (api, &own) {
+        (None, _) => ReadApi::default(),
+        (Some(_), Some(_)) => ReadApi::of_own(own_reach),
+        (Some(api), None) => read_api(&of, api, diagnostics),
+    };
     let verify = verify.map(|verify| read_verify(file, verify, diagnostics)).unwrap_or_default();
     if on_silence == OnSilence::Backfill && (spec.walk.is_none() || reach.is_none()) {
         let message = "`on_silence: backfill` does nothing here: what was missed can't be fetched.";
@@ -128,11 +135,14 @@ pub fn read_source(
         };
         diagnostics.push(Diagnostic::warning(file, fields_place(node, "on_silence"), message).hint(hint));
     }
-    check_verify(
-        &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
-        verify,
-        diagnostics,
-    );
+    // What is wrong with an API of its own has been told; then there is none to verify by.
+    if own.is_none() || api.is_some() == spec.api.is_some() {
+        check_verify(
+            &VerifyOf { file, node, title: &connector.title, spec, has_keys: api.is_some() },
+            verify,
+            diagnostics,
+        );
+    }
     if api.is_some()
         && sign_in.claims_account()
         && account.as_deref().is_none_or(|account| account.trim().is_empty())

@@ -7,6 +7,7 @@
 use super::action::Call;
 use super::answer::{AnswerClass, Classified, WAIT_MS_MAX, common, message, retry_after};
 use super::answer_rule::{AnswerRule, Seen};
+use super::api_auth::{ApiAuth, ToSign};
 use super::auth::value_of;
 use super::call_limits::CallLimits;
 use super::manifest::Verified;
@@ -17,7 +18,7 @@ use super::setup::SetupTest;
 use super::subscriptions::SubscriptionSpec;
 use crate::document::Place;
 use crate::domain::Millis;
-use crate::expr::{Engine, Scope, Template};
+use crate::expr::Engine;
 use crate::ports::{Answer, OutboundRequest, Secrets};
 use base64::Engine as _;
 use bytes::Bytes;
@@ -84,25 +85,6 @@ pub struct ApiSecret {
     pub label: String,
     /// One line of help.
     pub help: Option<String>,
-}
-
-/// How calls are signed in.
-pub enum ApiAuth {
-    /// Not at all.
-    None,
-    /// Headers, each a template that sees `secret.NAME`.
-    Headers(Vec<(String, Template)>),
-    /// OAuth 2 client credentials: the names of the two secrets, and where the token is given out.
-    ClientCredentials {
-        /// Where tokens are given out.
-        token_url: String,
-        /// Name of the secret that holds the client's id.
-        client_id: String,
-        /// Name of the secret that holds its secret.
-        client_secret: String,
-        /// What is asked for; empty: whatever the client may do.
-        scope: String,
-    },
 }
 
 /// The API as one source reaches it.
@@ -177,44 +159,33 @@ impl SourceApi {
         Rendering::of_inputs(engine, inputs).request(call, base_url, &[])
     }
 
-    /// Whether a token is needed for its calls.
-    pub fn needs_token(&self) -> bool {
-        matches!(self.spec.auth, ApiAuth::ClientCredentials { .. })
-    }
-
-    /// Adds the credential. `Err` names the secret that has no (usable) value.
+    /// Adds the credential; `now` is when the request is signed, where it is. `Err` names the secret that has no (usable)
+    /// value.
     pub fn authorise(
         &self,
         engine: &Engine,
         request: RenderedRequest,
-        secrets: &dyn Secrets,
-        token: Option<&SecretString>,
+        (secrets, token): (&dyn Secrets, Option<&SecretString>),
+        now: Millis,
     ) -> Result<OutboundRequest, SecretRef> {
         let RenderedRequest { method, url, mut headers, body } = request;
         let mut put = |name: &str, value: String| {
             headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
             headers.push((name.to_owned(), value));
         };
-        match &self.spec.auth {
-            ApiAuth::None => {}
-            ApiAuth::Headers(templates) => {
-                let mut values = Map::new();
-                for (name, secret, _) in &self.secrets {
-                    values.insert(name.clone(), Value::from(value_of(secrets, secret)?));
-                }
-                let mut scope = Scope::new();
-                scope.set("secret", Arc::new(Value::Object(values)));
-                for (name, template) in templates {
-                    let text = match template.evaluate(engine, &scope) {
-                        Ok(Ok(Value::String(text))) if !text.chars().any(char::is_control) => text,
-                        _ => return Err(self.first_secret()),
-                    };
-                    put(name, text);
-                }
+        if let ApiAuth::ClientCredentials { .. } = &self.spec.auth {
+            let value = token.map(ExposeSecret::expose_secret).unwrap_or_default();
+            put("Authorization", format!("Bearer {value}"));
+        } else {
+            let mut values = Map::new();
+            for (name, secret, _) in &self.secrets {
+                values.insert(name.clone(), Value::from(value_of(secrets, secret)?));
             }
-            ApiAuth::ClientCredentials { .. } => {
-                let value = token.map(ExposeSecret::expose_secret).unwrap_or_default();
-                put("Authorization", format!("Bearer {value}"));
+            let request =
+                ToSign { method: &method, url: &url, body: body.as_deref().unwrap_or_default(), now };
+            let signed = self.spec.auth.headers(engine, values, &request);
+            for (name, value) in signed.ok_or_else(|| self.first_secret())? {
+                put(&name, value);
             }
         }
         Ok(OutboundRequest {

@@ -2,22 +2,85 @@
 
 use super::action_read::read_call;
 use super::answer_read::{pointer_is_well, read_answers};
+use super::api_auth::ApiAuth;
+use super::api_auth_read::read_auth;
 use super::call_limits::{CallLimits, read_call_limits};
 use super::connection::is_base_url;
 use super::manifest::{Verified, read_verified};
-use super::secret::{SecretRef, read_secret};
+use super::secret::{SecretRef, read_secret, read_secret_keys};
 use super::setup::read_test;
-use super::source_api::{ApiAccount, ApiAuth, ApiSecret, ApiSpec, SourceApi};
+use super::source_api::{ApiAccount, ApiSecret, ApiSpec, SourceApi};
 use super::templates::Compiling;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::expr::Engine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The whole of one call, where a manifest says nothing.
 const TIMEOUT_MS: u64 = 30_000;
 /// The longest.
 pub const API_TIMEOUT_MS_MAX: u64 = 120_000;
+
+/// Keys that say how an API is called: below `source.api:` of a manifest, and below `api:` of a source that is described in
+/// its own file.
+struct ApiParts<'n> {
+    base_url: Option<String>,
+    auth: Option<&'n Node>,
+    secrets: Option<&'n Node>,
+    limits: Option<&'n Node>,
+    timeout: Option<Duration>,
+    answers: Option<&'n Node>,
+    test: Option<&'n Node>,
+    account: Option<&'n Node>,
+}
+
+impl<'n> ApiParts<'n> {
+    fn take(fields: &mut Fields<'n, '_>) -> Self {
+        Self {
+            base_url: fields.text("base_url"),
+            auth: fields.node("auth"),
+            secrets: fields.node("secrets"),
+            limits: fields.node("limits"),
+            timeout: fields.duration("timeout"),
+            answers: fields.node("answers"),
+            test: fields.node("test"),
+            account: fields.node("account"),
+        }
+    }
+
+    /// `None` where the sign-in is not usable.
+    fn read(
+        self,
+        (file, place): (&str, Place),
+        secrets: Vec<ApiSecret>,
+        engine: &Engine,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<ApiSpec> {
+        if let Some(base_url) = self.base_url.as_ref().filter(|url| !is_base_url(url)) {
+            diagnostics.push(no_base_url(file, place, base_url));
+        }
+        let none = CallLimits::default();
+        let limits = self.limits.map(|node| read_call_limits(file, node, &none, diagnostics));
+        let auth = match self.auth {
+            Some(node) => read_auth(file, node, &secrets, engine, diagnostics)?,
+            None => ApiAuth::None,
+        };
+        let compiling = Compiling { file, engine, names: &["account"] };
+        let timeout_ms = self.timeout.map_or(TIMEOUT_MS, |timeout| timeout.as_millis() as u64);
+        Some(ApiSpec {
+            base_url: self.base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            auth,
+            secrets,
+            limits: limits.unwrap_or_default(),
+            other_limits: BTreeMap::new(),
+            timeout_ms: timeout_ms.clamp(1, API_TIMEOUT_MS_MAX),
+            answers: read_answers(file, self.answers, diagnostics),
+            test: self.test.and_then(|node| read_test(compiling, node, diagnostics)),
+            account: self.account.and_then(|node| read_account(compiling, node, diagnostics)),
+        })
+    }
+}
 
 /// Reads `source.api:`.
 pub(super) fn read_api_spec(
@@ -27,49 +90,105 @@ pub(super) fn read_api_spec(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<ApiSpec> {
     let mut fields = Fields::new(file, "the API", node, diagnostics);
-    let base_url = fields.text("base_url");
-    let auth = fields.node("auth");
-    let secrets = fields.node("secrets");
-    let limits = fields.node("limits");
+    let parts = ApiParts::take(&mut fields);
     let other_limits = fields.node("other_limits");
-    let timeout = fields.duration("timeout");
-    let answers = fields.node("answers");
-    let test = fields.node("test");
-    let account = fields.node("account");
     let _ = fields.text("verified");
     let place = fields.place();
     fields.finish();
-    if let Some(base_url) = base_url.as_ref().filter(|url| !is_base_url(url)) {
-        diagnostics.push(no_base_url(file, place, base_url));
-    }
-    let secrets = secrets.map(|node| read_secrets(file, node, diagnostics)).unwrap_or_default();
-    let limits = limits
-        .map(|node| read_call_limits(file, node, &CallLimits::default(), diagnostics))
-        .unwrap_or_default();
+    let secrets = parts.secrets.map(|node| read_secrets(file, node, diagnostics)).unwrap_or_default();
+    let spec = parts.read((file, place), secrets, engine, diagnostics)?;
     let mut others = BTreeMap::new();
     if let Some(Yaml::Map(entries)) = other_limits.map(|node| &node.yaml) {
         for entry in entries {
-            let read = read_call_limits(file, &entry.value, &limits, diagnostics);
+            let read = read_call_limits(file, &entry.value, &spec.limits, diagnostics);
             others.insert(entry.key.clone(), read);
         }
     }
-    let auth = match auth {
-        Some(node) => read_auth(file, node, &secrets, engine, diagnostics)?,
-        None => ApiAuth::None,
+    Some(ApiSpec { other_limits: others, ..spec })
+}
+
+/// Reads `api:` of a source that is described in its own file: how the API is called, and by which secrets.
+pub(super) fn read_own_api(
+    (file, source, title): (&str, &str, &str),
+    node: &Node,
+    engine: &Engine,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<SourceApi> {
+    if !matches!(node.yaml, Yaml::Map(_)) {
+        let message = format!("`api` must be a map, and this is {}.", node.kind());
+        diagnostics.push(Diagnostic::error(file, Some(node.place), message).hint(OWN_API));
+        return None;
+    }
+    let mut fields = Fields::new(file, "the API", node, diagnostics);
+    let parts = ApiParts::take(&mut fields);
+    let allow_private = fields.boolean("allow_private").unwrap_or(false);
+    let place = fields.place();
+    fields.finish();
+    let named = parts.secrets.map(|node| read_own_secrets(file, node, diagnostics)).unwrap_or_default();
+    let (declared, secrets): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+    let spec = Arc::new(parts.read((file, place), declared, engine, diagnostics)?);
+    let Some(base_url) = spec.base_url.clone() else {
+        diagnostics.push(nowhere(file, node.place));
+        return None;
     };
-    let compiling = Compiling { file, engine, names: &["account"] };
-    let timeout_ms = timeout.map_or(TIMEOUT_MS, |timeout| timeout.as_millis() as u64);
-    Some(ApiSpec {
-        base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
-        auth,
-        secrets,
-        limits,
-        other_limits: others,
-        timeout_ms: timeout_ms.clamp(1, API_TIMEOUT_MS_MAX),
-        answers: read_answers(file, answers, diagnostics),
-        test: test.and_then(|node| read_test(compiling, node, diagnostics)),
-        account: account.and_then(|node| read_account(compiling, node, diagnostics)),
+    let token_url = spec.token_url();
+    Some(SourceApi {
+        title: title.to_owned(),
+        source: source.to_owned(),
+        base_url,
+        token_url,
+        allow_private,
+        limits: spec.limits.clone(),
+        secrets: secrets.into_iter().flatten().collect(),
+        spec,
+        subscriptions_url: None,
+        elsewhere: None,
     })
+}
+
+/// How `api:` of a source's own file looks.
+pub(super) const OWN_API: &str = "write `api: { base_url: https://api.example.com, secrets: { token: { secret: NAME } }, \
+                                  auth: { headers: { Authorization: \"Bearer {{ secret.token }}\" } } }`";
+
+fn nowhere(file: &str, place: Place) -> Diagnostic {
+    Diagnostic::error(file, Some(place), "`api` does not say where the API is.")
+        .hint("add `base_url: https://…`")
+}
+
+/// A secret that a source's own file declares, and which one it is.
+type OwnSecret = (ApiSecret, Option<(String, SecretRef, Place)>);
+
+/// Reads `secrets:` of a source's own file: names, each with the secret that it is. One that is wrong is declared all the
+/// same, so that what names it is not told too.
+fn read_own_secrets(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<OwnSecret> {
+    let Yaml::Map(entries) = &node.yaml else {
+        let message = format!("`secrets` must be a map of names, and this is {}.", node.kind());
+        diagnostics.push(
+            Diagnostic::error(file, Some(node.place), message)
+                .hint("write `secrets: { token: { secret: NAME } }`"),
+        );
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for entry in entries {
+        let name = &entry.key;
+        if let Yaml::Map(_) = entry.value.yaml {
+            let mut fields = Fields::new(file, "a secret of the API", &entry.value, diagnostics);
+            let (label, help) = (fields.text("label"), fields.text("help"));
+            let (secret, env) = (fields.node("secret"), fields.node("env"));
+            let place = fields.place();
+            fields.finish();
+            let held = read_secret_keys(file, secret, env, place, diagnostics);
+            let held = held.map(|(secret, place)| (name.clone(), secret, place));
+            let label = label.unwrap_or_else(|| name.clone());
+            read.push((ApiSecret { name: name.clone(), label, help }, held));
+        } else {
+            // Says what it is, and how a secret is written.
+            let _ = read_secret(file, &entry.value, diagnostics);
+            read.push((ApiSecret { name: name.clone(), label: name.clone(), help: None }, None));
+        }
+    }
+    read
 }
 
 /// `account: { call: { method: GET, path: /me }, at: /id }`.
@@ -99,7 +218,7 @@ fn read_account(
     Some(ApiAccount { call, at, verified })
 }
 
-fn no_base_url(file: &str, place: Place, url: &str) -> Diagnostic {
+pub(super) fn no_base_url(file: &str, place: Place, url: &str) -> Diagnostic {
     Diagnostic::error(file, Some(place), format!("`{url}` is no base URL."))
         .hint("it begins with https:// or http://, names a host, and has no `?`, `#` or password")
 }
@@ -132,69 +251,6 @@ fn read_secrets(file: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> V
     secrets
 }
 
-fn read_auth(
-    file: &str,
-    node: &Node,
-    secrets: &[ApiSecret],
-    engine: &Engine,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<ApiAuth> {
-    let mut fields = Fields::new(file, "the API's sign-in", node, diagnostics);
-    let headers = fields.node("headers");
-    let oauth = fields.node("oauth2");
-    let place = fields.place();
-    fields.finish();
-    match (headers, oauth) {
-        (Some(node), None) => {
-            let Yaml::Map(entries) = &node.yaml else {
-                let told =
-                    Diagnostic::error(file, Some(node.place), "`headers` must be a map of names to texts.");
-                diagnostics.push(told.hint("write `headers: { X-Key: \"{{ secret.key }}\" }`"));
-                return None;
-            };
-            let compiling = Compiling { file, engine, names: &["secret"] };
-            let mut read = Vec::new();
-            for entry in entries {
-                let text = entry.value.as_text().unwrap_or_default();
-                let template = compiling.text(entry.value.place, text, diagnostics)?;
-                read.push((entry.key.clone(), template));
-            }
-            Some(ApiAuth::Headers(read))
-        }
-        (None, Some(node)) => {
-            let mut fields = Fields::new(file, "OAuth 2", node, diagnostics);
-            let token_url = fields.required_text("token_url");
-            let client_id = fields.required_text("client_id");
-            let client_secret = fields.required_text("client_secret");
-            let scope = fields.text("scope").unwrap_or_default();
-            fields.finish();
-            for name in [&client_id, &client_secret].into_iter().flatten() {
-                if !secrets.iter().any(|secret| secret.name == *name) {
-                    let message = format!("The API has no secret `{name}`.");
-                    diagnostics.push(
-                        Diagnostic::error(file, Some(node.place), message).hint(format!(
-                            "add it below `secrets:`, such as `{name}: {{ label: Client id }}`"
-                        )),
-                    );
-                }
-            }
-            Some(ApiAuth::ClientCredentials {
-                token_url: token_url?,
-                client_id: client_id?,
-                client_secret: client_secret?,
-                scope,
-            })
-        }
-        _ => {
-            diagnostics.push(
-                Diagnostic::error(file, Some(place), "The API is signed in to in one way.")
-                    .hint("give `headers:` or `oauth2:`"),
-            );
-            None
-        }
-    }
-}
-
 /// Keys of a source file's `api:` that are no secrets.
 const RESERVED: [&str; 5] = ["base_url", "token_url", "subscriptions_url", "allow_private", "limits"];
 
@@ -203,6 +259,13 @@ const RESERVED: [&str; 5] = ["base_url", "token_url", "subscriptions_url", "allo
 pub(super) struct ReadApi {
     pub secrets: Vec<(String, SecretRef, Place)>,
     pub api: Option<SourceApi>,
+}
+
+impl ReadApi {
+    /// Of a source that is described in its own file.
+    pub(super) fn of_own(api: Option<SourceApi>) -> Self {
+        Self { secrets: api.as_ref().map(|api| api.secrets.clone()).unwrap_or_default(), api }
+    }
 }
 
 /// Of whom `api:` is read.
@@ -285,16 +348,10 @@ pub(super) fn read_api(of: &ApiOf<'_>, node: &Node, diagnostics: &mut Vec<Diagno
         diagnostics.push(no_base_url(file, node.place, url));
     }
     let Some(base_url) = base_url.or_else(|| spec.base_url.clone()) else {
-        diagnostics.push(
-            Diagnostic::error(file, Some(node.place), "`api` does not say where the API is.")
-                .hint("add `base_url: https://…`"),
-        );
+        diagnostics.push(nowhere(file, node.place));
         return ReadApi { secrets, api: None };
     };
-    let own_token_url = match &spec.auth {
-        ApiAuth::ClientCredentials { token_url, .. } => Some(token_url.clone()),
-        _ => None,
-    };
+    let own_token_url = spec.token_url();
     let api = SourceApi {
         title: of.title.to_owned(),
         source: of.source.to_owned(),

@@ -42,7 +42,7 @@ fn a_source_says_how_its_webhooks_sign_in() {
         "connector: fareharbor\n",
         "connector: stripe\nsign_in: [address, { signature: { secret: a } }]\n",
         "connector: stripe\nsign_in: { signature: { secrets: [{ secret: a }, { env: B }], tolerance: 10m } }\n",
-        "connector: pretix\nsign_in: { password: { secret: a, user: ann } }\n",
+        "connector: pretix\napi: { token: { secret: t } }\nsign_in: { password: { secret: a, user: ann } }\n",
         "connector: fareharbor\nsign_in:\n  - header: { name: X-Key, secret: a }\n  - basic: { secret: b }\n  - ips: [203.0.113.7, 198.51.100.0/24]\n",
         "connector: fareharbor\nsign_in: { hmac: { header: X-Signature, algorithm: sha512, encoding: base64url, prefix: v1=, signed: \"{header:x-id}.{body}\", secret: a } }\n",
         "connector: fareharbor\nsign_in: { standard_webhooks: { secret: a, tolerance: 90s } }\n",
@@ -70,8 +70,13 @@ fn addresses_that_a_system_publishes_are_named_by_its_connector() {
     let hotel = read_connector("connectors/hotel.yaml", "hotel", &node, &engine, &mut told);
     catalogue.connectors.insert("hotel".into(), Arc::new(hotel.expect("it is well")));
     let node = parse("sources/rooms.yaml", "connector: hotel\nsign_in: { ips: [hotel, 198.51.100.1] }\n");
-    let source =
-        read_source("sources/rooms.yaml", "rooms", &node.expect("it is YAML"), &catalogue, &mut told);
+    let source = read_source(
+        "sources/rooms.yaml",
+        "rooms",
+        &node.expect("it is YAML"),
+        (&catalogue, &engine),
+        &mut told,
+    );
     assert!(told.is_empty(), "{told:?}");
     assert_eq!(source.expect("it is well").sign_in.told(), ["that it comes from one of 3 addresses"]);
 }

@@ -45,7 +45,8 @@ pub(super) fn try_connection(engine: &Engine, text: &str) -> (Option<Connection>
 pub(super) fn try_source(engine: &Engine, text: &str) -> (Option<Source>, String) {
     let node = parse("sources/tours.yaml", text).expect("it is YAML");
     let mut diagnostics = Vec::new();
-    let read = read_source("sources/tours.yaml", "tours", &node, &catalogue(engine), &mut diagnostics);
+    let read =
+        read_source("sources/tours.yaml", "tours", &node, (&catalogue(engine), engine), &mut diagnostics);
     (read, told(&diagnostics, Some(text)))
 }
 

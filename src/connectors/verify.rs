@@ -77,7 +77,7 @@ pub(super) fn check_verify(of: &VerifyOf<'_>, verify: Verify, diagnostics: &mut 
     let keys = format!("add `api: {{ {} }}`", names.join(", "));
     let thin = spec.records.iter().any(|record| !record.hints.is_empty());
     if verify == Verify::Never {
-        if thin && !has_keys {
+        if thin && !has_keys && spec.api.is_some() {
             let message = format!(
                 "{title}'s webhooks only say that something changed. Without keys for its API nothing more is known."
             );

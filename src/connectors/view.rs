@@ -2,6 +2,7 @@
 //! absent; one whose value is null, or cannot be read as what it is said to be, is null.
 
 use super::pattern::Dotted;
+use super::words::Words;
 use crate::document::{Diagnostic, Fields, Node, Yaml, suggest};
 use crate::domain::{View, language, phone_e164, split_name};
 use rust_decimal::Decimal;
@@ -42,6 +43,8 @@ struct ViewField {
     join: Option<String>,
     /// The amount is in whole units of the currency that stands here.
     currency: Option<Dotted>,
+    /// What the system's codes are called.
+    words: Words,
 }
 
 impl ViewField {
@@ -50,6 +53,10 @@ impl ViewField {
         let value = match &self.currency {
             Some(path) => minor(&value, path.get(entity)).unwrap_or(Value::Null),
             None => value,
+        };
+        let value = match value {
+            Value::String(code) if !code.is_empty() => Value::from(self.words.of(&code)),
+            value => value,
         };
         match (self.plus.as_ref().and_then(|path| path.get(entity)), value.as_i64()) {
             (Some(Value::Array(items)), Some(number)) => Value::from(number + items.len() as i64),
@@ -260,6 +267,7 @@ fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec
         plus: None,
         join: None,
         currency: None,
+        words: Words::default(),
     };
     match &node.yaml {
         Yaml::Map(_) => {
@@ -268,6 +276,7 @@ fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec
             let (country, count) = (fields.text("country"), fields.text("count"));
             let (plus, currency) = (fields.text("plus"), fields.text("currency"));
             field.join = fields.text("join");
+            let words = fields.node("words");
             let whole = fields.boolean("whole").unwrap_or(false);
             fields.finish();
             // A first name that stands by itself is not taken apart.
@@ -279,6 +288,7 @@ fn read_field(file: &str, name: &'static str, node: &Node, diagnostics: &mut Vec
             field.count = path(count);
             field.plus = path(plus);
             field.currency = path(currency);
+            field.words = words.map(|node| Words::read(file, node, diagnostics)).unwrap_or_default();
             field.from = from
                 .into_iter()
                 .filter_map(|(text, place)| Dotted::read(file, &text, place, diagnostics))

@@ -13,7 +13,9 @@ mod go_by;
 mod own;
 mod schedule;
 
-use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi, WAIT_MS_MAX};
+use crate::connectors::{
+    AlsoFetched, ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi, WAIT_MS_MAX,
+};
 use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
 use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, PutOff, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
@@ -42,6 +44,8 @@ pub struct FetchWork {
     pub api: Arc<SourceApi>,
     /// The call.
     pub call: Arc<Call>,
+    /// What else is asked for once it is answered.
+    pub also: Vec<AlsoFetched>,
     /// What its templates see.
     pub inputs: Map<String, Value>,
 }
@@ -52,6 +56,8 @@ pub struct Fetched {
     pub row: FetchRow,
     /// The answer.
     pub result: Result<ApiAnswer, ApiTrouble>,
+    /// The answers to the further calls, by their names.
+    pub also: Vec<(String, Value)>,
 }
 
 /// What a claim did.
@@ -240,14 +246,14 @@ impl Fetcher {
         fetched: Fetched,
         now: Millis,
     ) -> Result<FetchOutcome, StoreError> {
-        let Fetched { row, result } = fetched;
+        let Fetched { row, result, also } = fetched;
         // That it does not know something is an answer too: the API is well.
         if matches!(&result, Ok(_) | Err(ApiTrouble::NotThere(_))) {
             self.own().answered(&row, now);
             self.closed().remove(&row.source);
         }
         let documents = match result {
-            Ok(answer) => read(ruleset, &row, answer),
+            Ok(answer) => read(ruleset, &row, answer, &also),
             Err(trouble) => Err(trouble),
         };
         let end = match documents {
@@ -394,13 +400,15 @@ fn credential(ruleset: &Ruleset, secrets: &dyn Secrets, source: &str) -> Option<
 fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, Unable)> {
     let found = record_of(ruleset, &row).and_then(|(record, api)| {
         let fetch = record.fetch_in(row.way).ok_or(Unable::NoWay)?;
-        Ok((api, fetch.call.clone()))
+        let parts: Vec<String> =
+            record.parts_of(&row.key.key, row.way).into_iter().map(str::to_owned).collect();
+        Ok((api, fetch.call.clone(), fetch.also.clone(), parts))
     });
     match found {
-        Ok((api, call)) => {
-            let inputs = json!({ "key": row.key.key, "account": row.key.account });
+        Ok((api, call, also, parts)) => {
+            let inputs = json!({ "key": row.key.key, "parts": parts, "account": row.key.account });
             let inputs = if let Value::Object(inputs) = inputs { inputs } else { Map::new() };
-            Ok(FetchWork { row, api, call, inputs })
+            Ok(FetchWork { row, api, call, also, inputs })
         }
         Err(why) => Err((row, why)),
     }
@@ -416,12 +424,17 @@ fn record_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Result<(&'r RecordSpec
 }
 
 /// The records of an answer. What they are not as they should be is the API's trouble.
-fn read(ruleset: &Ruleset, row: &FetchRow, answer: ApiAnswer) -> Result<Vec<(String, Value)>, ApiTrouble> {
+fn read(
+    ruleset: &Ruleset,
+    row: &FetchRow,
+    answer: ApiAnswer,
+    also: &[(String, Value)],
+) -> Result<Vec<(String, Value)>, ApiTrouble> {
     let refused = |told: &str| ApiTrouble::Refused(told.to_owned());
     let (record, _) = record_of(ruleset, row).map_err(|why| refused(why.told()))?;
     let fetch: &FetchSpec =
         record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
-    let documents = record.documents(fetch, answer.body).map_err(ApiTrouble::Refused)?;
+    let documents = record.documents(fetch, answer.body, also).map_err(ApiTrouble::Refused)?;
     if row.way == 0 && documents.iter().any(|told| told.key != row.key.key) {
         return Err(refused("the answer is about something else than what was asked for"));
     }

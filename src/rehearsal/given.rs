@@ -1,6 +1,7 @@
 //! What a test gives, as it would come in.
 
-use crate::connectors::{KeptHeaders, Told, Verify, read_payload};
+use super::cases::{Given, WithHeaders};
+use crate::connectors::{KeptHeaders, RecordSpec, Told, Verify, read_payload};
 use crate::domain::{BookingKey, DocumentHead, ORIGIN_FETCH, ORIGIN_WEBHOOK};
 use crate::rules::Ruleset;
 use serde_json::Value;
@@ -10,12 +11,12 @@ use serde_json::Value;
 pub(super) fn posted(
     ruleset: &Ruleset,
     source: &str,
-    body: Vec<u8>,
+    (body, headers): WithHeaders,
     begun: i64,
 ) -> Vec<(&'static str, String, Vec<u8>)> {
-    let documents = documents(ruleset, source, &body).unwrap_or_default();
+    let documents = documents(ruleset, source, &body, &headers).unwrap_or_default();
     if documents.is_empty() {
-        return vec![(ORIGIN_WEBHOOK, "{}".to_owned(), body)];
+        return vec![(ORIGIN_WEBHOOK, headers.to_text(), body)];
     }
     let event = |(key, document): (BookingKey, Value)| {
         let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: false };
@@ -24,7 +25,32 @@ pub(super) fn posted(
     documents.into_iter().map(event).collect()
 }
 
-fn documents(ruleset: &Ruleset, source: &str, body: &[u8]) -> Option<Vec<(BookingKey, Value)>> {
+/// The headers of a payload as the door keeps them. `Err`: one that it would not keep, which a rule could never see.
+pub(super) fn kept(ruleset: &Ruleset, source: &str, given: &Given) -> Result<KeptHeaders, String> {
+    let spec = ruleset.sources.get(source).and_then(|source| source.connector.source.as_ref());
+    let known = spec.map(|spec| spec.headers.as_slice()).unwrap_or_default();
+    if let Some((name, _)) = given.headers.iter().find(|(name, _)| !known.contains(name)) {
+        let near = crate::document::suggest(name, known.iter().map(String::as_str));
+        let hint = near.map_or_else(
+            || {
+                format!(
+                    "it keeps {}; others are named in `headers:` of its file or connector",
+                    known.join(", ")
+                )
+            },
+            |near| format!("did you mean {near}?"),
+        );
+        return Err(format!("given: the header {name} is not kept by the source {source}; {hint}"));
+    }
+    Ok(KeptHeaders::of(&given.headers))
+}
+
+fn documents(
+    ruleset: &Ruleset,
+    source: &str,
+    body: &[u8],
+    headers: &KeptHeaders,
+) -> Option<Vec<(BookingKey, Value)>> {
     let source = ruleset.sources.get(source)?;
     let spec = source.connector.source.as_ref()?;
     let of = |kind: &str, account: Option<String>, key: String| BookingKey {
@@ -33,9 +59,8 @@ fn documents(ruleset: &Ruleset, source: &str, body: &[u8]) -> Option<Vec<(Bookin
         kind: kind.to_owned(),
         key,
     };
-    let headers = KeptHeaders::default();
-    let body = read_payload(body, &headers).ok()?;
-    let messages = spec.read(body.clone(), &headers).unwrap_or_default();
+    let body = read_payload(body, headers).ok()?;
+    let messages = spec.read(body.clone(), headers).unwrap_or_default();
     let told: Vec<_> = messages.into_iter().filter_map(|message| message.told.ok()).flatten().collect();
     if told.iter().any(|told| told.hint.is_some()) {
         return None;
@@ -44,7 +69,10 @@ fn documents(ruleset: &Ruleset, source: &str, body: &[u8]) -> Option<Vec<(Bookin
         let whole = |told: Told| (of(&told.kind, told.account, told.key), told.entity);
         return (source.verify != Verify::Never).then(|| told.into_iter().map(whole).collect());
     }
-    let record = spec.records.iter().find(|record| record.fetch.is_some())?;
+    let leads_to_a_fetch = |record: &&RecordSpec| {
+        record.fetch.is_some() && (source.verify != Verify::Never || !record.hints.is_empty())
+    };
+    let record = spec.records.iter().find(leads_to_a_fetch)?;
     let told = record.document(body).ok()?;
     Some(vec![(of(&record.kind, told.account, told.key), told.entity)])
 }

@@ -30,7 +30,7 @@ pub fn compile(files: &Files, has_secret: Option<HasSecret<'_>>) -> Compiled {
     let mut folder = Folder { files, told: names::check(files), broken: BTreeSet::new() };
     let engine = Arc::new(folder.engine());
     let mut catalogue = folder.catalogue(&engine);
-    let sources = folder.sources(&catalogue);
+    let sources = folder.sources(&catalogue, &engine);
     let connections = folder.connections(&catalogue, &engine);
     // Connectors that sources describe in their own files are looked up by their bookings.
     let own = sources.values().map(|source| &source.connector).filter(|connector| connector.is_of_source());
@@ -157,13 +157,13 @@ impl<'f> Folder<'f> {
             .is_some_and(|name| self.broken.contains(name))
     }
 
-    fn sources(&mut self, catalogue: &Catalogue) -> BTreeMap<String, Arc<Source>> {
+    fn sources(&mut self, catalogue: &Catalogue, engine: &Engine) -> BTreeMap<String, Arc<Source>> {
         let mut sources = BTreeMap::new();
         for (name, path, _, node) in self.documents("sources") {
             if self.names_broken_connector(&node) {
                 continue;
             }
-            if let Some(source) = read_source(path, name, &node, catalogue, &mut self.told) {
+            if let Some(source) = read_source(path, name, &node, (catalogue, engine), &mut self.told) {
                 sources.insert(name.to_owned(), Arc::new(source));
             }
         }

@@ -1,8 +1,10 @@
 //! The loop of the fetch stage: takes what is due, makes the calls, writes down what came.
 
 use super::{POLL, Runner};
+use crate::connectors::AlsoFetched;
 use crate::fetch::{FETCHES_MAX, FetchOutcome, FetchWork, Fetched};
-use crate::source_api::ApiCall;
+use crate::rules::Ruleset;
+use crate::source_api::{ApiCall, ApiClient};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -52,13 +54,9 @@ impl Runner {
                     {
                         wait = Duration::from_millis((at - now).max(1) as u64).min(POLL);
                     }
-                    for FetchWork { row, api, call, inputs } in claim.work {
-                        let (client, engine) = (self.app.api_client(), ruleset.engine.clone());
-                        calls.spawn(async move {
-                            let call = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
-                            let result = client.call(&engine, call).await;
-                            Fetched { row, result }
-                        });
+                    for work in claim.work {
+                        let (client, ruleset) = (self.app.api_client(), ruleset.clone());
+                        calls.spawn(async move { fetched_by(&client, &ruleset, work).await });
                     }
                 }
                 Err(error) => self.complain("take due fetches", &error).await,
@@ -83,4 +81,30 @@ impl Runner {
             }
         }
     }
+}
+
+/// Makes the calls of one fetch, one after the other. One that fails ends it: a record is fetched whole or not at all.
+async fn fetched_by(client: &ApiClient, ruleset: &Ruleset, work: FetchWork) -> Fetched {
+    let FetchWork { row, api, call, also: further, mut inputs } = work;
+    let first = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
+    let mut result = client.call(&ruleset.engine, first).await;
+    let mut also = Vec::new();
+    if let Ok(answer) = &result
+        && !further.is_empty()
+    {
+        let body = answer.body.clone();
+        let needed = further.iter().filter(|one| one.is_needed(&body));
+        inputs.insert("answer".to_owned(), body.clone());
+        for AlsoFetched { name, call, .. } in needed {
+            let one = ApiCall { api: &api, call, inputs: &inputs, patient: false };
+            match client.call(&ruleset.engine, one).await {
+                Ok(answer) => also.push((name.clone(), answer.body)),
+                Err(trouble) => {
+                    result = Err(trouble.of_further(name));
+                    break;
+                }
+            }
+        }
+    }
+    Fetched { row, result, also }
 }

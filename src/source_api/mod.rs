@@ -109,8 +109,9 @@ impl ApiClient {
         loop {
             let token = if api.needs_token() { Some(self.token(api, &lane).await?) } else { None };
             self.turn(api, &lane, &credential, patient).await?;
+            let credential = (&*self.secrets, token.as_ref().map(|token| &token.value));
             let signed = api
-                .authorise(engine, request.clone(), &*self.secrets, token.as_ref().map(|token| &token.value))
+                .authorise(engine, request.clone(), credential, self.clock.now())
                 .map_err(|secret| ApiTrouble::NeedsAuth(format!("{secret} has no value that can be sent.")));
             let ready = match signed {
                 Ok(ready) => ready,

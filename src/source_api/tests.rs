@@ -95,7 +95,7 @@ async fn world(connector: &str, api: &str) -> World {
     let inn = crate::connectors::read_connector("inn.yaml", "inn", &node, &engine, &mut told).unwrap();
     catalogue.connectors.insert("inn".to_owned(), Arc::new(inn));
     let node = parse("sources/s.yaml", &format!("connector: {connector}\napi: {api}\n")).unwrap();
-    let source = read_source("sources/s.yaml", "s", &node, &catalogue, &mut told).unwrap();
+    let source = read_source("sources/s.yaml", "s", &node, (&catalogue, &engine), &mut told).unwrap();
     assert_eq!(told, Vec::new());
     let folder = tempfile::tempdir().unwrap();
     let options = OpenOptions {

@@ -93,6 +93,7 @@ impl Walker {
                 let fetch = scene.record.fetch.as_ref().ok_or_else(missing)?;
                 let account = record.account.as_deref().or(scene.account.as_deref());
                 inputs.insert("key".to_owned(), json!(record.key));
+                inputs.insert("parts".to_owned(), json!(scene.record.parts_of(&record.key, 0)));
                 inputs.insert("account".to_owned(), json!(account));
                 &*fetch.call
             }

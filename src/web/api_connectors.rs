@@ -5,7 +5,7 @@ use super::api_body::{Answer, answered};
 use super::api_error::ApiError;
 use super::api_paging::Page;
 use crate::app::App;
-use crate::connectors::{Connector, FieldKind, FormField, Guide, source_fields};
+use crate::connectors::{Connector, FieldKind, FormField, Guide, source_new_fields};
 use actix_web::web;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -135,7 +135,7 @@ pub(super) async fn get_connector(app: web::Data<App>, name: web::Path<String>) 
     let fields = |fields: Vec<FormField>| fields.into_iter().map(ConnectField::of).collect();
     answered(&ConnectorInFull {
         connector: ConnectorTold::of(&connector),
-        source_fields: source.map_or_else(Vec::new, |_| fields(source_fields(&connector))),
+        source_fields: source.map_or_else(Vec::new, |_| fields(source_new_fields(&connector))),
         source_guide: source.and_then(|source| source.guide.as_ref()).map(ConnectGuide::of),
         connection_fields: destination.map_or_else(Vec::new, |_| fields(connector.connection_fields(true))),
         connection_guide: destination.and_then(|one| one.guide.as_ref()).map(ConnectGuide::of),

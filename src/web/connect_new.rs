@@ -8,7 +8,7 @@ use super::page::{Frame, Place, go_to, in_address};
 use super::scene::Scene;
 use super::viewer::Viewer;
 use crate::app::{App, PartKind, PartNew};
-use crate::connectors::{Connector, FormValues, source_fields};
+use crate::connectors::{Connector, FieldKind, FormValues, source_new_fields};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct ConnectNew {
     frame: Frame,
     errors: FormErrors,
     is_source: bool,
+    /// It asks for what goes into the vault.
+    seals: bool,
     connector: String,
     address: String,
     about: String,
@@ -112,7 +114,7 @@ async fn make(
                     FormErrors::at("name", "There is one of this name already. Take another.")
                 }
             };
-            values.remove("secret");
+            values.retain(|key, _| key != "secret" && !key.starts_with("key.") && !key.starts_with("sign."));
             let page = ConnectNew::of(&Scene::read(&app).await?, kind, &connector, &values, errors);
             page.errors.answer(&page)
         }
@@ -135,7 +137,7 @@ impl ConnectNew {
                 "Short, for rules: small letters, digits and -. It stays as it is.",
             ),
             PartKind::Source => (
-                source_fields(connector),
+                source_new_fields(connector),
                 webhook_guide(connector),
                 "Short, for its address: small letters, digits and -. It stays as it is.",
             ),
@@ -145,6 +147,7 @@ impl ConnectNew {
             frame: Frame::new(Place::Connections, scene, None),
             is_source,
             connector: connector.title.clone(),
+            seals: fields.iter().any(|field| field.kind == FieldKind::Secret),
             address: format!("/{}/new/{}", kind.folder(), in_address(&connector.name)),
             about: connector.about.clone(),
             names: vec![

@@ -109,7 +109,8 @@ pub fn source(text: &str) -> crate::connectors::Source {
     let (engine, _) = Engine::build(&Scripts::default(), Limits::default());
     let catalogue = Catalogue::builtin(&engine, &mut Vec::new());
     let node = crate::document::parse("sources/tours.yaml", text).expect("it is YAML");
-    read_source("sources/tours.yaml", "tours", &node, &catalogue, &mut Vec::new()).expect("a source")
+    read_source("sources/tours.yaml", "tours", &node, (&catalogue, &engine), &mut Vec::new())
+        .expect("a source")
 }
 
 /// A run in each state, the verdicts hostile.

@@ -77,28 +77,36 @@ fn as_json_each_mistake_is_one_line() {
 
 /// A folder of one rule with these tests; what `waypost test` says.
 async fn rehearsed(tests: &str) -> Vec<String> {
+    rehearsed_from(
+        "connector: fareharbor\n",
+        "from: tours\nsteps:\n  - id: guest\n    use: crm.put\n    \
+         with: { id: \"{{ booking.uuid }}\", price: \"{{ booking[\\\"price\\\"] }}\" }\n",
+        tests,
+    )
+    .await
+}
+
+/// The same with this source and this rule.
+async fn rehearsed_from(source: &str, rule: &str, tests: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let put = |path: &str, text: &str| {
         let file = folder.path().join(path);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
         std::fs::write(file, text).expect("a file");
     };
-    put("sources/tours.yaml", "connector: fareharbor\n");
+    put("sources/tours.yaml", source);
     put(
         "connections/crm.yaml",
         "connector: http\nbase_url: http://127.0.0.1:9900\nactions:\n  put:\n    method: PUT\n    \
          path: \"/guests/{{ input.id }}\"\n    key: [id]\n    outputs: { id: /id }\n",
     );
-    put(
-        "guests.yaml",
-        "from: tours\nsteps:\n  - id: guest\n    use: crm.put\n    \
-         with: { id: \"{{ booking.uuid }}\", price: \"{{ booking[\\\"price\\\"] }}\" }\n",
-    );
+    put("guests.yaml", rule);
     put("guests.test.yaml", tests);
     let booking = r#"{ "booking": { "uuid": "u-1", "pk": 1, "status": "booked", "price": 1.10,
         "company": { "shortname": "reeftours" } } }"#;
     put("payloads/one.json", booking);
     put("payloads/broken.json", "{ \"booking\": ");
+    put("payloads/bokun.json", r#"{ "timestamp": "2026-03-02T10:00:00.000", "bookingId": 77 }"#);
     let report = waypost::rehearsal::rehearse_folder(folder.path()).await.expect("the tests run");
     let told = report.diagnostics.iter().map(|diagnostic| format!("{diagnostic:?}"));
     let told: Vec<String> = told.filter(|told| told.contains("Error")).collect();
@@ -131,4 +139,60 @@ async fn outputs_of_a_step_that_is_not_there_are_told() {
         "- name: x\n  given: payloads/one.json\n  outputs: { gest: { id: 1 } }\n  expect: { sends: 1 }\n";
     let told = rehearsed(test).await;
     assert_eq!(told, ["outputs: the rule has no step \"gest\"; did you mean \"guest\"?"]);
+}
+
+const BOKUN_RULE: &str = "from: tours\non: [created, cancelled]\nsteps:\n  - id: guest\n    use: crm.put\n    \
+                          with: { id: \"{{ booking.bookingId }}\", kind: \"{{ change.kind }}\" }\n";
+
+#[tokio::test]
+async fn a_payload_comes_with_the_headers_that_its_test_gives() {
+    let given = |topic: &str| format!("    - {{ payload: payloads/bokun.json, headers: {{ {topic} }} }}\n");
+    let tests = [
+        format!(
+            "- name: cancelled\n  given:\n{}{}  expect: {{ sends: 2, steps: {{ guest: {{ kind: cancelled }} }} }}\n",
+            given("X-Bokun-Topic: bookings/create"),
+            given("x-bokun-topic: bookings/cancel")
+        ),
+        "- name: without\n  given: payloads/bokun.json\n  expect: { sends: 0 }\n".to_owned(),
+        format!(
+            "- name: none of ours\n  given:\n{}  expect: {{ sends: 0 }}\n",
+            given("x-bokun-topik: bookings/create")
+        ),
+        format!("- name: a secret\n  given:\n{}  expect: {{ sends: 0 }}\n", given("authorization: x")),
+    ];
+    let told = rehearsed_from("connector: bokun\n", BOKUN_RULE, &tests.concat()).await;
+    assert_eq!(told[..2], ["", ""]);
+    assert_eq!(
+        told[2],
+        "given: the header x-bokun-topik is not kept by the source tours; did you mean x-bokun-topic?"
+    );
+    assert!(
+        told[3].starts_with("given: the header authorization is not kept by the source tours; it keeps "),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn mistakes_in_what_a_test_gives_name_the_place_and_the_way_out() {
+    let given = [
+        "[]",
+        "12",
+        "{ paylod: a.json }",
+        "{ payload: a.json, headers: x-topic }",
+        "{ payload: a.json, headers: { x-topic: [a], X-Other: \"a\\nb\" } }",
+        "[a.json, { payload: b.json, headers: { x-topic: a, X-Topic: b } }]",
+    ];
+    let mut told = String::new();
+    for given in given {
+        let text = format!("- name: x\n  given: {given}\n  expect: {{ sends: 1 }}\n");
+        let mut diagnostics = Vec::new();
+        let cases = waypost::rehearsal::read_cases("guests.test.yaml", &text, &mut diagnostics);
+        assert!(cases.is_empty() && !diagnostics.is_empty(), "{given}");
+        for diagnostic in &diagnostics {
+            told.push_str(&waypost::document::render(diagnostic, Some(&text)));
+            told.push('\n');
+        }
+        told.push_str("----\n");
+    }
+    insta::assert_snapshot!(told);
 }

@@ -119,7 +119,7 @@ impl World {
     async fn appended(&mut self, body: Value) {
         let work = self.claim().await.pop().expect("something to fetch");
         let result = Ok(ApiAnswer { status: 200, body });
-        let fetched = Fetched { row: work.row, result };
+        let fetched = Fetched { row: work.row, result, also: Vec::new() };
         self.fetcher.settle(&self.ruleset, fetched, self.now).await.expect("it is written");
     }
 
@@ -138,7 +138,7 @@ impl World {
 
     async fn settle(&mut self, work: FetchWork, result: Result<Value, ApiTrouble>) -> FetchOutcome {
         let result = result.map(|body| ApiAnswer { status: 200, body });
-        let fetched = Fetched { row: work.row, result };
+        let fetched = Fetched { row: work.row, result, also: Vec::new() };
         let outcome = self.fetcher.settle(&self.ruleset, fetched, self.now).await.expect("it is written");
         self.apply().await;
         outcome
@@ -580,4 +580,20 @@ async fn a_clock_that_is_set_back_keeps_nothing_waiting_for_as_long() {
     world.settle(work.pop().expect("a fetch"), Ok(json!({ "error": "x" }))).await;
     world.now -= DAY;
     assert_eq!(world.claim().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_source_of_its_own_goes_by_the_webhook_too_where_its_file_says_so() {
+    let source = "connector: webhook\ntitle: Quay Boats\nverify: { when_down: payload }\napi: { base_url: https://a.example }\n\
+                  records: [ { kind: booking, key: id, fetch: { method: GET, path: \"/b/{{ key }}\", at: \"\" } } ]\n";
+    let mut world = World::of(source.to_owned()).await;
+    world.hears(&json!({ "id": 1, "guest": "told" })).await;
+    world.answered(Err(down())).await;
+    world.now += 60_000;
+    world.answered(Err(down())).await;
+    world.now += 60_000;
+    assert_eq!(world.kinds().await, [Coalesced, Created]);
+    assert!(world.notes().await[1].starts_with("unverified: Quay Boats did not answer"));
+    world.answered(Ok(json!({ "id": 1, "guest": "true" }))).await;
+    assert_eq!(world.kinds().await, [Coalesced, Created, Updated]);
 }

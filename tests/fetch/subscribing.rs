@@ -6,7 +6,7 @@ use crate::fake_http::Reply;
 use crate::signed_in::session_of;
 use crate::subscriptions::{OUTSIDE, POST, address, looked, sources_file, subscribe, told, world};
 use crate::support::{Router, client};
-use crate::world::{INN, events, post, settled, with_secrets};
+use crate::world::{INN, events, post, settled, with};
 use serde_json::{Value, json};
 use std::time::Duration;
 use waypost::app::{AskError, RemovedSource, Subscribing, Who};
@@ -173,7 +173,7 @@ async fn what_is_the_matter_with_subscriptions_keeps_no_booking_from_being_fetch
 /// A router whose source `inn` nothing uses, with its subscription made, and one of somebody else and one of another source.
 async fn without_rules(lines: &str) -> (Apaleo, Router) {
     let apaleo = Apaleo::start("client-1", "secret-1").await;
-    let mut router = with_secrets(&[("sources/inn.yaml", &sources_file(&apaleo, lines))]).await;
+    let mut router = with(&[("sources/inn.yaml", &sources_file(&apaleo, lines))]).await;
     looked(&apaleo, &mut router).await;
     apaleo.subscribe("theirs", "https://others.example.com/apaleo", &["reservation/*"]);
     apaleo.subscribe("other", &format!("{OUTSIDE}/hooks/inn-2/{INN}"), &["reservation/*"]);

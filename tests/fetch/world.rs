@@ -31,7 +31,7 @@ pub const INN: &str = "abcdefghijklmnopqrstuvwxyz012345";
 pub async fn inn(lines: &str) -> Router {
     let source = format!("connector: apaleo\ntitle: Inn by the Sea\ntoken: {{ secret: inn-token }}\n{lines}");
     let rule = RULE.replace("SOURCE", "inn");
-    with_secrets(&[("sources/inn.yaml", &source), ("guests.yaml", &rule)]).await
+    with(&[("sources/inn.yaml", &source), ("guests.yaml", &rule)]).await
 }
 
 /// A router whose source `tours` has these lines more.
@@ -39,11 +39,11 @@ pub async fn tours(lines: &str) -> Router {
     let source =
         format!("connector: fareharbor\ntitle: Reef Tours\ntoken: {{ secret: tours-token }}\n{lines}");
     let rule = RULE.replace("SOURCE", "tours");
-    with_secrets(&[("sources/tours.yaml", &source), ("guests.yaml", &rule)]).await
+    with(&[("sources/tours.yaml", &source), ("guests.yaml", &rule)]).await
 }
 
-/// A router with these files, and the secrets that the files of tests name.
-pub async fn with_secrets(files: &[(&str, &str)]) -> Router {
+/// A router with these files, and values for what they name.
+pub async fn with(files: &[(&str, &str)]) -> Router {
     let mut router = Router::start(files).await;
     let app = router.beside().await;
     let secrets = [
@@ -52,6 +52,8 @@ pub async fn with_secrets(files: &[(&str, &str)]) -> Router {
         ("apaleo-secret", "secret-1"),
         ("fh-app", "app-key"),
         ("fh-user", "user-key"),
+        ("quay-token", "quay-1"),
+        ("pretix-token", "pretix-1"),
     ];
     for (name, value) in secrets {
         app.set_secret(name, value).await.expect("a secret is kept");

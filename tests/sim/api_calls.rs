@@ -235,7 +235,7 @@ impl Sim {
         {
             let until = self.clock.now() + 1_000;
             let trouble = ApiTrouble::Rests { until, said: false, why: "its turn has not come".to_owned() };
-            self.fetched.push(Fetched { row, result: Err(trouble) });
+            self.fetched.push(Fetched { row, result: Err(trouble), also: Vec::new() });
         }
         true
     }

@@ -249,7 +249,7 @@ impl Node {
     pub fn call(&self, number: usize, work: FetchWork) -> Step {
         let (app, client) = (self.app.clone(), self.api.clone());
         Box::pin(async move {
-            let FetchWork { row, api, call, inputs } = work;
+            let FetchWork { row, api, call, inputs, .. } = work;
             let result = match app.active() {
                 Some(active) => {
                     let call = ApiCall { api: &api, call: &call, inputs: &inputs, patient: false };
@@ -257,7 +257,7 @@ impl Node {
                 }
                 None => Err(ApiTrouble::Refused("there are no rules".to_owned())),
             };
-            Did::Fetched(number, Box::new(Fetched { row, result }))
+            Did::Fetched(number, Box::new(Fetched { row, result, also: Vec::new() }))
         })
     }
 

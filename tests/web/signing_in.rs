@@ -66,3 +66,38 @@ async fn any_other_system_is_connected_first_and_described_later() {
     }
     assert!(!catalogue.contains("webhook/form"), "what one source describes is no connector to choose");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_at_hand_is_given_with_the_first_form_and_kept_in_the_vault() {
+    let shop = Workshop::open(0).await;
+    let asked = shop.get("/sources/new/pretix").await.text;
+    assert!(asked.contains("name=\"key.token\" type=\"password\""), "{asked}");
+    assert!(asked.contains("name=\"sign.password\" type=\"password\""), "{asked}");
+    let form = |name: &'static str, token: &'static str| {
+        [
+            ("title", "Demo Con"),
+            ("name", name),
+            ("account", ""),
+            ("key.token", token),
+            ("sign.password", SECRET),
+        ]
+    };
+    let seen = shop.post("/sources/new/pretix", &form("con", "a\u{1}b")).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(seen.text.contains("id=\"key.token-wrong\"") && !seen.text.contains(SECRET), "{}", seen.text);
+    assert!(!shop.app.has_secret(&SecretRef::Vault("source.con.password".into())));
+    let seen = shop.post("/sources/new/pretix", &form("con", "pretix-token-1")).await;
+    assert_eq!(seen.header("location"), "/sources/con?said=connected", "{}", seen.text);
+    let file = shop.read("sources/con.yaml");
+    assert!(!file.contains(SECRET) && !file.contains("pretix-token-1"), "{file}");
+    assert!(file.contains("source.con.api.token") && file.contains("source.con.password"), "{file}");
+    for name in ["source.con.api.token", "source.con.password"] {
+        assert!(shop.app.has_secret(&SecretRef::Vault(name.into())), "{name}");
+    }
+    let page = shop.get("/sources/con").await.text;
+    assert!(!page.contains(SECRET) && !page.contains("pretix-token-1"));
+    // One of that name is there: its secrets stay as they are.
+    let seen = shop.post("/sources/new/pretix", &form("con", "pretix-token-2")).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(shop.app.has_secret(&SecretRef::Vault("source.con.api.token".into())));
+}
