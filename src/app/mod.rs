@@ -40,6 +40,7 @@ mod people_throttle;
 mod people_tokens;
 mod publish;
 mod pulse;
+mod read_again;
 mod retention;
 mod rotate;
 mod rule_history;
@@ -50,6 +51,7 @@ mod serve;
 mod source_keys;
 mod source_sign_in;
 mod subscriptions;
+mod unread;
 mod walks;
 
 pub use crate::delivery::{
@@ -71,7 +73,7 @@ pub use disk::Space;
 pub use doctor::{Finding, Health};
 pub use doctor_connections::InputChoices;
 pub use existing::{BookingOutlook, Days, Fate, is_day};
-pub use fetching::Fetching;
+pub use fetching::{FetchWait, Fetching};
 pub use guest::{Guest, GuestBooking, GuestErased, GuestError};
 pub use live::News;
 pub use look::{Preview, RuleTests, Touched, TouchedBooking};
@@ -95,6 +97,7 @@ pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
 pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
+pub use unread::Unread;
 pub use walks::{WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};

@@ -92,6 +92,38 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
     Reading { items }
 }
 
+/// A record that a webhook would tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellsOf {
+    /// Its key.
+    pub key: BookingKey,
+    /// It would be believed as it is, and nothing but its arrival says which of two is newer.
+    pub by_arrival: bool,
+}
+
+/// What a stored webhook would tell of under these rules. `Err`: nothing, and why.
+pub fn tells(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Result<Vec<TellsOf>, String> {
+    let reading = read_event(ruleset, event);
+    let spec = ruleset.sources.get(&event.source).and_then(|source| source.connector.source.as_ref());
+    let by_arrival =
+        |kind: &str| spec.and_then(|spec| spec.record(kind)).is_none_or(|spec| spec.goes_by_arrival());
+    let told: Vec<TellsOf> = reading
+        .records()
+        .map(|(key, told)| TellsOf {
+            key: key.clone(),
+            by_arrival: told.hint.is_none() && by_arrival(&told.kind),
+        })
+        .collect();
+    if !told.is_empty() {
+        return Ok(told);
+    }
+    let note = reading.items.into_iter().find_map(|item| match item.what {
+        ReadWhat::WithoutEffect(_, note) | ReadWhat::Unfit(_, _, note) => Some(note),
+        ReadWhat::Record(..) | ReadWhat::Document(..) => None,
+    });
+    Err(note.unwrap_or_else(|| "it tells of nothing".to_owned()))
+}
+
 /// What Waypost itself asked for: the record, and whose it is.
 fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Reading {
     let Some(head) = DocumentHead::read(&event.headers) else {

@@ -28,9 +28,11 @@ mod form_pattern;
 mod guide;
 mod input_read;
 mod kind;
+mod letters;
 mod limits;
 mod manifest;
 mod moment;
+mod otherwise;
 mod pattern;
 mod payload;
 mod record_url;
@@ -52,6 +54,7 @@ mod source_spec;
 mod subscriptions;
 mod subscriptions_read;
 mod templates;
+mod truth_form;
 mod verify;
 mod version;
 mod view;
@@ -89,12 +92,13 @@ pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
 pub use source_api::{ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
-pub use source_spec::SourceSpec;
+pub use source_spec::{SourceSpec, is_unmeant};
 pub use subscriptions::{
     HookAddress, HookDoor, Sends, Spare, Subscription, SubscriptionAct, SubscriptionPlan, SubscriptionSpec,
     plan_subscriptions,
 };
 pub use subscriptions_read::Subscribe;
+pub use truth_form::{can_be_verified, truth_entries, truth_fields, truth_values};
 pub use verify::{Verify, WhenDown};
 pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 

@@ -147,6 +147,11 @@ impl RecordSpec {
             || event_type.is_some_and(|told| self.on.iter().any(|pattern| pattern.matches(told)))
     }
 
+    /// Whether nothing but its arrival says which of two states is the newer one.
+    pub fn goes_by_arrival(&self) -> bool {
+        self.version == Version::Arrival
+    }
+
     /// Whether one of the two is read from within the other.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.at.starts_with(&other.at) || other.at.starts_with(&self.at)

@@ -57,7 +57,8 @@ pub fn change_as_sentence(change: &ChangeView) -> String {
             format!("Stale, nothing to send: older than the present state of booking {key}.")
         }
         ChangeKind::Coalesced => {
-            "Coalesced, nothing to send by itself: it shared a fetch with another event.".into()
+            "Coalesced, nothing to send by itself: what the booking system answered is an event of its own."
+                .into()
         }
         ChangeKind::Refused => "Refused, nothing to send and nothing changed.".into(),
         ChangeKind::Fetching => "Waiting for fetch: the booking system is asked what changed.".into(),

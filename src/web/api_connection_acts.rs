@@ -6,7 +6,7 @@ use super::api_error::ApiError;
 use super::api_rule_drafts::PublishedTold;
 use super::viewer::Viewer;
 use crate::app::{App, ConnectError, Finding, Health, PartKind, PartNew, SecretHeld, values_of};
-use crate::connectors::{Connector, FieldKind, FormValues, SecretRef, source_fields};
+use crate::connectors::{Connector, FieldKind, FormValues, SecretRef, source_fields, truth_fields};
 use crate::told::rfc3339;
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -203,7 +203,8 @@ impl From<ConnectError> for ApiError {
 fn keys_of(kind: PartKind, connector: &Connector, signs_in: bool) -> Vec<(String, bool)> {
     let fields = match kind {
         PartKind::Connection => connector.connection_fields(signs_in),
-        PartKind::Source => source_fields(connector),
+        PartKind::Source if signs_in => source_fields(connector),
+        PartKind::Source => source_fields(connector).into_iter().chain(truth_fields(connector)).collect(),
     };
     fields.into_iter().map(|field| (field.key, field.kind == FieldKind::Secret)).collect()
 }
