@@ -116,7 +116,8 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         );
     }
     if parts.is_some() && signed.as_ref().is_some_and(|signed| !signed.contains(&SignedPart::Time)) {
-        wrong(parts_at,
+        wrong(
+            parts_at,
             "The time beside the signature is not signed: who copies a webhook could write another time there."
                 .to_owned(),
             "let `signed` have {time} in it, as the vendor signs it",

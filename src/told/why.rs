@@ -8,8 +8,12 @@ use crate::rules::Ruleset;
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 400;
 
-/// The same text with a capital letter at its start, unless it starts with a name.
+/// The same text with a capital letter at its start, unless it starts with a name: of a host, a type, a field.
 pub fn capital(text: &str) -> String {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    if word.trim_end_matches(['.', ':', ',', ';']).contains(['.', ':', '/', '_', '@']) {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     match letters.next() {
         Some(first) if first.is_lowercase() => first.to_uppercase().chain(letters).collect(),
