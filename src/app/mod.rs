@@ -52,6 +52,7 @@ mod source_keys;
 mod source_sign_in;
 mod subscriptions;
 mod unread;
+mod walk_account;
 mod walks;
 
 pub use crate::delivery::{
@@ -98,7 +99,7 @@ pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
 pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
 pub use unread::Unread;
-pub use walks::{WalkProgress, Walkable, check_days, rests_until};
+pub use walks::{RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;

@@ -44,6 +44,8 @@ const LATE_ROUNDS_MAX: usize = 4;
 pub const BATCH_EVENTS_MAX: i64 = 256;
 /// Bytes of bodies in one batch, so that a few huge bodies don't hold memory.
 const BATCH_BODY_BYTES_MAX: i64 = 8 << 20;
+/// The same of what they unpack to, which may be a thousand times as much. What is over waits for the next batch.
+const BATCH_UNPACKED_BYTES_MAX: usize = 8 << 20;
 /// How often an event may be in hand alone at a death of the process before it is put aside.
 const CRASHES_MAX: i64 = 3;
 /// Before the last of these tries the process must have lived so long. Whoever kills Waypost again and again shortly after
@@ -217,7 +219,7 @@ impl Applier {
         Ok(did(&applied))
     }
 
-    /// Reads, compares and plans, in the order of the events. Where something looks like a late copy and the system's API
+    /// Reads, compares and plans, in the order of the events, as many of them as unpack to a bounded size. Where something looks like a late copy and the system's API
     /// can be asked, it is done once more, with that as a hint: as if the copy had told nothing.
     async fn compute(
         &self,
@@ -246,8 +248,20 @@ impl Applier {
         think: &dyn Think,
     ) -> Result<(Vec<AppliedEvent>, Vec<(usize, Candidate)>), StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
-        think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
+        think.run(&mut || {
+            let mut bytes = 0;
+            for event in events {
+                if bytes > BATCH_UNPACKED_BYTES_MAX {
+                    break;
+                }
+                let reading = read_event(ruleset, event);
+                bytes += reading.bytes;
+                readings.push(reading);
+            }
+        });
+        let events = &events[..readings.len()];
         let mut batch = self.load(ruleset, events, &readings, now).await?;
+        batch.recall_ended(&*self.store, &readings).await?;
         let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());

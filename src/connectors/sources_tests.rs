@@ -126,6 +126,17 @@ fn a_file_of_which_nothing_would_be_read_is_warned_of() {
 }
 
 #[test]
+fn keys_of_one_account_are_not_used_for_whoever_claims_another() {
+    let engine = engine();
+    let jwt = "sign_in: { jwt: { algorithm: HS256, secret: a, account_claim: account } }\n";
+    let api = "api: { client_id: { secret: b }, client_secret: { secret: c } }\n";
+    let (_, said) = try_source(&engine, &format!("connector: apaleo\n{jwt}{api}account: ''\n"));
+    insta::assert_snapshot!(said);
+    let (source, said) = try_source(&engine, &format!("connector: apaleo\n{jwt}{api}account: ACME\n"));
+    assert_eq!((source.is_some(), said.as_str()), (true, ""));
+}
+
+#[test]
 fn mistakes_in_sources_name_the_place_and_the_way_out() {
     let engine = engine();
     let files = [

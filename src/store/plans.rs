@@ -8,7 +8,7 @@ use super::{
     finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
     sql, walk_places, walks,
 };
-use super::{erase, fetches, retention, seen};
+use super::{ended, erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -117,7 +117,9 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a group", of_group, of_group_bound),
         ("counting a group", counted, counted_bound),
         ("overtaking", causes::overtake_sql(1), values!["run", 1_i64]),
-        ("due fetches", fetches::claim_sql(1), values![1_i64, "source", 8_i64, 1_i64]),
+        ("due fetches", fetches::due_sql(1), values![1_i64, "source", 8_i64]),
+        ("taking fetches", fetches::claim_sql(2), values![1_i64, 1_i64, "a", "b"]),
+        ("records that ended before they were known", ended::ended_sql(2), values!["id", "id"]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),

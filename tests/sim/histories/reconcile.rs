@@ -1,5 +1,5 @@
 //! After the weather: reconcile tells of exactly those bookings that are not here as they are in truth, and its repair brings
-//! them in.
+//! them in, and ends those that are gone.
 
 use super::apaleo::{self, id};
 use super::fareharbor::{self, Shape, uuid};
@@ -15,19 +15,24 @@ use waypost::walk::Walked;
 /// Steps of a walk over a few bookings.
 const STEPS_MAX: usize = 300;
 
-/// Compares, and repairs. Gives the bookings whose end nobody can bring in: they were deleted, and nobody said so here.
+/// Compares, and repairs. Gives the bookings whose end nobody brings in: they were deleted, and nobody said so here; but they
+/// had been cancelled before, so that they have ended here all the same.
 pub async fn reconcile(
     sim: &mut Sim,
     (vendor, source): (Vendor, &'static str),
     history: &History,
 ) -> Result<BTreeSet<u32>, StoreError> {
     let here = here(sim).await?;
-    let (mut wanted, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    let (mut wanted, mut gone, mut over) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (number, booking) in &history.truth() {
         let key = if vendor == Vendor::Apaleo { id(*number) } else { uuid(*number) };
         let known = here.get(&key);
         if booking.status == Status::Deleted {
-            gone.extend(known.filter(|(status, _)| status != "deleted").map(|_| *number));
+            match known.map(|(status, _)| status.as_str()) {
+                None | Some("deleted") => {}
+                Some("Canceled") => _ = over.insert(*number),
+                Some(_) => _ = gone.insert(*number),
+            }
         } else if known.is_none_or(|(_, body)| essence(body.clone()) != essence(document(vendor, booking))) {
             wanted.insert(key);
         }
@@ -40,6 +45,7 @@ pub async fn reconcile(
         from_day: days.0.to_owned(),
         to_day: days.1.to_owned(),
         report: None,
+        end_gone: false,
         who: "somebody".to_owned(),
         at: sim.clock.now(),
     };
@@ -59,11 +65,11 @@ pub async fn reconcile(
     if !troubled.is_empty() {
         sim.wrong.push(format!("reconcile could not read {troubled:?}"));
     }
-    if !wanted.is_empty() {
+    if !wanted.is_empty() || !gone.is_empty() {
         begun(sim, None, report).await?;
         sim.quiet().await?;
     }
-    Ok(gone)
+    Ok(over)
 }
 
 /// Begins a walk, or the repair of a report, and goes it to its end.
@@ -74,7 +80,7 @@ async fn begun(sim: &mut Sim, new: Option<&NewWalk>, report: i64) -> Result<i64,
     let begin = async {
         match new {
             Some(new) => app.begin_walk(new).await,
-            None => app.repair_walk(report, "somebody").await,
+            None => app.repair_walk(report, false, "somebody").await,
         }
     };
     let row = match crate::sim::through(&sim.faults, begin).await {
