@@ -5,8 +5,8 @@ use super::masking::{HIDDEN, Mask, is_masked};
 use crate::domain::{BookingKey, ChangeRef, MASK, Millis, Position, has_odd_letters, mask_path};
 use crate::ports::{
     DuePlaces, FetchCount, FetchEnd, FetchRow, FetchStore, FindingQuery, HereBooking, LastHeard, NewFetch,
-    NewWalk, PlaceRow, Store, StoreError, StoredEvent, WalkAct, WalkFilter, WalkFinding, WalkRow, WalkStore,
-    WalkWrite,
+    NewWalk, PlaceRow, PutOff, Store, StoreError, StoredEvent, WalkAct, WalkFilter, WalkFinding, WalkRow,
+    WalkStore, WalkWrite,
 };
 use std::sync::Arc;
 
@@ -88,9 +88,12 @@ around! { FetchStore by fetches;
     passes claim_fetches(except: &[String], now: Millis, limit: i64) -> Vec<FetchRow>;
     passes next_fetch_at(except: &[String]) -> Option<Millis>;
     passes end_fetch(row: &FetchRow, end: &FetchEnd, now: Millis) -> ();
+    passes put_off_fetches(rows: &[FetchRow], off: PutOff<'_>, now: Millis) -> ();
     passes give_back(id: &str, now: Millis) -> ();
     masks ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
     passes hurry_fetches(source: &str, now: Millis) -> i64;
+    passes ended_unknown(keys: &[BookingKey]) -> Vec<(BookingKey, Position)>;
+    passes pull_in_fetches(later: Millis, now: Millis) -> i64;
     masks fetch_row(id: &str) -> Option<FetchRow>;
     masks fetch_of_change(change: ChangeRef) -> Option<FetchRow>;
     masks fetches_of_source(source: &str, limit: i64) -> Vec<FetchRow>;
@@ -113,4 +116,5 @@ around! { WalkStore by walks;
     passes here_after(after: &str, limit: i64) -> Vec<HereBooking>;
     passes write_walk(write: &WalkWrite) -> bool;
     passes tidy_walks() -> bool;
+    passes a_node_walks() -> bool;
 }

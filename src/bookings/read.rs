@@ -171,7 +171,8 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
             hint: Some(Hinted::Deleted),
         };
         let what = ReadWhat::Document(head, told);
-        return Reading { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] };
+        let items = vec![ReadItem { message: 0, seen: None, happened_at: None, what }];
+        return Reading { items, bytes: event.body.len() };
     }
     let body = match read_payload(&event.body, &KeptHeaders::default()) {
         Ok(body) => body,

@@ -263,6 +263,7 @@ on_both! {
             from_day: "2027-01-01".into(),
             to_day: "2027-01-31".into(),
             report: None,
+            end_gone: false,
             who: "ann".into(),
             at: 5_000,
         };

@@ -93,6 +93,7 @@ async fn walked(site: &Site) -> i64 {
         from_day: "2027-01-01".into(),
         to_day: "2027-01-31".into(),
         report: None,
+        end_gone: false,
         who: "ann".into(),
         at: 5_000,
     };
