@@ -10,6 +10,7 @@ mod apply;
 mod ask;
 mod backup;
 mod booking_test;
+mod certificate;
 mod chains;
 mod connect;
 mod disk;
@@ -170,6 +171,8 @@ pub struct App {
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
     /// Who looks at certificates.
     certificates: std::sync::OnceLock<Arc<dyn Certificates>>,
+    /// What they saw of the address for webhooks.
+    certificate_sight: certificate::Sight,
     /// Where webhooks come in from outside.
     hooks_url: std::sync::OnceLock<String>,
     /// The way to booking systems: one, so that limits hold for all who go it.
@@ -241,6 +244,7 @@ impl App {
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
             certificates: std::sync::OnceLock::new(),
+            certificate_sight: certificate::Sight::default(),
             hooks_url: std::sync::OnceLock::new(),
             api_client: std::sync::OnceLock::new(),
             subscribing: tokio::sync::Mutex::new(()),

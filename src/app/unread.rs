@@ -28,7 +28,8 @@ pub struct Unread {
 impl Unread {
     /// Whether all of these webhooks became nothing.
     pub fn all(&self, lately: i64) -> bool {
-        self.passed_over + self.unreadable > 0 && self.ignored + self.unreadable >= lately
+        // They are counted a little later than they are read: without a count nothing is said of all.
+        lately > 0 && self.passed_over + self.unreadable > 0 && self.ignored + self.unreadable >= lately
     }
 
     /// A sentence, where somebody should know.
@@ -39,11 +40,15 @@ impl Unread {
             1 => "One webhook".to_owned(),
             many => format!("{many} webhooks"),
         };
-        let became = if self.all(lately) { "became no booking, and none did" } else { "could not be read" };
+        let became = if self.all(lately) {
+            "came in the last 24 hours, and none became a booking"
+        } else {
+            "could not be read in the last 24 hours"
+        };
         let note = self.note.trim_end_matches('.');
         Some(format!(
-            "{webhooks} of {title} {became} in the last 24 hours. Of the last one: {note}. What came is kept, and can be read \
-             again when its file is mended."
+            "{webhooks} of {title} {became}. Of the last one: {note}. What came is kept, and can be read again when its file is \
+             mended."
         ))
     }
 
@@ -130,7 +135,7 @@ mod tests {
             told(&[odd(), other()], 5).as_deref(),
             Some(
                 format!(
-                    "5 webhooks of Shop became no booking, and none did in the last 24 hours. Of the last one: x/y: events of this \
+                    "5 webhooks of Shop came in the last 24 hours, and none became a booking. Of the last one: x/y: events of this \
                      type are not among those that are read. {kept}"
                 )
                 .as_str()

@@ -12,6 +12,8 @@ const CAUSES_MAX: usize = 12;
 pub struct SilenceSpec {
     /// Sentences, the likeliest first.
     pub causes: Vec<String>,
+    /// What it asks of the certificate of the address, as a sentence; empty where it asks nothing.
+    pub certificate: String,
     /// What it does when webhooks fail, as a sentence; empty where that is not known.
     pub failures: String,
     /// How sure we are of that.
@@ -54,6 +56,7 @@ pub(super) fn read_silence(
     let mut fields = Fields::new(file, "what is said of silence", node, diagnostics);
     let verified = fields.text("verified");
     let causes: Vec<String> = fields.texts("causes").into_iter().map(|(cause, _)| cause).collect();
+    let certificate = fields.text("certificate").unwrap_or_default();
     let failures = fields.text("failures").unwrap_or_default();
     let place = fields.place();
     fields.finish();
@@ -66,7 +69,7 @@ pub(super) fn read_silence(
         return None;
     }
     let verified = read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(whole);
-    Some(SilenceSpec { causes, failures, verified })
+    Some(SilenceSpec { causes, certificate, failures, verified })
 }
 
 /// Reads `on_silence:` of a source file.

@@ -2,7 +2,7 @@
 
 use super::api_body::{Answer, Params, answered, word};
 use super::scene::Scene;
-use super::today::{begin, beside, fetches, outlook, rates};
+use super::today::{begin, beside, certificate, fetches, outlook, rates};
 use super::unread::unread;
 use super::words::Tone;
 use crate::app::App;
@@ -101,7 +101,8 @@ pub(super) async fn get_health(app: web::Data<App>, Params(asked): Params<Health
     let from = begin(month, scene.now);
     let hours = app.store.booking_hours(from / HOUR).await?;
     let rates = rates(&app, &scene).await?;
-    let (mut outlook, lately) = outlook(&scene, from, &hours, &rates);
+    let certificate = certificate(&app, &rates, scene.now);
+    let (mut outlook, lately) = outlook(&scene, from, &hours, (&rates, certificate));
     beside(&mut outlook, fetches(&app, &scene, &rates));
     beside(&mut outlook, unread(&app, &rates).await?);
     let count = |standing| lately.standings.count(standing);

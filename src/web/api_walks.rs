@@ -24,7 +24,7 @@ const WALKS_MAX: i64 = 50;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWalkAsked {
     /// `backfill` brings in what is new or differs, `reconcile` reports it, `repair` does both.
-    #[schema(example = "reconcile")]
+    #[schema(example = "reconcile", required = true)]
     purpose: Option<String>,
     /// The first day. Left out, with the last: the last 30 days and the next 60.
     #[schema(example = "2027-03-01", format = Date)]
