@@ -95,6 +95,7 @@
 //! | one answer | 256 KiB read, the rest is left | cut, and said so | `connectors::auth`, `outbound` |
 //! | idle connections to one host | 64, for 30 s | closed | `outbound` |
 //! | subscriptions that a booking system tells of | 1,000 | nothing is done, and it is said so | `connectors::subscriptions` |
+//! | whoever changes a source's subscriptions | one process at a time; one that was killed, for 10 min | told, and tried again | `app::turns` |
 //! | rulesets kept compiled | 8 | read from the database again | `app::rulesets` |
 //! | the rules folder | 2,000 files of 1 MiB, 20,000 entries | a mistake that says so | `workspace::folder` |
 //! | accounts whose doors are known by heart | 10,000 | asked of the database | `bookings::doors` |

@@ -1,7 +1,7 @@
 //! A rules folder becomes the active ruleset: validated whole, kept in the database, activated at once.
 
 use super::App;
-use crate::connectors::SecretRef;
+use crate::connectors::{SecretRef, SourceSpec};
 use crate::delivery::Rulesets as _;
 use crate::document::{Diagnostic, Severity};
 use crate::domain::{Verdict, VerdictCode};
@@ -262,11 +262,12 @@ impl App {
             // What signs in is compared and never kept, whatever a file lists.
             let kept = |name: &&String| !source.sign_in.is_credential(name);
             let headers = spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect();
+            let unstored = spec.map(SourceSpec::unstored).unwrap_or_default();
             let mut ways = self.other_ways(source);
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
             }
-            doors.insert(source.name.clone(), Door { ways, headers, until: None });
+            doors.insert(source.name.clone(), Door { ways, headers, until: None, unstored });
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -276,7 +277,7 @@ impl App {
             if now - removed_at < REMOVED_KEPT_MS {
                 let ways = self.ways_of_removed(memory).await;
                 let until = Some(removed_at + REMOVED_KEPT_MS);
-                let door = Door { ways, headers: Vec::new(), until };
+                let door = Door { ways, headers: Vec::new(), until, unstored: Vec::new() };
                 doors.insert(memory.name.clone(), door);
             }
         }

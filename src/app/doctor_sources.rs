@@ -4,7 +4,7 @@
 
 use super::doctor::{Finding, Health};
 use super::{App, AskError, SourcePulse};
-use crate::connectors::{OnSilence, SilenceSpec, Source};
+use crate::connectors::{OnSilence, SecretRef, SilenceSpec, Source, SourceApi};
 use crate::domain::{
     CertificateGrade, CertificateState, Millis, NOT_SHOWN_WAY_OUT, Stretch, refused_in_words,
 };
@@ -133,21 +133,32 @@ impl App {
             Ok(told) => {
                 let reached = test.reached_in(&told);
                 let reached = if reached.is_empty() { title.clone() } else { reached };
-                Finding::well(about, format!("Its API takes the keys: {reached} was reached."))
+                Finding::well(about, format!("Its API takes the keys. Reached: {reached}."))
             }
-            Err(ApiTrouble::NeedsAuth(why)) => Finding::amiss(
-                about,
-                format!("Its API does not take the keys: {why}"),
-                "set their secrets anew",
-            )
-            .on_page("Make new keys there, and set them anew."),
+            Err(ApiTrouble::NeedsAuth(why)) => {
+                let way_out = format!(
+                    "look in {title} whether they are still there and what they may do; else set them anew{}",
+                    set_anew(api)
+                );
+                let on_page = format!(
+                    "Look in {title} whether they are still there and what they may do; else set new ones further down on \
+                     the page of the source."
+                );
+                let text = format!("Its API does not take the keys: {}.", why.trim_end_matches('.'));
+                Finding::amiss(about, text, way_out).on_page(on_page)
+            }
             Err(ApiTrouble::Rests { why, .. }) => {
-                Finding::new(about, Health::Notice, format!("Its API can't be asked just now: {why}"))
+                let why = why.trim_end_matches('.');
+                let text = format!(
+                    "{title} asks us to wait ({why}), so the keys can't be tried just now. What waits goes on by itself."
+                );
+                Finding::new(about, Health::Notice, text)
             }
             Err(ApiTrouble::Down { why, .. } | ApiTrouble::NotThere(why) | ApiTrouble::Refused(why)) => {
                 let way_out =
                     "look whether that system has an outage, and at base_url below api: in its file";
-                Finding::amiss(about, format!("Its API could not be asked: {why}"), way_out)
+                let text = format!("Its API could not be asked: {}.", why.trim_end_matches('.'));
+                Finding::amiss(about, text, way_out)
                     .on_page("Look whether that system has an outage. Try again in a moment.")
             }
         });
@@ -191,6 +202,16 @@ impl App {
             }
         }
     }
+}
+
+/// The commands that set an API's keys, where they are in the vault.
+fn set_anew(api: &SourceApi) -> String {
+    let commands = api.secrets.iter().filter_map(|(_, secret, _)| match secret {
+        SecretRef::Vault(name) => Some(format!("waypost secret set {name}")),
+        SecretRef::Env(_) => None,
+    });
+    let commands: Vec<String> = commands.collect();
+    if commands.is_empty() { String::new() } else { format!(": {}", commands.join("; ")) }
 }
 
 /// What is to be said of a certificate.

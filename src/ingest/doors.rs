@@ -29,6 +29,8 @@ pub struct Door {
     pub headers: Vec<String>,
     /// It is there until then, and not at that time any more: that of a source that was removed.
     pub until: Option<Millis>,
+    /// Names of what is never stored of a body, wherever it stands.
+    pub unstored: Vec<String>,
 }
 
 /// One thing that must hold.

@@ -94,6 +94,8 @@ pub struct SourceShow {
     fields: Vec<FieldTold>,
     /// Number and words of the walk over its API that is under way.
     walk_under_way: Option<(i64, String)>,
+    /// There are no keys for its API: what never came can't be known.
+    blind: bool,
     /// Why its API can't be walked.
     walk_why_not: Option<String>,
 }
@@ -256,6 +258,7 @@ impl SourceShow {
             diff: just.changed.as_ref().map(|(theirs, yours)| LineDiff::of(theirs, yours)),
             fields: Vec::new(),
             walk_under_way: None,
+            blind: source.reach.is_none(),
             walk_why_not: match App::walkable(source) {
                 Walkable::Yes { .. } => None,
                 Walkable::No(why) => Some(why),

@@ -429,6 +429,7 @@ forward! {
     writes remove_secret(name: &str) -> bool;
     reads fact(name: &str) -> Option<String>;
     writes set_fact(name: &str, value: &str) -> ();
+    writes swap_fact(name: &str, before: Option<&str>, value: &str) -> bool;
     reads list_events(filter: &ListFilter) -> Vec<EventView>;
     reads event(id: &EventId) -> Option<(EventView, StoredEvent)>;
     reads list_bookings(filter: &ListFilter) -> Vec<BookingView>;
