@@ -123,7 +123,9 @@ mod tests {
         let meant = || bodies(ChangeKind::Ignored, 9, "system/check: apaleo checked this address");
         let told = |all: &[UnreadBodies], lately| {
             let mut unread = Unread::default();
-            all.iter().for_each(|one| unread.add(one));
+            for one in all {
+                unread.add(one);
+            }
             unread.told("Shop", lately)
         };
         let kept = "What came is kept, and can be read again when its file is mended.";

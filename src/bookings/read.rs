@@ -2,7 +2,8 @@
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
 use crate::connectors::{
-    Hinted, KeptHeaders, Message, Source, SourceSpec, Unreadable, read_and_measure_payload, read_payload,
+    Hinted, KeptHeaders, Message, RecordSpec, Source, SourceSpec, Unreadable, read_and_measure_payload,
+    read_payload,
 };
 use crate::domain::{BookingKey, DocumentHead, EventKey, Millis, is_document};
 use serde_json::Value;
@@ -128,7 +129,7 @@ pub fn tells(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Result<Vec<TellsOf>
     let reading = read_event(ruleset, event);
     let spec = ruleset.sources.get(&event.source).and_then(|source| source.connector.source.as_ref());
     let by_arrival =
-        |kind: &str| spec.and_then(|spec| spec.record(kind)).is_none_or(|spec| spec.goes_by_arrival());
+        |kind: &str| spec.and_then(|spec| spec.record(kind)).is_none_or(RecordSpec::goes_by_arrival);
     let told: Vec<TellsOf> = reading
         .records()
         .map(|(key, told)| TellsOf {

@@ -67,7 +67,9 @@ pub async fn rates(app: &App, scene: &Scene, names: &[String]) -> Result<Vec<Rat
     };
     let mut rates: Vec<Rate> = app.pulses(names).await?.iter().map(of).collect();
     let mut waits = app.fetch_waits().await?;
-    rates.iter_mut().for_each(|rate| rate.fetching = waits.remove(&rate.name));
+    for rate in &mut rates {
+        rate.fetching = waits.remove(&rate.name);
+    }
     Ok(rates)
 }
 
