@@ -25,7 +25,23 @@ pub struct About {
     pub node: String,
 }
 
+/// Name of the fact that says where the pages were last.
+const PAGES_FACT: &str = "pages.url";
+
 impl App {
+    /// Keeps where the pages are, for commands beside the router.
+    pub async fn keep_pages_at(&self, base: &str) -> Result<(), StoreError> {
+        if self.store.fact(PAGES_FACT).await?.as_deref() != Some(base) {
+            self.store.set_fact(PAGES_FACT, base).await?;
+        }
+        Ok(())
+    }
+
+    /// Where the pages were when the router was started last.
+    pub async fn pages_at(&self) -> Result<Option<String>, StoreError> {
+        self.store.fact(PAGES_FACT).await
+    }
+
     /// What this Waypost is.
     pub async fn about(&self) -> Result<About, StoreError> {
         let ruleset = self.store.active_ruleset().await?;

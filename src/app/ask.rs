@@ -3,6 +3,7 @@
 use super::App;
 use super::chains::in_chains;
 use super::masking::{HIDDEN, is_masked};
+use super::read_again::ReadAgain;
 use crate::bookings::{RunPlace, planned_runs};
 use crate::connectors::SecretRef;
 use crate::delivery::{Explained, explain};
@@ -41,6 +42,10 @@ pub struct Replayed {
     pub runs: Vec<RunId>,
     /// Changes without effect, which plan nothing.
     pub without_effect: usize,
+    /// It became nothing when it came, and is read again as this event.
+    pub read_again: Option<EventId>,
+    /// Why it would become nothing again.
+    pub note: Option<String>,
 }
 
 /// A secret that the ruleset needs, or that the vault has.
@@ -55,15 +60,21 @@ pub struct SecretState {
 }
 
 impl App {
-    /// Plans an event's changes once more, each against its booking's present state. Nothing is applied again.
+    /// Plans an event's changes once more, each against its booking's present state. Nothing is applied again; what became
+    /// nothing when it came is read anew.
     pub async fn replay(&self, event: &EventId) -> Result<Replayed, AskError> {
         let unknown = || AskError::Unknown { what: "event", id: event.to_string() };
-        let (view, _) = self.store.event(event).await?.ok_or_else(unknown)?;
+        let (view, stored) = self.store.event(event).await?.ok_or_else(unknown)?;
         let ruleset = self
             .active()
             .ok_or_else(|| AskError::NotNow("no ruleset is active yet, so nothing can be planned".into()))?;
         let now = self.clock.now();
         let mut replayed = Replayed::default();
+        match self.read_again(&ruleset, (&view, &stored)).await? {
+            ReadAgain::No => {}
+            ReadAgain::As(id) => replayed.read_again = Some(id),
+            ReadAgain::Why(why) => replayed.note = Some(why),
+        }
         let mut runs = Vec::new();
         for change in &view.changes {
             let (Some(id), true) = (&change.booking, change.kind.has_effect()) else {

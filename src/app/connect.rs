@@ -9,7 +9,7 @@ use super::publish::{Actor, Checked, Draft, PublishError, Published, apart};
 use super::secrets::SetSecretError;
 use crate::connectors::{
     Catalogue, Connector, Entries, FieldKind, FormValues, GivenSecret, SecretRef, WrongField, source_entries,
-    source_fields, source_new_entries,
+    source_fields, source_new_entries, truth_entries, truth_values,
 };
 use crate::document::{parse, with_entries};
 use crate::domain::Millis;
@@ -251,7 +251,15 @@ impl App {
             PartKind::Connection => connector.connection_entries(values, None, false),
             PartKind::Source => source_entries(&connector, values),
         };
-        let entries = entries.map_err(ConnectError::Fields)?;
+        let mut entries = entries.map_err(ConnectError::Fields)?;
+        if kind == PartKind::Source {
+            let file = parse("", &text).map(|file| file.to_json()).unwrap_or_default();
+            // Of a source that is described in its own file, the connector at work knows more.
+            let active = self.active();
+            let at_work = active.as_ref().and_then(|active| active.sources.get(name));
+            let connector = at_work.map_or(&connector, |source| &source.connector);
+            entries.extend(truth_entries(connector, &file, values).map_err(ConnectError::Fields)?);
+        }
         let text = with_entries(&text, &entries).map_err(|why| ConnectError::at("title", why))?;
         let opened = Some(opened.to_owned()).filter(|hash| !hash.is_empty());
         Ok((Draft { file, text, opened }, connector))
@@ -417,7 +425,10 @@ pub fn values_of(kind: PartKind, connector: &Connector, text: &str) -> FormValue
         PartKind::Connection => connector.connection_fields(false),
         PartKind::Source => source_fields(connector),
     };
-    let mut values = FormValues::new();
+    let mut values = match kind {
+        PartKind::Connection => FormValues::new(),
+        PartKind::Source => truth_values(connector, &file),
+    };
     let text_at = |at: &str| match file.pointer(at) {
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(other @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => other.to_string(),

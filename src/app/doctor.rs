@@ -93,7 +93,9 @@ impl App {
         let Some(ruleset) = ruleset else { return Ok(findings) };
         self.look_at_secrets(&ruleset, &mut findings);
         self.look_at_sources(outbound, &ruleset, &mut findings).await?;
-        self.look_at_fetching(&ruleset, &mut findings).await?;
+        self.look_at_fetching(&ruleset, None, &mut findings).await?;
+        let names: Vec<String> = ruleset.sources.keys().cloned().collect();
+        self.look_at_bodies(&names, &mut findings).await?;
         let states = self.store.connections().await?;
         let counts = self.store.counts().await?;
         for connection in ruleset.connections.values() {

@@ -7,13 +7,15 @@ use crate::ports::StoreError;
 use crate::rules::Ruleset;
 
 impl App {
-    /// Of each source whose booking system is asked.
+    /// Of each source whose booking system is asked; with `only`, of that one.
     pub(super) async fn look_at_fetching(
         &self,
         ruleset: &Ruleset,
+        only: Option<&str>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), StoreError> {
-        for source in ruleset.sources.values() {
+        let wanted = |name: &str| only.is_none_or(|only| only == name);
+        for source in ruleset.sources.values().filter(|source| wanted(&source.name)) {
             let about = format!("source {}", source.name);
             findings.extend(self.try_subscriptions(ruleset, source, &about).await?);
             let Some(fetching) = self.fetching(source).await? else { continue };
@@ -23,24 +25,30 @@ impl App {
                 tried && self.api_client().standing(reach).needs_auth.is_some()
             });
             if let Some(trouble) = fetching.trouble.as_ref().filter(|_| !told) {
-                findings.push(Finding::amiss(
-                    &about,
-                    trouble,
-                    "mend it there, or the keys in its file below `api:`",
-                ));
+                findings.push(
+                    Finding::amiss(&about, trouble, "mend it there, or the keys in its file below `api:`")
+                        .on_page("Mend it there, or give its keys anew on the page of the source."),
+                );
             }
             if fetching.waiting > 0 {
-                let text = format!("{} bookings wait to be fetched, the oldest since", fetching.waiting);
+                let text = match fetching.waiting {
+                    1 => "One booking waits to be fetched, since".to_owned(),
+                    many => format!("{many} bookings wait to be fetched, the oldest since"),
+                };
                 findings
                     .push(Finding { at: fetching.oldest_at, ..Finding::new(&about, Health::Notice, text) });
             }
             if fetching.unverified > 0 {
-                let text =
-                    format!("{} bookings go by a webhook that was not verified so far.", fetching.unverified);
+                let text = match fetching.unverified {
+                    1 => "One booking goes by a webhook that was not verified so far.".to_owned(),
+                    many => format!("{many} bookings go by a webhook that was not verified so far."),
+                };
                 findings.push(Finding::new(&about, Health::Notice, text));
             }
         }
-        findings.extend(self.removed_sources().await?.iter().map(super::RemovedSource::finding));
+        if only.is_none() {
+            findings.extend(self.removed_sources().await?.iter().map(super::RemovedSource::finding));
+        }
         Ok(())
     }
 }

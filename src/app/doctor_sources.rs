@@ -55,11 +55,14 @@ impl App {
         let ruleset = self.active().ok_or_else(unknown)?;
         let known = ruleset.sources.get(source).ok_or_else(unknown)?;
         let mut findings = Vec::new();
-        for (secret, _) in known.tokens.iter().filter(|(secret, _)| !self.has_secret(secret)) {
+        let needed = known.tokens.iter().chain(known.sign_in.secrets());
+        for (secret, _) in needed.filter(|(secret, _)| !self.has_secret(secret)) {
             let then = "Its webhooks are answered with 503 until it has one.";
             findings.push(Self::missing(format!("source {source}"), secret, then));
         }
         self.look_at(&*self.outbound(), &ruleset.engine, &[known], &mut findings).await?;
+        self.look_at_fetching(&ruleset, Some(source), &mut findings).await?;
+        self.look_at_bodies(&[source.to_owned()], &mut findings).await?;
         Ok(findings)
     }
 

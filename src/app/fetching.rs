@@ -5,6 +5,7 @@ use crate::connectors::{ApiStanding, Source, Verify};
 use crate::domain::{BookingId, BookingKey, Millis, fetch_id};
 use crate::fetch::KNOWS_NO_SUCH;
 use crate::ports::{FetchCount, FetchPolicy, FetchRow, HeardAsked, NewFetch, StoreError};
+use std::collections::BTreeMap;
 
 /// Fetches of a source that are looked at for what is in the way.
 const LOOK_AT: i64 = 50;
@@ -30,16 +31,27 @@ pub struct Fetching {
     pub checked_at: Option<Millis>,
 }
 
+/// Bookings of a source that wait to be fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FetchWait {
+    /// How many.
+    pub waiting: i64,
+    /// When the oldest of them was heard of.
+    pub oldest_at: Option<Millis>,
+    /// What is in the way, as a sentence.
+    pub trouble: Option<String>,
+}
+
 impl App {
     /// How the fetches of a source stand; `None` where none are ever made and the system checks nothing.
     pub async fn fetching(&self, source: &Source) -> Result<Option<Fetching>, StoreError> {
         let fetches = self.store.fetches();
         let checks = source.connector.source.as_ref().is_some_and(|spec| spec.envelope.checks());
-        if !fetches_ever(source) && !checks {
-            return Ok(None);
-        }
         let counts = fetches.count_fetches().await?;
         let count = counts.into_iter().find(|count| count.source == source.name);
+        if !fetches_ever(source) && !checks && count.is_none() {
+            return Ok(None);
+        }
         let rows = fetches.fetches_of_source(&source.name, LOOK_AT).await?;
         let asked = HeardAsked {
             source: &source.name,
@@ -56,16 +68,35 @@ impl App {
         }))
     }
 
+    /// How many bookings wait to be fetched by each source where some do, since when, and what is in the way.
+    pub async fn fetch_waits(&self) -> Result<BTreeMap<String, FetchWait>, StoreError> {
+        let Some(active) = self.active() else { return Ok(BTreeMap::new()) };
+        let mut waits = BTreeMap::new();
+        for count in self.store.fetches().count_fetches().await? {
+            let Some(source) = active.sources.get(&count.source) else { continue };
+            let trouble = self.fetching(source).await?.and_then(|fetching| fetching.trouble);
+            let wait = FetchWait { waiting: count.waiting, oldest_at: count.oldest_at, trouble };
+            waits.insert(count.source, wait);
+        }
+        Ok(waits)
+    }
+
     /// What is in the way of a source's fetches, as a sentence.
     fn trouble_of(&self, source: &Source, rows: &[FetchRow]) -> Option<String> {
         let title = &source.connector.title;
         let Some(reach) = &source.reach else {
-            return fetches_ever(source).then(|| {
-                format!(
-                    "{title} only says that something changed, and this source has no keys to ask what. Add them to its \
-                     file below `api:`."
-                )
-            });
+            if !is_thin(source) {
+                return (!rows.is_empty()).then(|| {
+                    format!(
+                        "What came waits to be fetched from {title}, and this source has no keys for that any more. Add them \
+                         to its file below `api:`."
+                    )
+                });
+            }
+            return Some(format!(
+                "{title} only says that something changed, and this source has no keys to ask what. Add them to its file below \
+                 `api:`."
+            ));
         };
         let told = rows.iter().find_map(|row| Some((row.trouble.as_deref()?, row.told.as_deref()?)));
         let ApiStanding { needs_auth, rests_until, down_since } = self.api_client().standing(reach);
@@ -167,11 +198,13 @@ fn refused(title: &str, why: &str) -> String {
 
 /// Whether webhooks of the source lead to fetches.
 fn fetches_ever(source: &Source) -> bool {
-    let thin =
-        |spec: &crate::connectors::SourceSpec| spec.records.iter().any(|record| !record.hints.is_empty());
-    source.verify != Verify::Never
-        || source.reach.is_some()
-        || source.connector.source.as_ref().is_some_and(thin)
+    source.verify != Verify::Never || source.reach.is_some() || is_thin(source)
+}
+
+/// Whether its webhooks only say that something changed.
+fn is_thin(source: &Source) -> bool {
+    let spec = source.connector.source.as_ref();
+    spec.is_some_and(|spec| spec.records.iter().any(|record| !record.hints.is_empty()))
 }
 
 fn standing(count: Option<FetchCount>) -> Fetching {

@@ -25,6 +25,7 @@ use crate::ports::{
 use crate::rules::Ruleset;
 pub use doors::{Known as KnownDoors, known_doors};
 pub use planned::{RunPlace, planned_runs};
+pub use read::{TellsOf, tells};
 
 use applying::{end_taken_over, spec_of};
 use chain::Batch;

@@ -2,7 +2,8 @@
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
 use crate::connectors::{
-    Hinted, KeptHeaders, Message, Source, SourceSpec, Unreadable, read_and_measure_payload, read_payload,
+    Hinted, KeptHeaders, Message, RecordSpec, Source, SourceSpec, Unreadable, read_and_measure_payload,
+    read_payload,
 };
 use crate::domain::{BookingKey, DocumentHead, EventKey, Millis, is_document};
 use serde_json::Value;
@@ -112,6 +113,38 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
         return Reading::nothing(ChangeKind::Ignored, note).of(bytes);
     }
     Reading { items, bytes }
+}
+
+/// A record that a webhook would tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellsOf {
+    /// Its key.
+    pub key: BookingKey,
+    /// It would be believed as it is, and nothing but its arrival says which of two is newer.
+    pub by_arrival: bool,
+}
+
+/// What a stored webhook would tell of under these rules. `Err`: nothing, and why.
+pub fn tells(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Result<Vec<TellsOf>, String> {
+    let reading = read_event(ruleset, event);
+    let spec = ruleset.sources.get(&event.source).and_then(|source| source.connector.source.as_ref());
+    let by_arrival =
+        |kind: &str| spec.and_then(|spec| spec.record(kind)).is_none_or(RecordSpec::goes_by_arrival);
+    let told: Vec<TellsOf> = reading
+        .records()
+        .map(|(key, told)| TellsOf {
+            key: key.clone(),
+            by_arrival: told.hint.is_none() && by_arrival(&told.kind),
+        })
+        .collect();
+    if !told.is_empty() {
+        return Ok(told);
+    }
+    let note = reading.items.into_iter().find_map(|item| match item.what {
+        ReadWhat::WithoutEffect(_, note) | ReadWhat::Unfit(_, _, note) => Some(note),
+        ReadWhat::Record(..) | ReadWhat::Document(..) => None,
+    });
+    Err(note.unwrap_or_else(|| "it tells of nothing".to_owned()))
 }
 
 /// What Waypost itself asked for: the record, and whose it is.

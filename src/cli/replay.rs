@@ -10,7 +10,8 @@ use serde_json::json;
 /// Plan events once more, against their bookings' present state
 ///
 /// Nothing is applied again: the present rules are asked about the same changes. What the CRM holds already is not sent
-/// again. The running instance sends what was planned.
+/// again. The running instance sends what was planned. An event that became nothing when it came (`unreadable`, `ignored`,
+/// `refused`) is read again, by the source's file as it is now.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   waypost replay evt_01m827nryktf1rpbkn5m5dr6r2")]
@@ -42,8 +43,17 @@ async fn replay(app: &App, event: &str, json: bool) -> anyhow::Result<()> {
     let replayed = app.replay(&event).await?;
     if json {
         let runs: Vec<&str> = replayed.runs.iter().map(crate::domain::RunId::as_str).collect();
-        say(json!({ "event": event.as_str(), "runs": runs, "without_effect": replayed.without_effect })
+        say(json!({ "event": event.as_str(), "runs": runs, "without_effect": replayed.without_effect,
+            "read_again": replayed.read_again.as_ref().map(crate::domain::EventId::as_str), "note": replayed.note })
             .to_string());
+        return Ok(());
+    }
+    if let Some(again) = &replayed.read_again {
+        say(format!("Event {event}: it became nothing when it came. It is read again, as {again}."));
+        return Ok(());
+    }
+    if let Some(note) = &replayed.note {
+        say(format!("Event {event}: nothing planned, because it would become nothing again: {note}"));
         return Ok(());
     }
     if replayed.runs.is_empty() {

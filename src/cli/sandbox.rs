@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 /// The sandbox CRM as a process of its own, for tests and trials
 ///
 /// Keeps records by their keys in memory, counts calls and effects, and can be told to fail, to be slow, to answer 429
-/// or to lose its answers: GET / tells how. Nothing is kept on disk.
+/// or to lose its answers: GET /_about tells how. Nothing is kept on disk.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   waypost sandbox --listen 127.0.0.1:8090
-  curl -X POST -d '{\"fail\": 503}' http://127.0.0.1:8090/_behave")]
+  curl -X POST -d '{\"fail\": {\"status\": 503, \"times\": 3}}' http://127.0.0.1:8090/_behave")]
 pub(super) struct Args {
     /// Where it listens
     #[arg(long, env = "WAYPOST_SANDBOX_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8090", value_parser = address)]

@@ -139,6 +139,10 @@ async fn tell(served: &Served, args: &Args) {
         }
         None => say(format!("  pages     http://{}/", served.ui_listen)),
     }
+    let pages = args.ui_url.as_ref().map_or_else(|| format!("http://{}", served.ui_listen), UiUrl::base);
+    if let Err(error) = app.keep_pages_at(&pages).await {
+        tracing::warn!(error = %error, "it is not written down where the pages are");
+    }
     let database = app.store.describe().await.unwrap_or_else(|error| error.to_string());
     say(format!("  data      {} ({database})", whole(&args.store.data)));
     if let Some(problem) = app.vault_problem() {

@@ -86,7 +86,7 @@ struct LinkArgs {
     /// Ask for no password: print a one-time link by which they choose one
     #[arg(long)]
     link: bool,
-    /// Where the pages are, for the link [default: http://127.0.0.1:8081]
+    /// Where the pages are, for the link [default: as the router was last started]
     #[arg(long, env = "WAYPOST_UI_URL", value_name = "URL", value_parser = base)]
     ui_url: Option<String>,
 }
@@ -128,11 +128,12 @@ async fn add(args: AddArgs) -> anyhow::Result<Ended> {
     let name =
         args.name.clone().unwrap_or_else(|| args.email.split('@').next().unwrap_or_default().to_owned());
     let done = make(&app, &args, name, role).await;
+    let pages = app.pages_at().await;
     let lone = role != Role::Admin && !app.store.people().has_admin().await.unwrap_or(true);
     app.store.close().await;
     let (person, link) = done?;
     say(format!("{} has an account now, as {}.", person.email, person.role.as_str()));
-    tell_link(&args.link, link.as_ref());
+    tell_link(&args.link, link.as_ref(), pages?);
     if lone {
         note("Nobody can look after people yet: make an account with --role admin.");
     }
@@ -160,12 +161,13 @@ async fn make(
 async fn passwd(args: PasswdArgs) -> anyhow::Result<Ended> {
     let app = args.store.open_existing().await?;
     let done = change(&app, &args).await;
+    let pages = app.pages_at().await;
     app.store.close().await;
     let (person, link) = done?;
     if link.is_none() {
         say(format!("{} has another password now, and is signed out everywhere.", person.email));
     }
-    tell_link(&args.link, link.as_ref());
+    tell_link(&args.link, link.as_ref(), pages?);
     Ok(Ended::Fine)
 }
 
@@ -184,9 +186,9 @@ async fn password(email: &str) -> anyhow::Result<String> {
     asked(&format!("Password of {email}"), PASSWORD_BYTES_MAX).await
 }
 
-fn tell_link(args: &LinkArgs, link: Option<&LinkMade>) {
+fn tell_link(args: &LinkArgs, link: Option<&LinkMade>, pages: Option<String>) {
     if let Some(link) = link {
-        let base = args.ui_url.as_deref().unwrap_or("http://127.0.0.1:8081");
+        let base = args.ui_url.clone().or(pages).unwrap_or_else(|| "http://127.0.0.1:8081".to_owned());
         say("This link lets its owner choose a password. It works once:");
         say(format!("  {base}{}", link.path));
     }

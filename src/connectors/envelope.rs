@@ -141,6 +141,19 @@ impl Envelope {
         Ok(events.map(|(index, item)| (self.facts(&item, Some((&body, index)), headers), item)).collect())
     }
 
+    /// Bodies of events that came together, each with what the envelope says of it; nothing of too many.
+    pub(super) fn several(&self, bodies: Vec<Value>, headers: &KeptHeaders) -> Vec<(Facts, Value)> {
+        if bodies.len() > BATCH_MAX {
+            return Vec::new();
+        }
+        let alone = bodies.len() == 1;
+        let facts = |(index, body): (usize, Value)| {
+            let around = Some((&Value::Null, index)).filter(|_| !alone);
+            (self.facts(&body, around, headers), body)
+        };
+        bodies.into_iter().enumerate().map(facts).collect()
+    }
+
     /// Of an event of a batch, what it does not say itself is looked for around the list.
     fn facts(&self, event: &Value, around: Option<(&Value, usize)>, headers: &KeptHeaders) -> Facts {
         let find = |spot: &Spot| -> Option<(Value, bool)> {
@@ -179,7 +192,7 @@ impl Envelope {
         let (_, note) = self.ignore.iter().find(|(pattern, _)| pattern.matches(event_type))?;
         Some(match note {
             Some(note) => format!("{event_type}: {note}"),
-            None => format!("{event_type}: such messages are acknowledged, and nothing is kept of them"),
+            None => format!("{event_type}: such messages are acknowledged, and no booking is made of them"),
         })
     }
 }

@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 fn source(text: &str) -> Source {
     let (source, told) = try_source(&engine(), &format!("connector: webhook\n{text}"));
-    assert_eq!(told, "");
+    let warned = !text.contains("records") && told.contains("does not say yet what its bodies tell");
+    assert!(told.is_empty() || warned, "{told}");
     source.expect("it is well")
 }
 

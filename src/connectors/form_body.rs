@@ -1,6 +1,7 @@
 //! Form fields as a record: `name=Ada&guest[email]=a%40example.org`. Where a field holds the JSON of the whole message, as
 //! some systems send it, that is the body.
 
+use super::letters::western;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 const FIELDS_MAX: usize = 2_000;
 /// Levels of `a[b][c]`.
 const LEVELS_MAX: usize = 8;
-/// Fields whose JSON is the message.
+/// Fields whose JSON is the message. What others hold is looked at where the form itself tells nothing (`otherwise`).
 const MESSAGES: [&str; 6] = ["payload", "data", "json", "body", "event", "message"];
 
 /// Whether a text that nothing is said about is a form.
@@ -27,13 +28,10 @@ pub(super) fn read_form(text: &str) -> Result<Value, String> {
     let mut fields = Vec::with_capacity(pairs.len());
     for pair in pairs {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
-            return Err("the form has a field that is not UTF-8 text".into());
-        };
-        fields.push((name, value));
+        fields.push((decoded(name), decoded(value)));
     }
     let message = fields.iter().find_map(|(name, value)| {
-        let may_be = MESSAGES.contains(&name.to_ascii_lowercase().as_str()) || fields.len() == 1;
+        let may_be = MESSAGES.contains(&name.to_ascii_lowercase().as_str());
         if !may_be || !value.trim_start().starts_with(['{', '[']) {
             return None;
         }
@@ -49,9 +47,10 @@ pub(super) fn read_form(text: &str) -> Result<Value, String> {
     if record.is_empty() { Err("the form has no fields".into()) } else { Ok(Value::Object(record)) }
 }
 
-fn decoded(text: &str) -> Option<String> {
+fn decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
-    percent_decode(spaced.as_bytes()).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
+    String::from_utf8(bytes).unwrap_or_else(|error| western(error.as_bytes()))
 }
 
 /// `a[b][c]` goes into maps, `a[]` into a list, and a name that comes again makes a list of its values. What does not fit

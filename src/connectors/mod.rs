@@ -31,9 +31,11 @@ mod form_pattern;
 mod guide;
 mod input_read;
 mod kind;
+mod letters;
 mod limits;
 mod manifest;
 mod moment;
+mod otherwise;
 mod own_source;
 mod pattern;
 mod payload;
@@ -56,6 +58,7 @@ mod source_spec;
 mod subscriptions;
 mod subscriptions_read;
 mod templates;
+mod truth_form;
 mod verify;
 mod version;
 mod view;
@@ -97,12 +100,13 @@ pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
 pub use source_api::{ApiAccount, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
 pub use source_api_read::API_TIMEOUT_MS_MAX;
-pub use source_spec::SourceSpec;
+pub use source_spec::{SourceSpec, is_unmeant};
 pub use subscriptions::{
     HookAddress, HookDoor, Sends, Spare, Subscription, SubscriptionAct, SubscriptionPlan, SubscriptionSpec,
     plan_subscriptions,
 };
 pub use subscriptions_read::Subscribe;
+pub use truth_form::{can_be_verified, truth_entries, truth_fields, truth_values};
 pub use verify::{Verify, WhenDown};
 pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 

@@ -1,5 +1,5 @@
 //! Bytes of a body → the JSON that connectors read, whatever they are packed and written in: gzip or deflate, a byte order
-//! mark, UTF-16, form fields with or without JSON in one of them, something left over behind the JSON. The stored bytes stay
+//! mark, UTF-16, windows-1252, form fields with or without JSON in one of them, something left over behind the JSON. The stored bytes stay
 //! as they came; this is done anew whenever they are read.
 //!
 //! Promises: never panics; bounded by `UNPACKED_BYTES_MAX` whatever a packed body claims; what can't be read says why in a
@@ -7,6 +7,7 @@
 
 use super::envelope::KeptHeaders;
 use super::form_body::{looks_like_form, read_form};
+use super::letters::western;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -122,16 +123,21 @@ fn text_of<'b>(bytes: &'b [u8], content_type: &str) -> Result<Cow<'b, str>, Stri
         [0xff, 0xfe, rest @ ..] | rest @ [b'{' | b'[', 0, ..] => utf_16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] | rest @ [0, b'{' | b'[', ..] => utf_16(rest, u16::from_be_bytes),
         bytes => match utf_8(bytes) {
-            Err(_)
-                if ["iso-8859-1", "latin1", "windows-1252"]
-                    .iter()
-                    .any(|name| content_type.contains(name)) =>
-            {
-                Ok(Cow::Owned(bytes.iter().copied().map(char::from).collect()))
+            // JSON is UTF-8; what is none, and is not said to be anything else, was written by a system that knows no better.
+            Err(_) if is_western(content_type) || (!says_charset(content_type) && looks_like_json(bytes)) => {
+                Ok(Cow::Owned(western(bytes)))
             }
             read => read,
         },
     }
+}
+
+fn is_western(content_type: &str) -> bool {
+    ["iso-8859-1", "latin1", "windows-1252", "cp1252"].iter().any(|name| content_type.contains(name))
+}
+
+fn says_charset(content_type: &str) -> bool {
+    content_type.contains("charset=") && !content_type.contains("utf-8") && !content_type.contains("utf8")
 }
 
 fn utf_8(bytes: &[u8]) -> Result<Cow<'_, str>, String> {

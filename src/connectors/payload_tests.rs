@@ -85,6 +85,7 @@ fn marks_and_other_letters_are_read() {
     ] {
         assert_eq!(plain(&body), Ok(record()), "{body:02x?}");
     }
+    assert_eq!(plain(b"{\"id\":7,\"name\":\"\xc5se\"}"), Ok(record()), "nothing says what it is written in");
     let latin = b"{\"id\":7,\"name\":\"\xc5se\"}";
     let said = headers(&[("content-type", "application/json; charset=ISO-8859-1")]);
     assert_eq!(read_payload(latin, &said), Ok(record()));
@@ -95,7 +96,8 @@ fn forms_are_read_as_records_or_as_the_message_that_a_field_holds() {
     let form = headers(&[("content-type", "application/x-www-form-urlencoded; charset=utf-8")]);
     let read = |body: &str| read_payload(body.as_bytes(), &form).expect(body);
     assert_eq!(read("payload=%7B%22id%22%3A7%7D&token=x"), json!({ "id": 7 }));
-    assert_eq!(read("anything=%7B%22id%22%3A7%7D"), json!({ "id": 7 }));
+    assert_eq!(read("name=%c5se"), json!({ "name": "Åse" }));
+    assert_eq!(read("anything=%7B%22id%22%3A7%7D"), json!({ "anything": "{\"id\":7}" }), "see `otherwise`");
     assert_eq!(read(BODY), record(), "JSON that is called a form");
     assert_eq!(
         read("name=Ada+L&mail=a%40example.org&note=&tag=a&tag=b&flag"),
@@ -114,12 +116,12 @@ fn forms_are_read_as_records_or_as_the_message_that_a_field_holds() {
 #[test]
 fn what_cannot_be_read_says_why() {
     let deep = "[".repeat(200);
-    let cases: [(&str, &[u8]); 13] = [
+    let cases: [(&str, &[u8]); 12] = [
         ("", b""),
         ("", b" \n"),
         ("", b"soon"),
         ("", b"\xff\xfe\x00"),
-        ("", b"{\"a\":\"\xc5\"}"),
+        ("content-type:application/json; charset=shift_jis", b"{\"a\":\"\xc5\"}"),
         ("", b"{\"a\":1}\n{\"a\":2}"),
         ("", b"{\"a\":"),
         ("", deep.as_bytes()),
@@ -127,7 +129,6 @@ fn what_cannot_be_read_says_why() {
         ("content-encoding:gzip", b"\x1f\x8bnonsense"),
         ("content-encoding:a, b, c, d", b"{}"),
         ("content-type:multipart/form-data; boundary=x", b"--x--"),
-        ("content-type:application/x-www-form-urlencoded", b"a=%ff"),
     ];
     let said: Vec<String> = cases
         .into_iter()

@@ -150,6 +150,16 @@ impl RecordSpec {
             || event_type.is_some_and(|told| self.on.iter().any(|pattern| pattern.matches(told)))
     }
 
+    /// Whether it tells of rebookings.
+    pub fn tells_of_rebookings(&self) -> bool {
+        self.chain.is_some() || self.changes.iter().any(|condition| condition.kind == ChangeKind::Rebooked)
+    }
+
+    /// Whether nothing but its arrival says which of two states is the newer one.
+    pub fn goes_by_arrival(&self) -> bool {
+        self.version == Version::Arrival
+    }
+
     /// Whether one of the two is read from within the other.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.at.starts_with(&other.at) || other.at.starts_with(&self.at)

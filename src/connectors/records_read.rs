@@ -152,6 +152,14 @@ impl<'n> SourceParts<'n> {
         if self.records.is_some() || self.event.is_some() {
             return self.read(file, place, (verified, engine), diagnostics);
         }
+        diagnostics.push(
+            Diagnostic::warning(
+                file,
+                Some(place),
+                "This source does not say yet what its bodies tell: what comes is stored, and becomes no booking.",
+            )
+            .hint("send one, look at it with `waypost events`, and write `records:` as the README shows; then replay it"),
+        );
         let guide = self.guide.and_then(|node| read_guide(file, node, verified, diagnostics));
         Some(SourceSpec {
             own: false,
@@ -243,6 +251,19 @@ struct RecordReading<'r> {
     engine: &'r Engine,
 }
 
+/// A type of several parts has a `/` between them: a pattern that ends in another way names none.
+fn check_parts(file: &str, on: &[(String, Place)], envelope: &Envelope, diagnostics: &mut Vec<Diagnostic>) {
+    if envelope.types.len() < 2 {
+        return;
+    }
+    for (pattern, place) in on.iter().filter(|(pattern, _)| pattern.contains('.') && !pattern.contains('/')) {
+        let message =
+            format!("The parts of a type are joined by `/`, and `{pattern}` has none: it names no type.");
+        let hint = format!("did you mean `{}`?", pattern.replacen('.', "/", 1));
+        diagnostics.push(Diagnostic::warning(file, Some(*place), message).hint(hint));
+    }
+}
+
 fn read_record(
     reading: &RecordReading<'_>,
     node: &Node,
@@ -309,6 +330,7 @@ fn read_record(
             .hint("add `fetch: { method: GET, path: \"/bookings/{{ key }}\" }`"),
         );
     }
+    check_parts(file, &on, envelope, diagnostics);
     let on = TypePattern::read_all(file, &on, diagnostics);
     let status_on = status_on.map(|node| read_status_on(file, node, diagnostics)).unwrap_or_default();
     if envelope.types.is_empty() && !(on.is_empty() && status_on.is_empty()) {

@@ -1,6 +1,6 @@
 //! Reads how a signature is made: `hmac:` below `sign_in:`.
 
-use crate::document::{Diagnostic, Fields, Node};
+use crate::document::{Diagnostic, Fields, Node, Place};
 use crate::domain::{BytesAs, HashName, SignatureScheme, SignedPart};
 use std::time::Duration;
 
@@ -12,6 +12,17 @@ const TOLERANCE_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// Reads the keys of a signature. `None` where something is wrong, which has been told.
 pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<SignatureScheme> {
     let header = fields.required_text("header");
+    let [hash_at, written_at, separator_at, time_at, tolerance_at, signed_at, key_at, parts_at] = [
+        "algorithm",
+        "encoding",
+        "separator",
+        "time_header",
+        "tolerance",
+        "signed",
+        "secret_encoding",
+        "fields",
+    ]
+    .map(|key| fields.place_of(key));
     let hash = fields.text("algorithm");
     let written = fields.text("encoding");
     let prefix = fields.text("prefix").unwrap_or_default();
@@ -22,9 +33,8 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
     let signed = fields.text("signed");
     let key = fields.text("secret_encoding");
     let key_prefix = fields.text("secret_prefix").unwrap_or_default();
-    let place = fields.place();
     let mut told: Vec<Diagnostic> = Vec::new();
-    let mut wrong = |message: String, hint: &str| {
+    let mut wrong = |place: Place, message: String, hint: &str| {
         told.push(Diagnostic::error(file, Some(place), message).hint(hint));
     };
     let hash = match hash.as_deref() {
@@ -33,6 +43,7 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         Some("sha512") => Some(HashName::Sha512),
         Some(other) => {
             wrong(
+                hash_at,
                 format!("`{other}` is no algorithm of a signature."),
                 "it is one of sha256, sha512 and sha1",
             );
@@ -46,6 +57,7 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         Some("any") => Some(BytesAs::Any),
         Some(other) => {
             wrong(
+                written_at,
                 format!("A signature is never written as `{other}`."),
                 "it is one of hex, base64, base64url and any",
             );
@@ -57,7 +69,11 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         Some("hex") => Some(BytesAs::Hex),
         Some("base64") => Some(BytesAs::Base64),
         Some(other) => {
-            wrong(format!("A secret is never written as `{other}`."), "it is one of text, hex and base64");
+            wrong(
+                key_at,
+                format!("A secret is never written as `{other}`."),
+                "it is one of text, hex and base64",
+            );
             None
         }
     };
@@ -66,6 +82,7 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         Some((Some(separator), 1)) => Some(separator),
         Some(_) => {
             wrong(
+                separator_at,
                 "`separator` is one character.".to_owned(),
                 "write `separator: \" \"`, or `separator: \",\"`",
             );
@@ -76,9 +93,13 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         "body" => Ok(vec![SignedPart::Body]),
         text => read_signed(text),
     };
-    let signed = signed.map_err(|message| wrong(message, SIGNED_HINT)).ok();
+    let signed = signed.map_err(|message| wrong(signed_at, message, SIGNED_HINT)).ok();
     if tolerance.is_some_and(|tolerance| tolerance > TOLERANCE_MAX || tolerance.is_zero()) {
-        wrong("`tolerance` is at least a second and at most a day.".to_owned(), "write `tolerance: 5m`");
+        wrong(
+            tolerance_at,
+            "`tolerance` is at least a second and at most a day.".to_owned(),
+            "write `tolerance: 5m`",
+        );
     }
     let header = header.map(|header| header.trim().to_ascii_lowercase());
     let time_header = time_header.map(|header| header.trim().to_ascii_lowercase());
@@ -86,6 +107,7 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         && !signs_header(signed, time)
     {
         wrong(
+            time_at,
             format!(
                 "The time in `{time}` is not signed: who copies a webhook could write another time there."
             ),
@@ -95,9 +117,22 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
     }
     if parts.is_some() && signed.as_ref().is_some_and(|signed| !signed.contains(&SignedPart::Time)) {
         wrong(
+            parts_at,
             "The time beside the signature is not signed: who copies a webhook could write another time there."
                 .to_owned(),
             "let `signed` have {time} in it, as the vendor signs it",
+        );
+    }
+    if parts.is_none()
+        && time_header.is_none()
+        && signed.as_ref().is_some_and(|signed| signed.contains(&SignedPart::Time))
+    {
+        wrong(
+            signed_at,
+            "{time} is signed, and nothing says where the time is: it would be empty, and no signature would hold."
+                .to_owned(),
+            "name the header that has it, `time_header: x-timestamp`, or the part of the signature's own header, \
+             `fields: { time: t, signature: v1 }`",
         );
     }
     let well = told.is_empty();

@@ -42,6 +42,17 @@ pub struct SourceSpec {
     pub walk: Option<Arc<WalkSpec>>,
 }
 
+/// What is said of bodies that nobody meant to be passed over.
+const NO_RECORDS: &str = "The source's file does not say yet what its bodies tell: it has no `records`.";
+const OTHER_TYPE: &str = "events of this type are not among those that are read.";
+const NO_TYPE: &str = "The body does not say what type of event it is.";
+const TELLS_OF_NO: &str = "tells of no ";
+
+/// Whether a body with this note was passed over without a word of any file that it should be.
+pub fn is_unmeant(note: &str) -> bool {
+    note == NO_RECORDS || note == NO_TYPE || note.ends_with(OTHER_TYPE) || note.contains(TELLS_OF_NO)
+}
+
 impl SourceSpec {
     /// Names of what is never stored, wherever it stands in a body.
     pub fn unstored(&self) -> Vec<String> {
@@ -55,6 +66,20 @@ impl SourceSpec {
 
     /// The events of a body, in order. `Err`: it is no body of this system at all.
     pub fn read(&self, body: Value, headers: &KeptHeaders) -> Result<Vec<Message>, Unreadable> {
+        let kept = self.may_be_otherwise(&body).then(|| body.clone());
+        let messages = self.read_as_it_is(body, headers);
+        let tells = matches!(&messages, Ok(messages) if messages.iter().any(|message| message.told.is_ok()));
+        match kept.filter(|_| !tells).and_then(|body| self.read_otherwise(&body, headers)) {
+            Some(otherwise) => Ok(otherwise),
+            None => messages,
+        }
+    }
+
+    pub(super) fn read_as_it_is(
+        &self,
+        body: Value,
+        headers: &KeptHeaders,
+    ) -> Result<Vec<Message>, Unreadable> {
         let events = self.envelope.events(body, headers)?;
         let message = |(facts, body): (Facts, Value)| {
             let told = self.told(body, &facts);
@@ -66,7 +91,7 @@ impl SourceSpec {
 
     /// What one event tells: of each kind of record in order. A record that cannot be read makes the whole event
     /// unreadable, so that nothing of it is passed over in silence.
-    fn told(&self, mut body: Value, facts: &Facts) -> Result<Vec<Told>, Unreadable> {
+    pub(super) fn told(&self, mut body: Value, facts: &Facts) -> Result<Vec<Told>, Unreadable> {
         let event_type = facts.event_type.as_deref();
         if let Some(note) = self.envelope.ignored(event_type) {
             return Err(Unreadable::Nothing(note));
@@ -74,13 +99,12 @@ impl SourceSpec {
         let records: Vec<&RecordSpec> =
             self.records.iter().filter(|record| record.is_told_by(event_type)).collect();
         if self.records.is_empty() {
-            let note = "The source's file does not say yet what its bodies tell: it has no `records`.";
-            return Err(Unreadable::Nothing(note.to_owned()));
+            return Err(Unreadable::Nothing(NO_RECORDS.to_owned()));
         }
         if records.is_empty() {
             return Err(Unreadable::Nothing(match event_type {
-                Some(told) => format!("{told}: events of this type are not among those that are read."),
-                None => "The body does not say what type of event it is.".to_owned(),
+                Some(told) => format!("{told}: {OTHER_TYPE}"),
+                None => NO_TYPE.to_owned(),
             }));
         }
         let mut told = Vec::new();
@@ -97,7 +121,7 @@ impl SourceSpec {
         }
         if told.is_empty() {
             let kinds: Vec<&str> = records.iter().map(|record| record.kind.as_str()).collect();
-            let nothing = format!("tells of no {}.", kinds.join(" and no "));
+            let nothing = format!("{TELLS_OF_NO}{}.", kinds.join(" and no "));
             return Err(Unreadable::Nothing(match event_type {
                 Some(of_type) => format!("The event of the type {of_type} {nothing}"),
                 None => format!("The body {nothing}"),

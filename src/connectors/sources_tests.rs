@@ -101,6 +101,7 @@ fn mistakes_in_how_webhooks_sign_in_name_the_place_and_the_way_out() {
         "{ ips: [300.1.1.1, stripe] }",
         "{ hmac: { header: x, secret: a, algorithm: md5, encoding: hexx, signed: \"{bdy}\", tolerance: 2d } }",
         "{ hmac: { header: x, secret: a, signed: \"{time}\", heder: y } }",
+        "{ hmac: { header: x, secret: a, signed: \"{time}.{body}\" } }",
         "{ hmac: { header: x, secret: a, signed: body, time_header: x-time } }",
         "{ hmac: { header: x, secret: a, signed: body, fields: { time: t, signature: v1 } } }",
         "{ hmac: { header: x, secret: a, signed: \"{headers:x-}{body}\", time_header: X-Time } }",
@@ -114,6 +115,19 @@ fn mistakes_in_how_webhooks_sign_in_name_the_place_and_the_way_out() {
         try_source(&engine, "connector: stripe\ntoken: { secret: a }\nsign_in: { ips: 1.1.1.1 }\n");
     let _ = writeln!(told, "{said}");
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_file_of_which_nothing_would_be_read_is_warned_of() {
+    let engine = engine();
+    let event = "event: { type: [topic, type], ignore: [\"system/*\"] }\n";
+    let files = [
+        "connector: webhook\n".to_owned(),
+        format!("connector: webhook\n{event}records: [{{ kind: booking, key: id, on: [\"booking.*\"] }}]\n"),
+        format!("connector: webhook\n{event}records: [{{ kind: booking, key: id, on: [\"booking/*\"] }}]\n"),
+    ];
+    let told = files.map(|file| try_source(&engine, &file).1);
+    insta::assert_snapshot!(told.join("----\n"));
 }
 
 #[test]

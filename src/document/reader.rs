@@ -154,6 +154,11 @@ impl<'a, 'd> Fields<'a, 'd> {
         self.place
     }
 
+    /// Where the value of a key stands that was not taken yet; else where the mapping does.
+    pub fn place_of(&self, key: &str) -> Place {
+        self.left.iter().find(|entry| entry.key == key).map_or(self.place, |entry| entry.value.place)
+    }
+
     /// Reports something at a place in the same file.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);

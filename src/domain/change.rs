@@ -39,7 +39,7 @@ pub enum ChangeKind {
     Unchanged,
     /// Older than the present state.
     Stale,
-    /// Shared a fetch with another event.
+    /// Only said that something changed: what was fetched then is an event of its own, which several may share.
     Coalesced,
     /// A body of another account than the source's, or about a booking that the source's API does not know.
     Refused,

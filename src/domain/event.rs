@@ -32,6 +32,11 @@ pub const ORIGIN_BACKFILL: &str = "backfill";
 /// Waypost read it to mend what reconcile found to differ.
 pub const ORIGIN_RECONCILE: &str = "reconcile";
 
+/// It became nothing when it came, and is read again since somebody asked for that.
+pub const ORIGIN_AGAIN: &str = "again";
+/// Among its headers: the id of the event that it is a copy of. No header can be called so.
+pub const READ_AGAIN_OF: &str = ":read-again-of";
+
 /// Under which key of the headers stands what Waypost itself knows of an event.
 const HEAD: &str = "waypost";
 

@@ -3,7 +3,7 @@
 //! on the way to an ack.
 
 use super::StoreError;
-use crate::domain::{Millis, Stretch};
+use crate::domain::{ChangeKind, Millis, Stretch};
 use async_trait::async_trait;
 
 /// Webhooks of one source that were answered with one status, within one hour.
@@ -19,6 +19,21 @@ pub struct RefusedWebhooks {
     pub last_at: Millis,
 }
 
+/// Webhooks of one source that became nothing, of one kind and with the same note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadBodies {
+    /// Name of the source.
+    pub source: String,
+    /// `unreadable` or `ignored`.
+    pub kind: ChangeKind,
+    /// What was said of them.
+    pub note: String,
+    /// How many.
+    pub bodies: i64,
+    /// When the last of them was read.
+    pub last_at: Millis,
+}
+
 /// The part of the store about the doors' health.
 #[async_trait]
 pub trait PulseStore: Send + Sync {
@@ -26,6 +41,8 @@ pub trait PulseStore: Send + Sync {
     async fn count_refused(&self, refused: &[RefusedWebhooks]) -> Result<(), StoreError>;
     /// What was counted from that hour (since 1970) on, by source and status.
     async fn refused_webhooks(&self, from_hour: i64) -> Result<Vec<RefusedWebhooks>, StoreError>;
+    /// Webhooks that could not be read, or of which nothing is kept, since that time: of the last thousand of each.
+    async fn unread_bodies(&self, since: Millis) -> Result<Vec<UnreadBodies>, StoreError>;
     /// Waypost has been running since the beginning of this stretch, and was at its end.
     async fn note_running(&self, running: Stretch) -> Result<(), StoreError>;
     /// When Waypost was running: stretches that ended after that time, by their beginning; and the one before them.

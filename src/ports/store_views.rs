@@ -12,7 +12,7 @@ pub struct ListFilter {
     pub source: Option<String>,
     /// Id of the event (runs), or prefix of it (events).
     pub event: Option<String>,
-    /// Id of the booking, or its key at the source.
+    /// Id of the booking, or its key at the source; of events also those about one that is still to be fetched.
     pub booking: Option<String>,
     /// State (runs), change kind (events), status (bookings).
     pub state: Option<String>,
@@ -22,6 +22,8 @@ pub struct ListFilter {
     pub connection: Option<String>,
     /// Key of the group that needs a person for one reason (runs).
     pub cause: Option<String>,
+    /// Only what a booking system sent, and nothing that Waypost asked for (events).
+    pub came_in: bool,
     /// Received, planned or changed at or after.
     pub since: Option<Millis>,
     /// Position (events, bookings) or seq (runs) below.

@@ -169,7 +169,8 @@ impl Planner<'_> {
         // Whatever is told of it from then on, the new booking's runs are in its lane.
         if self.rule.moves && (ends || chain.after_key.is_some()) {
             let new = chain.after_key.as_deref().unwrap_or("another booking");
-            let waits = if chain.after.is_some() { "" } else { "; that one's webhook has not come yet" };
+            let waits =
+                if chain.after.is_some() { "" } else { "; that one's own webhook had not come by then" };
             return Some(format!(
                 "The booking was rebooked: {new} takes over its record, as the rule says \
                  (`rebooking: move`){waits}."

@@ -4,7 +4,7 @@ use super::expressions::{Item, Names};
 use super::names::listed;
 use super::rule::{Condition, Each, Lane, Rule};
 use super::{rule_steps, scope};
-use crate::connectors::{Children, Connection, RetrySchedule, Schema, Source, read_retry};
+use crate::connectors::{Children, Connection, RecordSpec, RetrySchedule, Schema, Source, read_retry};
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::domain::ChangeKind;
 use crate::expr::{Engine, Segment};
@@ -222,6 +222,15 @@ impl<'r> RuleFile<'r> {
                     None => format!("there is {}", listed(known)),
                 };
                 self.error(place, format!("`{word}` is no kind of change that a rule can ask for."), hint);
+            }
+            if word == ChangeKind::Rebooked.as_str()
+                && let Some(source) = self.sources.first()
+                && !self.sources.iter().any(|source| rebooks(source))
+            {
+                let message =
+                    format!("{} tells of no rebookings, so this is never so.", source.connector.title);
+                let hint = "take the word out; there, a booking that is moved is `updated`";
+                self.told.push(Diagnostic::warning(self.file, Some(place), message).hint(hint));
             }
             let named = word.split_once('.').map(|(name, _)| name).filter(|_| each.is_none());
             for children in all.iter().filter(|children| Some(children.name.as_str()) == named) {
@@ -487,4 +496,10 @@ fn children_of<'s>(source: &'s Source, about: &str) -> impl Iterator<Item = &'s 
         .iter()
         .filter_map(move |spec| spec.record(about))
         .flat_map(|record| &record.children)
+}
+
+/// Whether a source tells of rebookings.
+fn rebooks(source: &Source) -> bool {
+    let spec = source.connector.source.as_ref();
+    spec.is_some_and(|spec| spec.records.iter().any(RecordSpec::tells_of_rebookings))
 }

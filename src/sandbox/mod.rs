@@ -11,7 +11,7 @@
 //! | `GET /{object}/{key or id}` | one record: `{"id", "key", "fields"}` |
 //! | `GET /{object}?field=value` | a list of those whose fields equal all given values, oldest first, at most `_limit` (100) |
 //! | `GET /` | an overview to look at |
-//! | `GET /_about` | its name: `{"name": "the sandbox CRM of Waypost"}` |
+//! | `GET /_about` | what it is and how it is told to misbehave: `{"name": "the sandbox CRM of Waypost", …}` |
 //! | `GET /_records` | everything |
 //! | `GET /_stats` | calls and effects, in all, per object and per key; the most calls in any 1 s and any 60 s |
 //! | `GET /_calls` | the last thousand calls, oldest first |

@@ -71,7 +71,23 @@ async fn overview(state: web::Data<SandboxState>) -> HttpResponse {
 }
 
 async fn about() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "name": "the sandbox CRM of Waypost" }))
+    HttpResponse::Ok().json(json!({
+        "name": "the sandbox CRM of Waypost",
+        "records": "PUT, POST, GET, PATCH and DELETE /{object} and /{object}/{key}",
+        "looks": ["GET /_records", "GET /_calls", "GET /_stats", "GET /_behave"],
+        "begin_anew": "POST /_reset",
+        "misbehave": {
+            "call": "POST /_behave with one of these, or a list of them; {} ends it. Each may have a match",
+            "fail": { "fail": { "status": 503, "times": 3, "message": "down", "retry_after": 5 } },
+            "fail_after_writing": { "fail": { "status": 500 }, "after_write": true },
+            "throttle": { "throttle": { "times": 2, "retry_after": 1 } },
+            "slow": { "delay_ms": 500 },
+            "lose_answers": { "lose_answers": 1 },
+            "never_answer": { "timeout_ms": 30_000 },
+            "refuse_fields": { "refuse_fields": { "shoe_size": "no such field" } },
+            "match": { "match": { "object": "contacts", "key": "1", "method": "PUT" }, "delay_ms": 500 },
+        },
+    }))
 }
 
 async fn stats(state: web::Data<SandboxState>) -> HttpResponse {
@@ -112,7 +128,8 @@ async fn reset(state: web::Data<SandboxState>) -> HttpResponse {
 }
 
 async fn nothing() -> HttpResponse {
-    let why = "there is /{object} and /{object}/{key}, with / in a key written as %2F; GET / tells more";
+    let why =
+        "there is /{object} and /{object}/{key}, with / in a key written as %2F; GET /_about tells more";
     HttpResponse::NotFound().json(json!({ "error": why }))
 }
 

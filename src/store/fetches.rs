@@ -95,6 +95,17 @@ FROM   (SELECT l.position, l.received_at, l.origin FROM events AS l
 LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind IN ('ignored', 'refused')
 ORDER BY e.position DESC";
 
+/// The last events that were ignored, of one source: checks of its address stay in sight however much was fetched since.
+pub(super) const CHECKS: &str = "
+SELECT e.received_at, c.note
+FROM   (SELECT l.position, l.note FROM changes AS l
+        WHERE  l.kind = 'ignored'
+        ORDER BY l.position DESC
+        LIMIT  500) AS c
+JOIN   events AS e ON e.position = c.position
+WHERE  e.source = $1
+ORDER BY e.position DESC";
+
 pub(super) fn to_go_by_sql() -> String {
     format!(
         "SELECT {COLUMNS}, e.position, e.id AS event, e.source AS event_source, e.received_at, e.origin,
@@ -507,6 +518,14 @@ impl FetchStore for SqlStore {
                 _ if is_unknown && heard.fetched_at.is_none() => heard.unknown += 1,
                 _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
                 _ => {}
+            }
+        }
+        if heard.checked_at.is_none() {
+            for row in session.rows(CHECKS, values![asked.source]).await? {
+                if row.text_or_null("note")?.is_some_and(|note| note.contains(asked.check)) {
+                    heard.checked_at = Some(row.int("received_at")?);
+                    break;
+                }
             }
         }
         Ok(heard)

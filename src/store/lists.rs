@@ -6,7 +6,8 @@ use super::rows::{self, RUN_COLUMNS};
 use super::session::{Session, Value, values};
 use super::sql;
 use crate::domain::{
-    AttemptId, BookingId, ChangeKind, ChangeRef, EventId, ORIGIN_PROBE, Position, RunId, RunState,
+    AttemptId, BookingId, ChangeKind, ChangeRef, EventId, ORIGIN_BACKFILL, ORIGIN_FETCH, ORIGIN_PROBE,
+    ORIGIN_RECONCILE, Position, RunId, RunState,
 };
 use crate::ports::{
     AttemptView, BookingView, ChangeView, Counts, EventView, ListFilter, RunRow, StoreError, StoredEvent,
@@ -67,7 +68,10 @@ impl SqlStore {
             wanted.add(
                 "e.position IN (SELECT c.position FROM changes AS c WHERE c.booking IN
                                 (SELECT k.id FROM bookings AS k WHERE k.id = ?
-                                 UNION SELECT k.id FROM bookings AS k WHERE k.key = ?))",
+                                 UNION SELECT k.id FROM bookings AS k WHERE k.key = ?)
+                                UNION SELECT h.position FROM fetches AS f JOIN fetch_hints AS h ON h.fetch = f.id
+                                WHERE f.key = ?
+                                UNION SELECT f.hinted FROM fetches AS f WHERE f.key = ?)",
                 booking,
             );
         }
@@ -81,6 +85,11 @@ impl SqlStore {
         }
         if let Some(before) = filter.before {
             wanted.add("e.position < ?", before);
+        }
+        if filter.came_in {
+            wanted.add("e.origin <> ?", ORIGIN_FETCH);
+            wanted.add("e.origin <> ?", ORIGIN_BACKFILL);
+            wanted.add("e.origin <> ?", ORIGIN_RECONCILE);
         }
         // Waypost's own readiness checks are no webhooks: nobody looks for them.
         wanted.add("e.origin <> ?", ORIGIN_PROBE);

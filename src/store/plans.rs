@@ -94,6 +94,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("webhooks to count", hours::TO_COUNT.to_owned(), values![1_i64, "webhook", 100_i64]),
         ("the last webhook", hours::LAST_WEBHOOK.to_owned(), values!["source", 1_i64, "webhook"]),
         ("refused webhooks", pulse::REFUSED.to_owned(), values![1_i64, 100_i64]),
+        ("what could not be read", pulse::UNREAD.to_owned(), values!["unreadable", 1_i64, "webhook"]),
         ("when it was running", pulse::UPTIMES.to_owned(), values![1_i64, 100_i64]),
         ("when it was running before", pulse::UPTIME_BEFORE.to_owned(), values![1_i64]),
         ("old webhooks", retention::NEXT_BODIES.to_owned(), values![1_i64, 32_i64]),
@@ -122,6 +123,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),
+        ("the last check of an address", fetches::CHECKS.to_owned(), values!["source"]),
         ("fetches to go by their webhook", fetches::to_go_by_sql(), values![1_i64, 8_i64]),
         (
             "hints that are done with",

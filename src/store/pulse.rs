@@ -3,8 +3,8 @@
 
 use super::SqlStore;
 use super::session::{Statement, values};
-use crate::domain::{Millis, Stretch};
-use crate::ports::{PulseStore, RefusedWebhooks, StoreError};
+use crate::domain::{ChangeKind, Millis, ORIGIN_WEBHOOK, Stretch};
+use crate::ports::{PulseStore, RefusedWebhooks, StoreError, UnreadBodies};
 use async_trait::async_trait;
 
 const HOUR: Millis = 3_600_000;
@@ -32,6 +32,19 @@ pub(super) const UPTIME_BEFORE: &str = "
 SELECT u.began_at, u.seen_at FROM uptimes AS u WHERE u.seen_at <= $1
 ORDER BY u.seen_at DESC
 LIMIT  1";
+
+/// The last changes of a kind, counted by source and note.
+pub(super) const UNREAD: &str = "
+SELECT w.source, COALESCE(w.note, '') AS note, COUNT(*) AS bodies, MAX(w.at) AS last_at
+FROM   (SELECT e.source, e.origin, c.note, c.at
+        FROM   (SELECT l.position, l.note, l.at FROM changes AS l
+                WHERE  l.kind = $1
+                ORDER BY l.position DESC
+                LIMIT  1000) AS c
+        JOIN   events AS e ON e.position = c.position) AS w
+WHERE  w.at >= $2 AND w.origin = $3
+GROUP BY w.source, COALESCE(w.note, '')
+ORDER BY w.source, 2";
 
 #[async_trait]
 impl PulseStore for SqlStore {
@@ -71,6 +84,23 @@ impl PulseStore for SqlStore {
                 })
             })
             .collect()
+    }
+
+    async fn unread_bodies(&self, since: Millis) -> Result<Vec<UnreadBodies>, StoreError> {
+        let mut session = self.read("count what could not be read").await?;
+        let mut unread = Vec::new();
+        for kind in [ChangeKind::Unreadable, ChangeKind::Ignored] {
+            for row in session.rows(UNREAD, values![kind.as_str(), since, ORIGIN_WEBHOOK]).await? {
+                unread.push(UnreadBodies {
+                    source: row.text("source")?,
+                    kind,
+                    note: row.text("note")?,
+                    bodies: row.int("bodies")?,
+                    last_at: row.int("last_at")?,
+                });
+            }
+        }
+        Ok(unread)
     }
 
     async fn note_running(&self, running: Stretch) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ pub struct Finding {
     pub text: String,
     /// A way out, where there is one to tell.
     pub way_out: Option<String>,
-    /// A time that the sentence ends with, where there is one.
+    /// The time that the sentence ends with, where there is one.
     #[schema(format = DateTime)]
     pub at: Option<String>,
 }
@@ -29,7 +29,10 @@ impl Finding {
         Self {
             about: finding.about.clone(),
             health: health_word(finding.health),
-            text: finding.text.clone(),
+            text: match finding.at {
+                Some(at) => format!("{} {}.", finding.text, rfc3339(at)),
+                None => finding.text.clone(),
+            },
             way_out: finding.way_out.clone(),
             at: finding.at.map(rfc3339),
         }

@@ -8,8 +8,12 @@ use crate::rules::Ruleset;
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 400;
 
-/// The same text with a capital letter at its start, unless it starts with a name.
+/// The same text with a capital letter at its start, unless it starts with a name: of a host, a type, a field.
 pub fn capital(text: &str) -> String {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    if word.trim_end_matches(['.', ':', ',', ';']).contains(['.', ':', '/', '_', '@']) {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     match letters.next() {
         Some(first) if first.is_lowercase() => first.to_uppercase().chain(letters).collect(),
@@ -57,7 +61,8 @@ pub fn change_as_sentence(change: &ChangeView) -> String {
             format!("Stale, nothing to send: older than the present state of booking {key}.")
         }
         ChangeKind::Coalesced => {
-            "Coalesced, nothing to send by itself: it shared a fetch with another event.".into()
+            "Coalesced, nothing to send by itself: what the booking system answered is an event of its own."
+                .into()
         }
         ChangeKind::Refused => "Refused, nothing to send and nothing changed.".into(),
         ChangeKind::Fetching => "Waiting for fetch: the booking system is asked what changed.".into(),

@@ -6,7 +6,9 @@ use super::api_error::ApiError;
 use super::api_rule_drafts::PublishedTold;
 use super::viewer::Viewer;
 use crate::app::{App, ConnectError, Finding, Health, PartKind, PartNew, SecretHeld, values_of};
-use crate::connectors::{Connector, FieldKind, FormValues, SecretRef, source_fields, source_new_fields};
+use crate::connectors::{
+    Connector, FieldKind, FormValues, SecretRef, source_fields, source_new_fields, truth_fields,
+};
 use crate::told::rfc3339;
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -204,7 +206,7 @@ fn keys_of(kind: PartKind, connector: &Connector, signs_in: bool) -> Vec<(String
     let fields = match kind {
         PartKind::Connection => connector.connection_fields(signs_in),
         PartKind::Source if signs_in => source_new_fields(connector),
-        PartKind::Source => source_fields(connector),
+        PartKind::Source => source_fields(connector).into_iter().chain(truth_fields(connector)).collect(),
     };
     fields.into_iter().map(|field| (field.key, field.kind == FieldKind::Secret)).collect()
 }

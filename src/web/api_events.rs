@@ -80,6 +80,10 @@ pub(super) struct ReplayTold {
     runs: Vec<String>,
     /// Changes without effect, of which nothing is planned.
     without_effect: usize,
+    /// It became nothing when it came, and is read again: the id of the event that it is now.
+    read_again: Option<String>,
+    /// Why it would become nothing again.
+    note: Option<String>,
 }
 
 /// What came in, newest first
@@ -171,7 +175,8 @@ pub(super) async fn get_event_body(app: web::Data<App>, id: web::Path<String>) -
 /// Plan an event once more
 ///
 /// Nothing is applied again: the present rules are asked about the same changes, against the booking as it is now. What the
-/// CRM holds already is not sent again.
+/// CRM holds already is not sent again. A webhook that became nothing when it came is read again, by the source's file as it
+/// is now, as an event of its own.
 #[utoipa::path(post, path = "/api/v1/events/{id}/replay", tag = "events", params(("id" = String, Path, description = "Its id.")),
     request_body(content = Nothing, description = "May be left out."),
     responses((status = 202, description = "It is planned.", body = ReplayTold)))]
@@ -187,6 +192,12 @@ pub(super) async fn replay_event(
     let runs = replayed.runs.iter().map(ToString::to_string).collect();
     with(
         StatusCode::ACCEPTED,
-        &ReplayTold { event: id.to_string(), runs, without_effect: replayed.without_effect },
+        &ReplayTold {
+            event: id.to_string(),
+            runs,
+            without_effect: replayed.without_effect,
+            read_again: replayed.read_again.as_ref().map(ToString::to_string),
+            note: replayed.note,
+        },
     )
 }

@@ -2,7 +2,8 @@
 
 use super::api_body::{Answer, Params, answered, word};
 use super::scene::Scene;
-use super::today::{begin, certificate, outlook, rates};
+use super::today::{begin, beside, certificate, fetches, outlook, rates};
+use super::unread::unread;
 use super::words::Tone;
 use crate::app::App;
 use crate::domain::{RunState, Standing};
@@ -47,6 +48,8 @@ pub(super) struct Health {
     at: String,
     /// How the bookings stand that came in or changed since.
     bookings: HealthBookings,
+    /// Bookings that wait to be fetched from their booking system. They are in none of these figures yet.
+    to_fetch: i64,
     /// All runs, by their state.
     #[schema(value_type = Object, example = json!({ "done": 120, "skipped": 23 }))]
     runs: BTreeMap<&'static str, i64>,
@@ -99,7 +102,9 @@ pub(super) async fn get_health(app: web::Data<App>, Params(asked): Params<Health
     let hours = app.store.booking_hours(from / HOUR).await?;
     let rates = rates(&app, &scene).await?;
     let certificate = certificate(&app, &rates, scene.now);
-    let (outlook, lately) = outlook(&scene, from, &hours, (&rates, certificate));
+    let (mut outlook, lately) = outlook(&scene, from, &hours, (&rates, certificate));
+    beside(&mut outlook, fetches(&app, &scene, &rates));
+    beside(&mut outlook, unread(&app, &rates).await?);
     let count = |standing| lately.standings.count(standing);
     let of_state = |state: RunState| (state.as_str(), scene.runs(&[state.as_str()], None));
     let told = outlook.sentences.into_iter();
@@ -117,6 +122,7 @@ pub(super) async fn get_health(app: web::Data<App>, Params(asked): Params<Health
             waiting: count(Standing::Waiting),
             needs_you: count(Standing::NeedsYou),
         },
+        to_fetch: rates.iter().filter_map(|rate| Some(rate.fetching.as_ref()?.waiting)).sum(),
         runs: RunState::ALL.into_iter().map(of_state).collect(),
         unread: scene.counts.unapplied,
         ruleset: app.active().map(|active| active.hash.clone()),

@@ -62,6 +62,7 @@ pub(super) async fn list_runs(app: web::Data<App>, Params(asked): Params<RunsAsk
         source: asked.source,
         booking: asked.booking,
         event: asked.event,
+        came_in: false,
         since: moment("since", asked.since.as_deref())?,
         before: number(LIST, asked.after.as_deref())?,
         limit,

@@ -8,6 +8,7 @@ use super::api_run_acts::Nothing;
 use super::certificate_told::{self, CertificateInApi};
 use super::rates::Rate;
 use super::scene::Scene;
+use super::source_truth::TruthTold;
 use super::today::rates;
 use super::viewer::Viewer;
 use crate::app::{App, Health};
@@ -45,6 +46,8 @@ pub(super) struct SourceTold {
     usual_per_hour: Option<f64>,
     /// A sentence, where it is silent for longer than usual.
     silence: Option<String>,
+    /// How far its webhooks count; null: it is not in the rules any more.
+    truth: Option<TruthTold>,
     /// Where bookings are fetched from the booking system: how that stands.
     fetching: Option<FetchingTold>,
     /// Since its last webhook, where it is silent for longer than usual.
@@ -136,6 +139,7 @@ impl SourceTold {
             None => None,
         };
         Ok(Self {
+            truth: source.map(|source| TruthTold::of(source)),
             fetching: fetching.map(|fetching| FetchingTold {
                 waiting: fetching.waiting,
                 oldest_at: fetching.oldest_at.map(rfc3339),

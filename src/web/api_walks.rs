@@ -23,8 +23,8 @@ const WALKS_MAX: i64 = 50;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWalkAsked {
-    /// `backfill` brings in what is new or differs, `reconcile` reports it, `repair` does both. Left out: `backfill`.
-    #[schema(example = "reconcile")]
+    /// `backfill` brings in what is new or differs, `reconcile` reports it, `repair` does both.
+    #[schema(example = "reconcile", required = true)]
     purpose: Option<String>,
     /// The first day. Left out, with the last: the last 30 days and the next 60.
     #[schema(example = "2027-03-01", format = Date)]
@@ -92,7 +92,7 @@ pub(super) async fn list_walks(app: web::Data<App>, name: web::Path<String>) -> 
 /// It is gone in the background, within the limits of the booking system's API; one at a time per source.
 #[utoipa::path(post, path = "/api/v1/sources/{name}/walks", tag = "sources",
     params(("name" = String, Path, description = "Its name.", example = "harbour-tours")),
-    request_body(content = NewWalkAsked, description = "May be left out: a backfill of the usual days."),
+    request_body(content = NewWalkAsked, description = "What for, and of which days."),
     responses((status = 202, description = "It is under way.", body = WalkBegun)))]
 pub(super) async fn begin_walk(
     app: web::Data<App>,
@@ -100,9 +100,9 @@ pub(super) async fn begin_walk(
     name: web::Path<String>,
     Body(asked): Body<NewWalkAsked>,
 ) -> Answer {
-    let purpose = asked.purpose.as_deref().unwrap_or("backfill");
-    let purpose = WalkPurpose::parse(purpose)
-        .ok_or_else(|| ApiError::wrong_value("purpose is backfill, reconcile or repair"))?;
+    // What brings in months of bookings is never begun by an empty call.
+    let purpose = asked.purpose.as_deref().and_then(WalkPurpose::parse);
+    let purpose = purpose.ok_or_else(|| ApiError::wrong_value("purpose is backfill, reconcile or repair"))?;
     if asked.from_day.is_some() != asked.to_day.is_some() {
         return Err(ApiError::wrong_value("from_day and to_day are given together, or both left out"));
     }

@@ -4,17 +4,17 @@
 use super::booking_chain::ChainTold;
 use super::booking_records::{RecordTold, records};
 use super::booking_words::BookingWords;
-use super::change_told::{Day, Teller, by_day};
+use super::change_told::{Day, Teller, by_day, fold};
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
 use super::people_told::lists;
 use super::run_told::marks_of;
 use super::scene::Scene;
-use super::times::Moment;
+use super::times::{Moment, clock_time};
 use super::words::{Mark, Tone};
 use crate::app::App;
 use crate::domain::{BookingId, ChangeRef, fetch_id};
-use crate::ports::{BookingView, FetchRow, FetchState, ListFilter, RunRow};
+use crate::ports::{BookingView, ChangeView, FetchRow, FetchState, ListFilter, RunRow};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -83,6 +83,7 @@ impl BookingShow {
         let before = query.before.as_deref().and_then(reference);
         let mut changes = app.store.changes_of_booking(id, CHANGES_OF_ALL_MAX).await?;
         changes.retain(|change| before.is_none_or(|before| change.reference < before));
+        let mut asked = fold(&mut changes);
         let more = changes.len() > CHANGES_MAX;
         changes.truncate(CHANGES_MAX);
         let filter = ListFilter { booking: Some(id.to_string()), limit: RUNS_MAX, ..ListFilter::default() };
@@ -94,7 +95,12 @@ impl BookingShow {
             is_booking: booking.key.kind == "booking",
             people: lists(app.active().as_deref()),
         };
-        let told = teller.tell(&changes, &runs).await?;
+        let mut told = teller.tell(&changes, &runs).await?;
+        for (change, told) in changes.iter().zip(&mut told) {
+            let after = asked.remove(&change.event).unwrap_or_default();
+            let link = |one: &ChangeView| (in_address(one.event.as_str()), clock_time(one.received_at));
+            told.after = after.iter().rev().map(link).collect();
+        }
         let mut page = Self::of(&scene, &booking, &body, &runs, by_day(&changes, told));
         page.chain = ChainTold::of(&app.chain_around(&booking.key).await?, &page.words);
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);

@@ -11,9 +11,10 @@ use super::times::{Moment, clock_time, day};
 use super::words::{Mark, Tone, change_headline};
 use crate::app::App;
 use crate::connectors::Children;
-use crate::domain::ChangeKind;
+use crate::domain::{ChangeKind, EventId};
 use crate::ports::{ChangeView, RunRow};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Runs of a page that are told with their details; the others have a page of their own.
 const EXPLAINED_MAX: usize = 4;
@@ -64,6 +65,8 @@ pub struct ChangeTold {
     pub event: String,
     /// Id of the booking in an address, where the page is not the booking's own.
     pub booking: Option<String>,
+    /// The webhooks that it was fetched after: their addresses and times.
+    pub after: Vec<(String, String)>,
     /// What came of it.
     pub runs: Vec<RunTold>,
     /// Runs that are not told.
@@ -167,6 +170,7 @@ impl Teller<'_> {
                 .as_ref()
                 .filter(|_| self.back == "event")
                 .map(|booking| in_address(booking.as_str())),
+            after: Vec::new(),
             runs,
             nothing,
         })
@@ -208,12 +212,33 @@ fn nothing(kind: ChangeKind) -> &'static str {
         ChangeKind::Fetching => {
             "The booking system is asked what changed. What comes of it is sent by itself."
         }
-        ChangeKind::Coalesced => "What it told is part of the change after it.",
+        ChangeKind::Coalesced => "What the booking system answered is the change after it.",
         ChangeKind::Refused | ChangeKind::Ignored | ChangeKind::Unreadable => {
             "Nothing was changed and nothing is sent. The webhook is kept as it came."
         }
         _ => "Nothing to send: no rule asks for this.",
     }
+}
+
+/// Takes those out that only said that something changed, where what was fetched then is among the changes, too; gives them
+/// by the event that was fetched.
+pub fn fold(changes: &mut Vec<ChangeView>) -> BTreeMap<EventId, Vec<ChangeView>> {
+    let fetched: Vec<EventId> = changes
+        .iter()
+        .filter(|change| change.kind != ChangeKind::Coalesced)
+        .map(|change| change.event.clone())
+        .collect();
+    let mut folded: BTreeMap<EventId, Vec<ChangeView>> = BTreeMap::new();
+    changes.retain(|change| {
+        let note =
+            change.note.as_deref().filter(|_| change.kind == ChangeKind::Coalesced).unwrap_or_default();
+        let of = fetched.iter().find(|event| note.contains(event.as_str()));
+        if let Some(event) = of {
+            folded.entry(event.clone()).or_default().push(change.clone());
+        }
+        of.is_none()
+    });
+    folded
 }
 
 /// Changes by day.

@@ -29,7 +29,29 @@ pub fn changed(paths: &[String], before: &Value, after: &Value) -> (Vec<Changed>
         before: shown(find(before, path)),
         after: shown(find(after, path)),
     };
-    (paths.iter().take(SHOWN_MAX).map(told).collect(), paths.len().saturating_sub(SHOWN_MAX))
+    let shown: Vec<Changed> =
+        paths.iter().filter(|path| !is_technical(path, after)).take(SHOWN_MAX).map(told).collect();
+    let more = paths.len() - shown.len();
+    (shown, more)
+}
+
+/// Whether only a program has a use for it: a key of the booking system.
+fn is_technical(path: &str, after: &Value) -> bool {
+    is_key_name(path) || find(after, path).and_then(Value::as_str).is_some_and(is_uuid)
+}
+
+/// Whether a path ends with a name that such keys have.
+pub(super) fn is_key_name(path: &str) -> bool {
+    matches!(path.rsplit('.').next(), Some("pk" | "uuid"))
+}
+
+/// `8-4-4-4-12` digits.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// The value at a dotted path; `list[key]` is the item with that key.
@@ -117,6 +139,10 @@ mod tests {
             ]
         );
         assert_eq!(more, 0);
+        let after = json!({ "pk": 7, "rebooked_to": "0b8e5a44-6e2f-4d0c-9a57-0d4f6f1c8e21", "note": "x" });
+        let paths = ["pk", "rebooked_to", "note"].map(str::to_owned);
+        let (values, more) = changed(&paths, &json!({}), &after);
+        assert_eq!((values.len(), values[0].name.as_str(), more), (1, "note", 2), "keys are for programs");
         let many: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();
         assert_eq!(changed(&many, &before, &after).1, 8);
         assert_eq!(shown(Some(&json!("ü".repeat(500)))).chars().count(), 161);

@@ -8,7 +8,7 @@ use super::people_told::lists;
 use super::scene::Scene;
 use super::times::Moment;
 use crate::app::App;
-use crate::domain::EventId;
+use crate::domain::{ChangeKind, EventId};
 use crate::ports::EventView;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
@@ -36,6 +36,8 @@ pub struct EventShow {
     bytes: i64,
     headers: Vec<(String, String)>,
     read: bool,
+    /// It could not be read, or is about nothing that is kept.
+    became_nothing: bool,
     removed: Option<Removed>,
     changes: Vec<ChangeTold>,
     more: usize,
@@ -112,6 +114,10 @@ impl EventShow {
                 .map(|(name, value)| (name.clone(), super::diff::shown(Some(value))))
                 .collect(),
             read: !event.changes.is_empty(),
+            became_nothing: !event.changes.is_empty()
+                && event.changes.iter().all(|change| {
+                    matches!(change.kind, ChangeKind::Unreadable | ChangeKind::Ignored | ChangeKind::Refused)
+                }),
             removed: None,
             more: event.changes.len().saturating_sub(changes.len()),
             changes,

@@ -5,7 +5,7 @@ use super::page::in_address;
 use super::scene::Scene;
 use super::times::{Moment, clock_time, counted, since_words, weekday};
 use super::words::{Mark, Tone};
-use crate::app::{App, SourcePulse};
+use crate::app::{App, FetchWait, SourcePulse};
 use crate::connectors::{OnSilence, SilenceSpec, Verified};
 use crate::domain::{CertificateSeen, CertificateWatch, Millis, Stretch, refused_in_words};
 use crate::ports::StoreError;
@@ -33,6 +33,8 @@ pub struct Rate {
     pub refused: Option<String>,
     /// Sentences: when Waypost was not running.
     pub downs: Vec<String>,
+    /// Bookings that wait to be fetched, where some do.
+    pub fetching: Option<FetchWait>,
     /// What all of that was made of.
     pub pulse: SourcePulse,
 }
@@ -63,7 +65,12 @@ pub async fn rates(app: &App, scene: &Scene, names: &[String]) -> Result<Vec<Rat
         let ignored = source.is_some_and(|source| !source.enabled || source.on_silence == OnSilence::Ignore);
         Rate::of(pulse, &scene.source(&pulse.name), (spec, &certificate), (ignored, scene.now))
     };
-    Ok(app.pulses(names).await?.iter().map(of).collect())
+    let mut rates: Vec<Rate> = app.pulses(names).await?.iter().map(of).collect();
+    let mut waits = app.fetch_waits().await?;
+    for rate in &mut rates {
+        rate.fetching = waits.remove(&rate.name);
+    }
+    Ok(rates)
 }
 
 impl Rate {
@@ -107,6 +114,7 @@ impl Rate {
             lately: pulse.lately,
             silence,
             refused,
+            fetching: None,
             pulse: pulse.clone(),
             downs: pulse
                 .downs
@@ -123,6 +131,9 @@ impl Rate {
         match (self.last, &self.silence) {
             (None, _) => Mark::new(Tone::Waiting, "waits for its first webhook"),
             (_, Some(_)) => Mark::new(Tone::Waiting, "silent longer than usual"),
+            _ if self.fetching.as_ref().is_some_and(|wait| wait.trouble.is_some()) => {
+                Mark::new(Tone::Bad, "sends, and bookings can’t be fetched")
+            }
             _ => Mark::new(Tone::Good, "sends"),
         }
     }

@@ -250,6 +250,7 @@ pub fn day() -> Day {
         anchor: "4-0".into(),
         open: true,
         outcome: vec![super::words::Mark::new(Tone::Bad, HOSTILE)],
+        after: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
         runs_more: 2,
         at: Moment::of(NOW, NOW),
         happened: Some(Moment::of(NOW - 61_000, NOW)),

@@ -14,6 +14,7 @@ use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
 use super::source_subscribe::SubscriptionsShown;
+use super::source_truth;
 use super::sources_list::SourceStanding;
 use super::times::Moment;
 use super::walk_told::WalkTold;
@@ -21,8 +22,8 @@ use super::words::{Mark, Tone, change_headline};
 use crate::app::{
     App, Fetching, Finding, OfferedSignIn, PartKind, PublishError, SourceKey, Walkable, values_of,
 };
-use crate::connectors::{FormValues, Source, source_fields};
-use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
+use crate::connectors::{FormValues, Source, source_fields, truth_fields};
+use crate::domain::{ChangeKind, Millis};
 use crate::ports::{EventView, ListFilter};
 use crate::rules::Ruleset;
 use actix_web::{HttpResponse, web};
@@ -48,6 +49,8 @@ pub struct SourceShow {
     address: String,
     title: String,
     connector: String,
+    /// What the system that sends is called in sentences.
+    sender: String,
     enabled: bool,
     standing: SourceStanding,
     found: Vec<Found>,
@@ -80,6 +83,8 @@ pub struct SourceShow {
     refused: Vec<(u64, &'static str)>,
     /// The way whose form was refused.
     refused_way: String,
+    /// How far its webhooks count, in sentences.
+    truth: Vec<String>,
     rules: Vec<(String, String)>,
     file: String,
     trouble: Option<String>,
@@ -164,11 +169,10 @@ impl SourceShow {
         let standing = SourceStanding::read(app, &scene, std::slice::from_ref(&source.name)).await?;
         let standing = standing.into_iter().next().ok_or_else(|| PageError::unknown("source"))?;
         let mut page = Self::of(&scene, source, standing, &just);
-        let filter = ListFilter { source: Some(name.to_owned()), limit: 2 * LAST, ..ListFilter::default() };
-        let events = app.store.list_events(&filter).await?;
-        let posted = |event: &&EventView| event.origin != ORIGIN_PROBE && !is_document(&event.origin);
-        let came = events.iter().filter(posted).take(LAST as usize);
-        page.last = came.map(|event| Webhook::of(event, &scene)).collect();
+        let source_name = Some(name.to_owned());
+        let filter = ListFilter { source: source_name, came_in: true, limit: LAST, ..ListFilter::default() };
+        let came = app.store.list_events(&filter).await?;
+        page.last = came.iter().map(|event| Webhook::of(event, &scene)).collect();
         page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
         page.certificate = certificate_of(app, &active, &scene).await?;
         let subscriptions = app.subscriptions(source).await?;
@@ -217,6 +221,12 @@ impl SourceShow {
             address: in_address(&source.name),
             title: scene.source(&source.name),
             connector: source.connector.title.clone(),
+            // What is described in its own file has no name that people know.
+            sender: if source.connector.is_of_source() {
+                "the system that sends".to_owned()
+            } else {
+                source.connector.title.clone()
+            },
             enabled: source.enabled,
             standing,
             found: just.findings.iter().map(|one| Found::of(one, scene.now)).collect(),
@@ -239,6 +249,7 @@ impl SourceShow {
             offered: Vec::new(),
             refused: Vec::new(),
             refused_way: just.way.clone(),
+            truth: source_truth::sentences(source),
             rules: Vec::new(),
             file: source.file.clone(),
             trouble: None,
@@ -258,10 +269,16 @@ impl SourceShow {
     fn fill(&mut self, source: &Source, values: &FormValues, opened: String) {
         self.fields = vec![FieldTold::text("title", "What you call it", "", values, &self.errors)];
         self.fields.extend(FieldTold::all(&source_fields(&source.connector), values, &self.errors));
+        self.fields.extend(FieldTold::all(&truth_fields(&source.connector), values, &self.errors));
         let why = FieldTold::text("reason", "Why, in a few words", "May be empty.", values, &self.errors);
         self.fields.push(FieldTold { required: false, ..why });
         self.opened = opened;
         self.editable = true;
+    }
+
+    /// Whether any of its keys is kept here, and not named by hand.
+    fn keys_here(&self) -> bool {
+        self.keys.iter().any(|key| !key.by_hand)
     }
 
     /// The page with what was done, and the status that says whether it was.
@@ -348,6 +365,7 @@ impl SourceShow {
         full.gap = full.standing.gap();
         full.title = HOSTILE.into();
         full.connector = HOSTILE.into();
+        full.sender = HOSTILE.into();
         full.fetching = Some(FetchingTold::of(
             &Fetching {
                 waiting: 3,

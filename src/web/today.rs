@@ -13,6 +13,7 @@ use super::rates::{self, Rate, per_hour};
 use super::scene::Scene;
 use super::standings::{self, Standings};
 use super::times::{Moment, date_short, hour_of_day, since_words, start_of_day};
+use super::unread::unread;
 use super::words::{Mark, Tone, connection_mark};
 use crate::app::App;
 use crate::domain::{Millis, Standing};
@@ -52,6 +53,8 @@ pub struct Today {
     all: String,
     parts: Vec<Part>,
     since: String,
+    /// Bookings that wait to be fetched: they are in none of the figures yet.
+    to_fetch: i64,
     chart: Chart,
     newest: Vec<Newest>,
     sources: Vec<SourceRow>,
@@ -104,6 +107,8 @@ struct Read {
     limits: Vec<(String, String)>,
     setting_up: bool,
     fetches: Vec<Sentence>,
+    /// What came and could not be read.
+    unread: Vec<Sentence>,
     certificate: Option<Sentence>,
 }
 
@@ -134,32 +139,46 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
         active.connections.iter().map(limit).collect()
     });
     let setting_up = Steps::of(app.active().as_deref(), scene).unfinished();
-    let fetches = fetches(app, scene).await?;
+    let fetches = fetches(app, scene, &rates);
+    let unread = unread(app, &rates).await?;
     let certificate = certificate(app, &rates, scene.now);
     let limits = limits.unwrap_or_default();
-    Ok(Read { hours, newest, rates, limits, setting_up, fetches, certificate })
+    Ok(Read { hours, newest, rates, limits, setting_up, fetches, unread, certificate })
 }
 
 /// What waits to be fetched from booking systems: a sentence for each source where something has waited for a while, or is
 /// in the way. These are not among the bookings that came in or changed: what they are is known when they are fetched.
-async fn fetches(app: &App, scene: &Scene) -> Result<Vec<Sentence>, PageError> {
-    let Some(active) = app.active() else { return Ok(Vec::new()) };
+pub(super) fn fetches(app: &App, scene: &Scene, rates: &[Rate]) -> Vec<Sentence> {
+    let Some(active) = app.active() else { return Vec::new() };
     let mut sentences = Vec::new();
-    for count in app.store.fetches().count_fetches().await? {
-        let Some(source) = active.sources.get(&count.source) else { continue };
-        let trouble = app.fetching(source).await?.and_then(|fetching| fetching.trouble);
-        let late = count.oldest_at.is_some_and(|oldest| scene.now - oldest > FETCH_MS_USUAL);
-        let (tone, more) = match trouble {
+    for rate in rates {
+        let Some((source, wait)) = active.sources.get(&rate.name).zip(rate.fetching.as_ref()) else {
+            continue;
+        };
+        let late = wait.oldest_at.is_some_and(|oldest| scene.now - oldest > FETCH_MS_USUAL);
+        let (tone, more) = match &wait.trouble {
             Some(trouble) => (Tone::Bad, format!(" {trouble}")),
             None if late => (Tone::Waiting, String::new()),
             None => continue,
         };
-        let bookings = if count.waiting == 1 { "One booking waits" } else { "Bookings wait" };
-        let number = if count.waiting == 1 { String::new() } else { format!(" ({})", count.waiting) };
-        let text = format!("{bookings} to be fetched from {}{number}.{more}", source.connector.title);
-        sentences.push(Sentence { tone, text, way: None });
+        let bookings = match wait.waiting {
+            1 => "One booking waits".to_owned(),
+            many => format!("{many} bookings wait"),
+        };
+        let text = format!("{bookings} to be fetched from {}.{more}", source.connector.title);
+        let way = Some((rate.address().into(), "See the source"));
+        sentences.push(Sentence { tone, text, way });
     }
-    Ok(sentences)
+    sentences
+}
+
+/// Puts sentences beside those of the outlook, the worst first. With a bad one all is not well.
+pub(super) fn beside(outlook: &mut Outlook, sentences: Vec<Sentence>) {
+    if sentences.iter().any(|sentence| sentence.tone == Tone::Bad) {
+        outlook.sentences.retain(|sentence| sentence.tone != Tone::Good);
+    }
+    outlook.sentences.extend(sentences);
+    outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
 }
 
 /// What is amiss with the certificate of the address for webhooks.
@@ -216,11 +235,8 @@ impl Today {
         let from = begin(month, scene.now);
         let (mut outlook, Lately { since, standings }) =
             outlook(scene, from, &read.hours, (&read.rates, read.certificate));
-        if read.fetches.iter().any(|sentence| sentence.tone == Tone::Bad) {
-            outlook.sentences.retain(|sentence| sentence.tone != Tone::Good);
-        }
-        outlook.sentences.extend(read.fetches);
-        outlook.sentences.sort_by_key(|sentence| sentence.tone != Tone::Bad);
+        beside(&mut outlook, read.fetches);
+        beside(&mut outlook, read.unread);
         let address = |standing: Standing| format!("/bookings?since={from}&state={}", standing.as_str());
         let part = |standing| Part {
             mark: standings::mark(standing),
@@ -238,6 +254,7 @@ impl Today {
                 .map(part)
                 .into(),
             since,
+            to_fetch: read.rates.iter().filter_map(|rate| Some(rate.fetching.as_ref()?.waiting)).sum(),
             chart: chart(month, from, &read.hours),
             newest: read.newest.iter().map(|one| Newest::of(one, scene)).collect(),
             sources: read.rates.iter().map(|one| SourceRow::of(one, scene)).collect(),
@@ -329,6 +346,7 @@ impl Today {
         };
         let full = || Read {
             fetches: vec![Sentence { tone: Tone::Bad, text: HOSTILE.into(), way: None }],
+            unread: vec![Sentence { tone: Tone::Waiting, text: HOSTILE.into(), way: None }],
             hours: hours(),
             newest: vec![(booking(), Standing::Sent), (hostile_booking(), Standing::NeedsYou)],
             rates: Rate::samples(HOSTILE, NOW),

@@ -1,5 +1,6 @@
 //! Changes, runs and attempts in the words of a front desk. Pure.
 
+use super::diff::is_key_name;
 use super::scene::Scene;
 use super::times::{Moment, counted};
 use crate::domain::{ChangeKind, Millis, RunState, StepState, VerdictCode};
@@ -57,7 +58,7 @@ pub fn change_headline(change: &ChangeView, is_booking: bool) -> String {
         ChangeKind::Deleted => "Deleted at the source",
         ChangeKind::Unchanged => "Told again, nothing new",
         ChangeKind::Stale => "An older copy, left aside",
-        ChangeKind::Coalesced => "Read together with another webhook",
+        ChangeKind::Coalesced => "Something changed, and the booking system was asked what",
         ChangeKind::Refused => "Refused",
         ChangeKind::Ignored => "Not about a booking",
         ChangeKind::Unreadable => "Can't be read",
@@ -71,7 +72,8 @@ const NAMES_MAX: usize = 3;
 
 fn updated(paths: &[String]) -> String {
     let mut names: Vec<String> = Vec::new();
-    for name in paths.iter().map(|path| path_words(path)) {
+    let keys = paths.iter().all(|path| is_key_name(path));
+    for name in paths.iter().filter(|path| keys || !is_key_name(path)).map(|path| path_words(path)) {
         let short = name.rsplit(" › ").next().unwrap_or(&name).to_owned();
         if !names.contains(&short) {
             names.push(short);
@@ -222,11 +224,12 @@ mod tests {
     #[test]
     fn changed_paths_are_told_in_words() {
         let paths = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let cases: [(&[&str], &str); 4] = [
+        let cases: [(&[&str], &str); 5] = [
             (&[], "Changed"),
             (&["contact.phone"], "Changed: phone"),
             (&["contact.phone", "contact.normalized_phone", "phone"], "Changed: phone, normalized phone"),
             (&["a", "b", "c", "d"], "Changed: a, b and 2 more"),
+            (&["pk", "a"], "Changed: a"),
         ];
         for (names, expected) in cases {
             assert_eq!(updated(&paths(names)), expected);

@@ -151,6 +151,10 @@ on_both! {
             hint("b", positions[1], FetchPolicy::Hold, 1_000),
         ];
         store.apply_events(&hints).await.unwrap();
+        // Who looks for a booking that was never read finds what hinted at it.
+        let filter = ListFilter { booking: Some(key("a").key), ..ListFilter::default() };
+        let found = store.list_events(&filter).await.unwrap();
+        assert_eq!(found.iter().map(|event| event.position).collect::<Vec<_>>(), [positions[0]]);
         let fetches = store.fetches();
         assert!(fetches.fetches_to_go_by(1_000, 9).await.unwrap().is_empty());
         let to_go_by = fetches.fetches_to_go_by(1_001, 9).await.unwrap();

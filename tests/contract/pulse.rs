@@ -1,9 +1,9 @@
 //! The doors' health: what was refused, when the last webhook came, when it was running.
 
 use crate::place::on_both;
-use crate::samples::event;
-use waypost::domain::Stretch;
-use waypost::ports::{NewEvent, RefusedWebhooks};
+use crate::samples::{created, event};
+use waypost::domain::{ChangeKind, Stretch};
+use waypost::ports::{ListFilter, NewChange, NewEvent, RefusedWebhooks, UnreadBodies};
 
 const HOUR: i64 = 3_600_000;
 
@@ -50,6 +50,31 @@ on_both! {
         assert_eq!(pulse.uptimes(90).await.unwrap(), [stretch(70, 80)]);
         assert_eq!(pulse.forget_pulse(61, 100).await.unwrap(), 2);
         assert_eq!(pulse.uptimes(0).await.unwrap(), [stretch(70, 80)]);
+    }
+
+    async fn what_became_nothing_is_counted_by_source_and_note(place: &Place) {
+        let store = place.open().await;
+        let positions = store.append_events(&[event("1", b"{}"), event("2", b"{}"), event("3", b"{}")]).await.unwrap();
+        let nothing = |position, kind, at| {
+            let mut applied = created("x", position, vec![]);
+            applied.bookings.clear();
+            applied.changes[0] = NewChange { booking: None, kind, note: Some("odd".into()), body: None, hash: None, at, ..applied.changes[0].clone() };
+            applied
+        };
+        let applied = [
+            nothing(positions[0], ChangeKind::Unreadable, 10),
+            nothing(positions[1], ChangeKind::Unreadable, 30),
+            nothing(positions[2], ChangeKind::Ignored, 20),
+        ];
+        store.apply_events(&applied).await.unwrap();
+        let unread = |kind, bodies, last_at| UnreadBodies { source: crate::samples::SOURCE.into(), kind, note: "odd".into(), bodies, last_at };
+        let pulse = store.pulse();
+        let all = [unread(ChangeKind::Unreadable, 2, 30), unread(ChangeKind::Ignored, 1, 20)];
+        assert_eq!(pulse.unread_bodies(0).await.unwrap(), all);
+        assert_eq!(pulse.unread_bodies(25).await.unwrap(), [unread(ChangeKind::Unreadable, 1, 30)]);
+        let came = ListFilter { came_in: true, ..ListFilter::default() };
+        store.append_events(&[NewEvent { origin: "fetch", ..event("4", b"{}") }]).await.unwrap();
+        assert_eq!(store.list_events(&came).await.unwrap().len(), 3, "what was fetched is no webhook");
     }
 
     async fn what_was_fetched_is_no_webhook_that_came(place: &Place) {

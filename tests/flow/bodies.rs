@@ -52,6 +52,49 @@ async fn what_comes_packed_or_as_a_form_is_kept_as_it_came_and_read() {
     router.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_nothing_by_a_wrong_file_is_read_again_when_the_file_is_mended() {
+    let file = |on: &str| {
+        format!(
+            "connector: webhook\nsign_in: {{ header: {{ name: x-key, secret: tours-token }} }}\nevent: {{ type: type }}\nrecords: \
+             [{{ kind: booking, key: id, on: [{on}] }}]\n"
+        )
+    };
+    let mut router = Router::start(&[("sources/door.yaml", &file("trip.booked"))]).await;
+    let send = async |router: &Router, body: &'static str| {
+        let sent = router.request("POST", "/hooks/door").header("x-key", crate::support::TOKEN).body(body);
+        assert_eq!(sent.send().await.expect("an answer").status().as_u16(), 200);
+        router.quiet().await;
+    };
+    send(&router, r#"{"type":"booked","id":1,"note":"first"}"#).await;
+    let filter = ListFilter { source: Some("door".into()), limit: 10, ..ListFilter::default() };
+    let app = router.served().app.clone();
+    let first = app.store.list_events(&filter).await.unwrap().remove(0);
+    assert_eq!(first.changes[0].kind.as_str(), "ignored");
+    let still = app.replay(&first.id).await.unwrap();
+    assert_eq!((still.read_again.clone(), still.note.is_some()), (None, true), "{still:?}");
+    let hash = || router.served().app.active().map(|ruleset| ruleset.hash.clone());
+    let before = hash();
+    router.write("sources/door.yaml", &file("booked"));
+    router.until("the new file is at work", async |_| hash() != before).await;
+    let again = app.replay(&first.id).await.unwrap().read_again.expect("it is read again");
+    router.quiet().await;
+    let (read, _) = app.store.event(&again).await.unwrap().expect("an event");
+    assert_eq!((read.origin.as_str(), read.changes[0].kind.as_str()), ("again", "created"));
+    let (kept, stored) = app.store.event(&first.id).await.unwrap().expect("an event");
+    assert_eq!(kept.changes[0].kind.as_str(), "ignored", "what came stays as it is");
+    assert!(stored.headers.find("read-again").is_none());
+    // Its booking is known now: by order of arrival the old body would be the newest.
+    send(&router, r#"{"type":"booked","id":1,"note":"second"}"#).await;
+    let late = app.replay(&first.id).await.unwrap();
+    assert_eq!(late.read_again, None);
+    assert_eq!(
+        late.note.as_deref(),
+        Some("something newer is known of 1 by now, and this source tells of no versions")
+    );
+    router.stop().await;
+}
+
 struct Here;
 
 impl Think for Here {

@@ -86,7 +86,7 @@ async fn a_rule_that_moves_keeps_the_record_and_says_why_nothing_was_cancelled()
         told.text,
         format!(
             "The booking was rebooked: {new} takes over its record, as the rule says (`rebooking: move`); that one's \
-             webhook has not come yet."
+             own webhook had not come by then."
         )
     );
     assert_eq!(world.crm.find("crm/deals", &old).expect("it is kept").fields["status"], "booked");

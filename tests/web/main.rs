@@ -42,6 +42,7 @@ mod silence;
 #[path = "../support/mod.rs"]
 mod support;
 mod today;
+mod truth;
 mod walking;
 mod weight;
 mod workshop;

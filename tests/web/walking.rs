@@ -194,12 +194,14 @@ async fn a_program_does_the_same() {
     let id = begun["walk"]["id"].as_i64().expect("a number");
     let (status, again) = program.post("/api/v1/sources/tours/walks", &asked).await;
     assert_eq!((status, &again["began"]), (202, &json!(false)));
-    let (status, other) = program.post("/api/v1/sources/tours/walks", &json!({})).await;
+    let other = json!({ "purpose": "backfill" });
+    let (status, other) = program.post("/api/v1/sources/tours/walks", &other).await;
     assert_eq!((status, &other["error"]["code"]), (409, &json!("not_now")), "{other}");
     for wrong in [
+        json!({}),
         json!({ "purpose": "all" }),
-        json!({ "from_day": "2027-03-01" }),
-        json!({ "from_day": "x", "to_day": "y" }),
+        json!({ "purpose": "backfill", "from_day": "2027-03-01" }),
+        json!({ "purpose": "backfill", "from_day": "x", "to_day": "y" }),
     ] {
         let (status, told) = program.post("/api/v1/sources/tours/walks", &wrong).await;
         assert_eq!(status, 422, "{told}");
