@@ -52,7 +52,7 @@ async fn a_thin_event_reaches_the_crm_and_no_card_reaches_the_disk() {
     fat["data"]["registeredCard"] = json!({ "cardNumber": "511111******1118" });
     assert_eq!(post(&router, &fat).await, 200);
     settled(&router).await;
-    let came = events(&router).await.into_iter().filter(|event| event.origin != "fetch").next_back();
+    let came = events(&router).await.into_iter().rfind(|event| event.origin != "fetch");
     let (_, stored) =
         router.served().app.store.event(&came.expect("it came").id).await.expect("it").expect("it");
     let stored: Value = serde_json::from_slice(&stored.body).expect("JSON");

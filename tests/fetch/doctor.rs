@@ -70,7 +70,7 @@ fn read_aloud(findings: &[Finding], apaleo: Option<&Apaleo>) -> String {
         let (_, after) = rest.split_once(" UTC").expect("a time");
         format!("{before}days, until then{after}")
     };
-    text.lines().map(|line| format!("{}\n", day(line))).collect()
+    text.lines().map(|line| day(line) + "\n").collect()
 }
 
 async fn aloud(router: &Router, apaleo: &Apaleo) -> String {
