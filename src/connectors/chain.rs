@@ -68,7 +68,7 @@ impl ChainSpec {
 }
 
 /// Writes a text; where something on the way is no map, nothing.
-fn put(entity: &mut Value, path: &Dotted, text: &str) {
+pub(super) fn put(entity: &mut Value, path: &Dotted, text: &str) {
     let Some((last, way)) = path.names().split_last() else { return };
     let mut at = entity;
     for name in way {

@@ -1,6 +1,7 @@
 //! How a record is fetched from its system's API, and the webhooks that only say that something changed.
 
 use super::action::Call;
+use super::chain::put;
 use super::envelope::Facts;
 use super::event_type::TypePattern;
 use super::pattern::{Dotted, KeyPath, key_text};
@@ -188,14 +189,22 @@ impl RecordSpec {
         self.read_one(document, &facts)
     }
 
-    /// The record ends by the word of an event alone: its last state stays, as that of a deleted one. `None` where it
-    /// has ended so already.
+    /// The record ends by the word of an event alone: its last state stays, with the status of a deleted one where a body
+    /// says it, so that a rule that sends the status does not go on sending that of a live one. `None` where it has ended so
+    /// already.
     pub fn ended(&self, present: &super::Present) -> Option<super::Compared> {
-        (!Self::is_ended(&present.status)).then(|| super::Compared {
+        if Self::is_ended(&present.status) {
+            return None;
+        }
+        let mut entity = present.entity.clone();
+        if let Some(path) = &self.status {
+            put(&mut entity, path, DELETED);
+        }
+        Some(super::Compared {
             kind: ChangeKind::Deleted,
-            paths: Vec::new(),
-            entity: present.entity.clone(),
-            hash: present.hash.clone(),
+            paths: self.content.differences(&present.entity, &entity),
+            hash: self.content.hash(&entity),
+            entity,
             note: None,
             flag_if_known: false,
             doubtful: false,

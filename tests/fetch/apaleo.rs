@@ -157,7 +157,8 @@ async fn deleted_ends_a_booking_by_the_event_alone() {
     post(&router, &event(4, "Reservation/changed", "XPGM-1")).await;
     settled(&router).await;
     assert_eq!(kinds(&router).await, (vec![Coalesced, Deleted, Ignored, Refused], vec![Created]));
-    assert_eq!(crm(&router)["XPGM-1"]["kind"], "cancelled");
+    let record = &crm(&router)["XPGM-1"];
+    assert_eq!((&record["kind"], &record["status"]), (&json!("cancelled"), &json!("deleted")));
     assert_eq!(apaleo.calls("GONE-1"), 0);
     router.stop().await;
 }
