@@ -114,6 +114,12 @@ impl Batch {
         vec![(old.clone(), told, note)]
     }
 
+    /// The booking that took this one's place, where nothing has been told of it yet.
+    pub fn unknown_after(&self, key: &BookingKey) -> Option<&BookingKey> {
+        let unknown = |new: &&BookingKey| self.states.get(*new).is_none_or(|state| state.change.is_none());
+        self.chains.after(key).filter(unknown)
+    }
+
     /// What a rule sees of a booking's neighbours.
     pub fn neighbours(&self, key: &BookingKey, again: bool) -> Neighbours {
         let state = |key: &BookingKey| {

@@ -74,6 +74,17 @@ pub(super) fn hint(source: &Source, way: i64, place: &Place<'_>) -> FetchWrite {
     FetchWrite::Hint { fetch, ordinal: place.ordinal }
 }
 
+/// The booking that took another one's place, and that nobody has told of yet: its own webhook may be lost. What is told
+/// here is no webhook about it, so that no change waits for the fetch, and it is never gone by.
+pub(super) fn successor(source: &Source, spec: &RecordSpec, place: &Place<'_>) -> Option<FetchWrite> {
+    if source.reach.is_none() || spec.fetch.is_none() {
+        return None;
+    }
+    let FetchWrite::Hint { fetch, .. } = hint(source, 0, place) else { return None };
+    let policy = if fetch.policy == FetchPolicy::Payload { FetchPolicy::Hold } else { fetch.policy };
+    Some(FetchWrite::Hint { fetch: NewFetch { policy, ..fetch }, ordinal: -1 - place.ordinal })
+}
+
 /// What is said of a webhook that waits.
 pub(super) fn waits(source: &Source) -> String {
     match &source.reach {

@@ -161,6 +161,12 @@ impl Applier {
             return None;
         }
         let news = first || !in_chain.news.is_empty();
+        if !in_chain.news.is_empty()
+            && let Some(new) = batch.unknown_after(&key)
+        {
+            let place = fetching::Place { key: new, ..place };
+            applying.one.fetches.extend(fetching::successor(source, spec, &place));
+        }
         applying.one.rebookings.extend(in_chain.news);
         Some((key, spec, news))
     }

@@ -72,6 +72,28 @@ async fn where_the_api_knows_nothing_of_all_that_came_it_may_be_the_wrong_place_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_booking_that_took_anothers_place_is_fetched_where_its_own_webhook_is_lost() {
+    for verify in ["always", "never"] {
+        let (api, mut router) = world(&format!("verify: {verify}\n")).await;
+        let uuid = |booking: &Booking| booking.body["booking"]["uuid"].as_str().expect("a text").to_owned();
+        let (old, new) = (Booking::new(1), Booking::new(2));
+        let moved = Booking::new(1).with("/status", "rebooked").with("/rebooked_to", &uuid(&new));
+        let came = Booking::new(2).with("/rebooked_from", &uuid(&old));
+        api.put(&old.body);
+        router.post(&old).await;
+        settled(&router).await;
+        api.put(&moved.body);
+        api.put(&came.body);
+        router.post(&moved).await;
+        settled(&router).await;
+        assert_eq!(crm(&router, 1)["status"], "rebooked", "{verify}");
+        assert_eq!(crm(&router, 2)["status"], "booked", "{verify}");
+        assert_eq!(router.served().app.store.fetches().count_fetches().await.expect("the fetches"), []);
+        router.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_api_is_away_nothing_goes_out_and_then_all_does() {
     let (mut api, mut router) = world("verify: { always: true, when_down: hold }\n").await;
     api.put(&Booking::new(1).body);
