@@ -6,8 +6,9 @@ use super::fareharbor::{Shape, webhook};
 use super::inn;
 use super::known::Knowledge;
 use super::mail::Arrival;
-use super::truth::{Booking, Guest, History, Moment, Past, Person, Status};
+use super::truth::{Booking, Guest, History, Moment, Past, Person, Status, Vendor};
 use super::wanted::{Wanted, folder};
+use super::live::Life;
 use super::{live, look};
 use crate::faults;
 use crate::machine::Chance;
@@ -50,7 +51,9 @@ fn story(told: &[Booking]) {
     let arrivals: Vec<Arrival> = told.iter().enumerate().map(arrival).collect();
     let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
         sim.folder = Some(folder());
-        live::live(sim, "harbour-tours", &arrivals, (0, &AtomicI64::new(0))).await?;
+        let (source, seen) = ("harbour-tours", &AtomicI64::new(0));
+        let life = Life { vendor: Vendor::FareHarbor, source, turns: 0, walks: 0, seen };
+        live::live(sim, &life, &arrivals).await?;
         let knowledge = Knowledge::of(live::received(sim, &arrivals).await?.into_iter());
         look(sim, &Wanted::of(&knowledge)).await
     });
