@@ -15,13 +15,14 @@ use crate::machine::Chance;
 use crate::node::Who;
 use crate::sim::Sim;
 use crate::stage;
-use crate::weather::Weather;
+use crate::rules::Folder;
+use crate::weather::{Fate, Weather};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use waypost::ports::Clock;
 
 /// A booking of a guest, just made.
-fn booked(number: u32) -> Booking {
+pub fn booked(number: u32) -> Booking {
     Booking {
         number,
         status: Status::Booked,
@@ -38,16 +39,19 @@ fn booked(number: u32) -> Booking {
     }
 }
 
-/// Whole webhooks that tell of these arrive in this order, in fair weather, and are applied at once.
-fn story(told: &[Booking]) {
-    let arrival = |(at, booking): (usize, &Booking)| Arrival {
+fn arrival((at, booking): (usize, &Booking)) -> Arrival {
+    Arrival {
         at: at as i64,
         sent: at as i64,
         word: "",
         booking: booking.clone(),
         shape: Shape::ALL[0],
         body: webhook(booking, Shape::ALL[0], 1),
-    };
+    }
+}
+
+/// Whole webhooks that tell of these arrive in this order, in fair weather, and are applied at once.
+fn story(told: &[Booking]) {
     let arrivals: Vec<Arrival> = told.iter().enumerate().map(arrival).collect();
     let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
         sim.folder = Some(folder());
@@ -68,6 +72,54 @@ fn a_note_on_a_rebooked_booking_leaves_the_moved_record_to_the_new_one() {
     let noted = Booking { note: 1, ..old.clone() };
     story(&[first.clone(), old.clone(), new.clone(), noted.clone()]);
     story(&[first, new, old, noted]);
+}
+
+/// Two bookings of one guest, at two addresses. The CRM has made the second contact, and its answer is lost, when the first
+/// booking comes to that address too: the contact that it has can't be renamed, since the key is taken.
+fn key_is_taken(folder: Folder) -> Vec<String> {
+    let first = booked(1);
+    let mut second = booked(2);
+    second.guest.address = 1;
+    let mut moved = first.clone();
+    moved.guest.address = 1;
+    let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
+        sim.folder = Some(folder);
+        sim.start().await?;
+        let told = [first, second, moved].map(|booking| arrival((0, &booking)));
+        let applied = async |sim: &mut Sim, nth: usize| {
+            live::comes(sim, "harbour-tours", &told[nth]);
+            for who in [Who::Watch, Who::Apply, Who::Apply] {
+                sim.finish_steps().await?;
+                sim.begin_as(who);
+            }
+            sim.finish_steps().await
+        };
+        applied(sim, 0).await?;
+        sim.quiet().await?;
+        applied(sim, 1).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::AnswerLost);
+        sim.delivers().await?;
+        applied(sim, 2).await?;
+        sim.delivers().await?;
+        sim.calls_go(Fate::Done);
+        sim.quiet().await?;
+        let knowledge = Knowledge::of(live::received(sim, &told).await?.into_iter());
+        look(sim, &Wanted::of(&knowledge)).await
+    });
+    outcome.wrong
+}
+
+#[test]
+fn a_contact_whose_new_address_is_taken_is_written_by_that_address() {
+    assert_eq!(key_is_taken(folder()), [""; 0]);
+    // As the connector was once: then it is refused, and stays so.
+    let sound = include_str!("../../../rules/connectors/sandbox.yaml");
+    let broken = sound.replace("{ status: 409, is: conflict, message: /error }", "{ status: 409, is: refused }");
+    assert_ne!(broken, sound, "the connector says what 409 means");
+    let mut files = folder().files;
+    files.texts.insert("connectors/sandbox.yaml".to_owned(), broken);
+    assert_ne!(key_is_taken(Folder::of(files)), [""; 0], "this never came to a conflict");
 }
 
 /// apaleo hints at one reservation; `trouble` comes over the turn that would ask for it. The truth is known in the end.

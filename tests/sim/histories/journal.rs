@@ -12,7 +12,7 @@ use crate::sim::Sim;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use waypost::domain::{ChangeKind, DocumentHead, ORIGIN_WEBHOOK, Position, is_document};
-use waypost::ports::{EventView, ListFilter, StoreError};
+use waypost::ports::{ChangeView, EventView, ListFilter, StoreError};
 
 /// What a document of FareHarbor's API leaves out.
 const BY_API: Shape = Shape { optimized: false, payments: false };
@@ -29,19 +29,16 @@ struct Entry {
 }
 
 impl Entry {
-    fn is(&self, kind: ChangeKind, note: &str) -> bool {
-        self.view.changes.iter().any(|change| {
-            change.kind == kind && change.note.as_ref().is_some_and(|text| text.starts_with(note))
-        })
-    }
-
-    /// The booking system was asked instead.
+    /// The booking system was asked instead, which is noted when it has answered.
     fn is_asked_about(&self) -> bool {
-        self.is(ChangeKind::Fetching, "")
+        let asked = [ChangeKind::Fetching, ChangeKind::Coalesced, ChangeKind::Refused];
+        self.view.changes.iter().any(|change| asked.contains(&change.kind))
     }
 
     fn came_too_late(&self) -> bool {
-        self.begun.is_some() && (self.is(ChangeKind::Stale, TOO_LATE) || self.is_asked_about())
+        let says = |note: &Option<String>| note.as_ref().is_some_and(|text| text.starts_with(TOO_LATE));
+        let stale = |change: &ChangeView| change.kind == ChangeKind::Stale && says(&change.note);
+        self.begun.is_some() && (self.is_asked_about() || self.view.changes.iter().any(stale))
     }
 }
 

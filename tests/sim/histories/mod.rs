@@ -10,6 +10,7 @@ mod asked;
 mod counts;
 mod fareharbor;
 mod found;
+mod found_walks;
 mod inn;
 mod journal;
 mod known;

@@ -124,7 +124,7 @@ pub async fn storm(sim: &mut Sim, tale: &Tale, history: &History) -> Result<(), 
     sim.tell(format!("somebody compares in a storm; {:?} should differ", found.wanted));
     tale.breaks(sim);
     let new = new_walk(of.1, WalkPurpose::Reconcile, all_days(of.0), sim.clock.now());
-    sim.wishes(Wish::Walk(new));
+    sim.wishes(Wish::Walk(new.clone()));
     sim.meets("walks in a storm");
     let mut repairs = false;
     for _ in 0..STORM_ROUNDS {
@@ -142,12 +142,14 @@ pub async fn storm(sim: &mut Sim, tale: &Tale, history: &History) -> Result<(), 
         }
         sim.turn().await?;
         if sim.chance.per_mille(100) && sim.node.is_some() {
-            match sim.walks().await?.last() {
+            match sim.walks().await?.split_off(first).last() {
+                // What they wished for came to nothing.
+                None => drop(sim.wishes(Wish::Walk(new.clone()))),
                 Some(last) if is_to_be_repaired(last) && !repairs => {
                     repairs = sim.wishes(Wish::Repair(last.seq));
                 }
                 Some(last) if last.state == WalkState::Done => break,
-                _ => {}
+                Some(_) => {}
             }
         }
     }
