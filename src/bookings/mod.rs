@@ -286,10 +286,13 @@ impl Applier {
         now: Millis,
     ) -> Result<Batch, StoreError> {
         let mut told: BTreeSet<BookingKey> = BTreeSet::new();
+        let mut first_told: Vec<&BookingKey> = Vec::new();
         let mut chained: BTreeSet<BookingKey> = BTreeSet::new();
         for (event, reading) in events.iter().zip(readings) {
             for (key, body) in reading.records() {
-                told.insert(key.clone());
+                if told.insert(key.clone()) {
+                    first_told.push(key);
+                }
                 let chain = spec_of(ruleset, event, &body.kind).and_then(|spec| spec.chain.as_ref());
                 let Some(chain) = chain else { continue };
                 chained.insert(key.clone());
@@ -311,13 +314,12 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        for key in told {
-            states.entry(key).or_insert_with(|| State {
-                id: self.entropy.booking_id(now),
-                change: None,
-                present: None,
-                as_of: 0,
-            });
+        // New ones get ids in the order in which they were told of first.
+        let new: Vec<&BookingKey> = first_told.into_iter().filter(|key| !states.contains_key(*key)).collect();
+        let mut ids: Vec<BookingId> = new.iter().map(|_| self.entropy.booking_id(now)).collect();
+        ids.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        for (key, id) in new.into_iter().zip(ids) {
+            states.insert(key.clone(), State { id, change: None, present: None, as_of: 0 });
         }
         Ok(Batch { states, chains })
     }

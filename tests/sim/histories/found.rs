@@ -122,6 +122,37 @@ fn a_contact_whose_new_address_is_taken_is_written_by_that_address() {
     assert_ne!(key_is_taken(Folder::of(files)), [""; 0], "this never came to a conflict");
 }
 
+/// Of a chain of three the second is known first, and its call is under way when the first and the third become known.
+#[test]
+fn a_record_that_is_being_made_for_one_of_a_chain_moves_to_the_newest() {
+    let first = Booking { status: Status::Rebooked, followed_by: Some(2), ..booked(1) };
+    let second = Booking { follows: Some(1), slot: 1, ..booked(2) };
+    let gone = Booking { status: Status::Rebooked, followed_by: Some(3), ..second.clone() };
+    let third = Booking { follows: Some(2), slot: 2, ..booked(3) };
+    let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
+        sim.folder = Some(folder());
+        sim.start().await?;
+        let told = [second, first, third, gone].map(|booking| arrival((0, &booking)));
+        for (nth, arrival) in told.iter().enumerate() {
+            live::comes(sim, "harbour-tours", arrival);
+            for who in [Who::Watch, Who::Apply, Who::Apply] {
+                sim.finish_steps().await?;
+                sim.begin_as(who);
+            }
+            sim.finish_steps().await?;
+            // What goes out first is not answered before all are known.
+            if nth == 0 || nth == 2 {
+                sim.delivers().await?;
+            }
+        }
+        sim.calls_go(Fate::Done);
+        sim.quiet().await?;
+        let knowledge = Knowledge::of(live::received(sim, &told).await?.into_iter());
+        look(sim, &Wanted::of(&knowledge)).await
+    });
+    assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
+}
+
 /// apaleo hints at one reservation; `trouble` comes over the turn that would ask for it. The truth is known in the end.
 fn asked(trouble: impl Fn(&mut Sim)) {
     let booking = booked(1);
