@@ -211,9 +211,7 @@ impl Applier {
             // What was asked for before this is older, also where this told nothing new.
             let as_of = head.as_ref().map_or(event.position, |head| head.begun);
             if let Some(booking) = known.clone().filter(|_| {
-                own && compared.kind == ChangeKind::Unchanged
-                    && source.reach.is_some()
-                    && as_of > state.as_of
+                own && compared.kind == ChangeKind::Unchanged && source.reach.is_some() && as_of > state.as_of
             }) {
                 state.as_of = as_of;
                 applying.one.fetches.push(FetchWrite::Confirmed { booking, as_of });

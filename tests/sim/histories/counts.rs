@@ -115,7 +115,8 @@ pub fn of_mail(arrivals: &[Arrival], lost: usize, counts: &mut Counts) {
         let first = sent.insert((arrival.sent, arrival.booking.number, shape));
         add(counts, "webhooks copied", usize::from(!first));
         add(counts, "webhooks delayed", usize::from(arrival.at > arrival.sent));
-        let what = if arrival.sent < latest { "webhooks overtaken" } else { "webhooks in the order of the truth" };
+        let what =
+            if arrival.sent < latest { "webhooks overtaken" } else { "webhooks in the order of the truth" };
         add(counts, what, 1);
         latest = latest.max(arrival.sent);
     }

@@ -5,17 +5,17 @@ use super::asked::{heard, knowledge};
 use super::fareharbor::{Shape, webhook};
 use super::inn;
 use super::known::Knowledge;
+use super::live::Life;
 use super::mail::Arrival;
 use super::truth::{Booking, Guest, History, Moment, Past, Person, Status, Vendor};
 use super::wanted::{Wanted, folder};
-use super::live::Life;
 use super::{live, look};
 use crate::faults;
 use crate::machine::Chance;
 use crate::node::Who;
+use crate::rules::Folder;
 use crate::sim::Sim;
 use crate::stage;
-use crate::rules::Folder;
 use crate::weather::{Fate, Weather};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -115,7 +115,8 @@ fn a_contact_whose_new_address_is_taken_is_written_by_that_address() {
     assert_eq!(key_is_taken(folder()), [""; 0]);
     // As the connector was once: then it is refused, and stays so.
     let sound = include_str!("../../../rules/connectors/sandbox.yaml");
-    let broken = sound.replace("{ status: 409, is: conflict, message: /error }", "{ status: 409, is: refused }");
+    let broken =
+        sound.replace("{ status: 409, is: conflict, message: /error }", "{ status: 409, is: refused }");
     assert_ne!(broken, sound, "the connector says what 409 means");
     let mut files = folder().files;
     files.texts.insert("connectors/sandbox.yaml".to_owned(), broken);
@@ -146,6 +147,44 @@ fn a_record_that_is_being_made_for_one_of_a_chain_moves_to_the_newest() {
             }
         }
         sim.calls_go(Fate::Done);
+        sim.quiet().await?;
+        let knowledge = Knowledge::of(live::received(sim, &told).await?.into_iter());
+        look(sim, &Wanted::of(&knowledge)).await
+    });
+    assert_eq!(outcome.wrong, [""; 0], "{}", outcome.trace.join("\n"));
+}
+
+/// Whether a record was made is open when a newer change comes, and then the booking is rebooked.
+#[test]
+fn a_record_that_may_have_been_made_is_told_before_another_booking_takes_it_over() {
+    let first = booked(1);
+    let mut called = first.clone();
+    called.guest.phone = 1;
+    let old = Booking { status: Status::Rebooked, followed_by: Some(2), ..called.clone() };
+    let new = Booking { follows: Some(1), slot: 1, ..booked(2) };
+    let outcome = stage(1, Weather { webhooks: 0, ..Weather::fair() }, None, async |sim: &mut Sim| {
+        sim.folder = Some(folder());
+        sim.start().await?;
+        let told = [first, called, old, new].map(|booking| arrival((0, &booking)));
+        for (nth, arrival) in told.iter().enumerate() {
+            live::comes(sim, "harbour-tours", arrival);
+            for who in [Who::Watch, Who::Apply, Who::Apply] {
+                sim.finish_steps().await?;
+                sim.begin_as(who);
+            }
+            sim.finish_steps().await?;
+            if nth == 0 {
+                sim.delivers().await?;
+                sim.calls_go(Fate::AnswerLost);
+                sim.delivers().await?;
+            } else if nth == 1 {
+                // It is due again, and there is something newer.
+                sim.clock.advance(10_000);
+                sim.delivers().await?;
+                sim.calls_go(Fate::NotSent);
+                sim.delivers().await?;
+            }
+        }
         sim.quiet().await?;
         let knowledge = Knowledge::of(live::received(sim, &told).await?.into_iter());
         look(sim, &Wanted::of(&knowledge)).await

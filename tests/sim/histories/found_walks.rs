@@ -15,18 +15,19 @@ use crate::stage;
 use crate::weather::Weather;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use waypost::ports::{Clock, StoreError, WalkPurpose};
+use waypost::domain::ORIGIN_WEBHOOK;
+use waypost::ports::{Clock, ListFilter, StoreError, WalkPurpose};
 
 const SOURCE: &str = "harbour-tours";
 /// Calls of the walk over one booking, and some more.
 const CALLS_MAX: usize = 14;
 
-/// The booking with the phones that it had one after the other, a second apart.
+/// The booking with the phones that it had one after the other, an hour apart.
 fn history(phones: &[u32]) -> History {
     let moment = |(nth, phone): (usize, &u32)| {
         let first = found::booked(1);
         let guest = Guest { phone: *phone, ..first.guest.clone() };
-        let (at, word) = (1_000 * nth as i64, "changed");
+        let (at, word) = (3_600_000 * nth as i64, "changed");
         let after = vec![Booking { guest, modified: at, ..first }];
         Moment { at, act: format!("the phone {phone}"), word, after }
     };
@@ -90,8 +91,14 @@ async fn story(
     if calls < call {
         return Ok(());
     }
+    let events = sim.store().list_events(&ListFilter { limit: 1, ..ListFilter::default() }).await?;
+    let webhook_last = events.iter().any(|event| event.origin == ORIGIN_WEBHOOK);
     let knowledge = journal::knowledge(sim, history, &arrivals).await?;
     look(sim, &Wanted::of(&knowledge)).await?;
+    if webhook_last && late + 1 < history.moments.len() {
+        // A late one that came when the walk was through is believed: nothing tells that it is late.
+        return Ok(());
+    }
     let left = Found::look(sim, Vendor::FareHarbor, history).await?.wanted;
     if !left.is_empty() {
         sim.wrong.push(format!("{left:?} is not as it is in truth"));

@@ -79,7 +79,8 @@ pub async fn knowledge(
             && begun < *since
             && !same
         {
-            sim.wrong.push(format!("the document at {place} of {begun} is believed over what came at {since}"));
+            sim.wrong
+                .push(format!("the document at {place} of {begun} is believed over what came at {since}"));
         }
         knowledge.hears(&entry.told);
         let of = entry.begun.unwrap_or(place);
@@ -93,11 +94,7 @@ fn content(booking: &Booking) -> Value {
     essence(document(Vendor::FareHarbor, booking))
 }
 
-async fn entries(
-    sim: &mut Sim,
-    history: &History,
-    arrivals: &[Arrival],
-) -> Result<Vec<Entry>, StoreError> {
+async fn entries(sim: &mut Sim, history: &History, arrivals: &[Arrival]) -> Result<Vec<Entry>, StoreError> {
     let store = sim.store();
     let views = store.list_events(&ListFilter { limit: 1_000, ..ListFilter::default() }).await?;
     let mut entries = Vec::new();
