@@ -312,7 +312,7 @@ impl Writer<'_> {
                 booking.status = Status::Cancelled;
                 one("the cancellation", "canceled", booking)
             }
-            10 if self.plot.deletes && chance.per_mille(300) => {
+            10 if self.plot.deletes && chance.per_mille(700) => {
                 booking.status = Status::Deleted;
                 one("the end", "deleted", booking)
             }
