@@ -41,7 +41,9 @@
 //! for some places of the tree that the manifest's `walk:` describes (`connectors::walk`), notes what they lead to, compares
 //! documents with the bookings that are here, and appends those that are new or differ to the journal, where they go on like
 //! webhooks. Places that are done go in the transaction that notes what they led to, so a kill loses nothing and repeats what
-//! was in hand at most. Trouble of the whole API rests the walk; trouble of one place puts that aside, and says so at the end.
+//! was in hand at most. Trouble of the whole API rests the walk; trouble of one place (also what sounds like the whole API's, and
+//! comes again while others are answered) puts that aside, and says so at the end. What a repair ends (`walk::gone`) goes into the
+//! journal too, as a document that says there is none (`DocumentHead::gone`); where something came in since, it is stale.
 //!
 //! # Add a connector
 //!
@@ -89,6 +91,7 @@
 //! | places of a walk that are asked for at once | 32 records, or 8 lists; an answer as large as the API's client takes | the next step | `walk` |
 //! | places of a walk that wait | those that a few lists led to: the deepest come first | they stay in the database | `walk` |
 //! | what a walk brings in before it is read | 2,000 documents | the walk rests | `app::walks` |
+//! | bookings that a repair ends because their system does not know them any more | 10, or a fifth of those that are here | none ends before a person says so | `walk::gone` |
 //! | findings of a walk that are kept | 10,000 that tell something, of the last 10 walks of a source | forgotten | `store::walk_places` |
 //! | a page of a list of the API | 200 items | `next` leads on | `web::api_paging` |
 //! | a body sent to the API | 32 KiB; 4 MiB where it has a rule's text | 413 | `web::routes` |

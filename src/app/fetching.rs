@@ -2,7 +2,7 @@
 
 use super::{App, AskError};
 use crate::connectors::{ApiStanding, Source, Verify};
-use crate::domain::{BookingId, Millis, fetch_id};
+use crate::domain::{BookingId, BookingKey, Millis, fetch_id};
 use crate::ports::{FetchCount, FetchPolicy, FetchRow, NewFetch, StoreError};
 
 /// Fetches of a source that are looked at for what is in the way.
@@ -93,9 +93,9 @@ impl App {
     pub async fn fetch_booking(&self, id: &BookingId, by: &str) -> Result<FetchRow, AskError> {
         let unknown = || AskError::Unknown { what: "booking", id: id.to_string() };
         let (booking, _) = self.store.booking(id).await?.ok_or_else(unknown)?;
-        let source = self.fetches_by(&booking.key.connector, &booking.source).ok_or_else(|| {
+        let source = self.fetches_by(&booking.key, &booking.source).ok_or_else(|| {
             AskError::NotNow(
-                "this booking can't be fetched: its source has no keys for the booking system's API"
+                "this can't be fetched: its source has no keys for the booking system's API, or that does not give it"
                     .to_owned(),
             )
         })?;
@@ -114,17 +114,17 @@ impl App {
         Ok(row)
     }
 
-    /// By which source a booking can be fetched: that which told of it, where it has keys.
-    pub fn fetches_by(&self, connector: &str, source: &str) -> Option<String> {
+    /// By which source a record can be fetched: that which told of it, where it has keys and its connector says how.
+    pub fn fetches_by(&self, key: &BookingKey, source: &str) -> Option<String> {
         let active = self.active()?;
         let can = |source: &Source| {
-            source.connector.name == connector
+            source.connector.name == key.connector
                 && source.reach.is_some()
                 && source
                     .connector
                     .source
                     .as_ref()
-                    .and_then(|spec| spec.record("booking"))
+                    .and_then(|spec| spec.record(&key.kind))
                     .is_some_and(|record| record.fetch.is_some())
         };
         active.sources.get(source).filter(|source| can(source)).map(|source| source.name.clone())

@@ -17,6 +17,11 @@ const DAYS_AHEAD: i64 = 365;
 impl App {
     /// Begins to fetch what may have been missed since then.
     pub async fn fill_gap(&self, source: &str, since: Millis, who: &str) -> Result<WalkRow, AskError> {
+        Ok(self.begin_gap(source, since, who).await?.0)
+    }
+
+    /// The same. Also gives whether it began just now.
+    async fn begin_gap(&self, source: &str, since: Millis, who: &str) -> Result<(WalkRow, bool), AskError> {
         let now = self.clock.now();
         let day = |at: Millis| -> Date {
             let at = Timestamp::from_millisecond(at).unwrap_or_default();
@@ -32,10 +37,11 @@ impl App {
             from_day: from.to_string(),
             to_day: today.checked_add(DAYS_AHEAD.days()).unwrap_or(today).to_string(),
             report: None,
+            end_gone: false,
             who: who.to_owned(),
             at: now,
         };
-        Ok(self.begin_walk(&new).await?.0)
+        self.begin_walk(&new).await
     }
 
     /// Whether what a source did not send can be fetched.
@@ -71,8 +77,10 @@ impl App {
                 (None, Some((_, since))) => (since, String::new()),
                 (None, None) => continue,
             };
-            match self.fill_gap(source, since, "on_silence").await {
-                Ok(row) => {
+            match self.begin_gap(source, since, "on_silence").await {
+                // The first one is still under way, and does not come by again where it was already: another one follows it.
+                Ok((_, false)) if outage.is_none() => {}
+                Ok((row, _)) => {
                     tracing::info!(
                         source,
                         from = row.asked.from_day,

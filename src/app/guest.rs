@@ -46,6 +46,11 @@ pub enum GuestError {
     /// Runs are not at their end.
     #[error("{0} of the guest's runs are still on the way, or paused")]
     UnderWay(i64),
+    /// What is erased would come back.
+    #[error(
+        "a booking of the guest is about to be fetched from the booking system, which would bring back what is erased"
+    )]
+    BeingFetched,
 }
 
 /// A guest.
@@ -201,6 +206,10 @@ impl App {
                 Erased::UnderWay(runs) => {
                     self.note_erased(who, &guest, done).await;
                     return Err(GuestError::UnderWay(runs));
+                }
+                Erased::BeingFetched => {
+                    self.note_erased(who, &guest, done).await;
+                    return Err(GuestError::BeingFetched);
                 }
             }
         }

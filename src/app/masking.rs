@@ -7,6 +7,7 @@
 //!
 //! Invariant: every read of `ports::Store` stands below, either masked or passed on. A new one must be put here to compile.
 
+use super::masking_asked::MaskedAsked;
 use super::{App, Who};
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the wrapper names nearly all of them"))]
 use crate::domain::*;
@@ -65,18 +66,20 @@ impl App {
 
 /// The store as the faces have it.
 pub(super) struct MaskedStore {
+    asked: MaskedAsked,
     inner: Arc<dyn Store>,
 }
 
 impl MaskedStore {
     /// Around the database's own.
     pub(super) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner }
+        Self { asked: MaskedAsked { inner: inner.clone() }, inner }
     }
 }
 
 /// What can be masked.
-trait Mask {
+pub(super) trait Mask {
+    /// Masks what it holds of a guest.
     fn mask(&mut self);
 }
 
@@ -295,13 +298,12 @@ macro_rules! around {
             }
 
             fn fetches(&self) -> &dyn FetchStore {
-                self.inner.fetches()
+                &self.asked
             }
 
             fn keeping(&self) -> &dyn KeepingStore {
                 self.inner.keeping()
             }
-
 
             fn chains(&self) -> &dyn ChainStore {
                 self.inner.chains()
@@ -312,7 +314,7 @@ macro_rules! around {
             }
 
             fn walks(&self) -> &dyn WalkStore {
-                self.inner.walks()
+                &self.asked
             }
 
             async fn close(&self) {

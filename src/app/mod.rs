@@ -29,6 +29,7 @@ mod live;
 mod look;
 mod machine;
 mod masking;
+mod masking_asked;
 mod people;
 mod people_code;
 mod people_links;
@@ -49,6 +50,7 @@ mod serve;
 mod source_keys;
 mod source_sign_in;
 mod subscriptions;
+mod walk_account;
 mod walks;
 
 pub use crate::delivery::{
@@ -94,7 +96,7 @@ pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
 pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
-pub use walks::{WalkProgress, Walkable, check_days, rests_until};
+pub use walks::{RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
 use crate::metrics::Metrics;

@@ -146,6 +146,9 @@ impl App {
                     "a past booking still has something on the way; it is erased later"
                 );
             }
+            Ok(Erased::BeingFetched) => {
+                tracing::info!(booking, "a past booking is about to be fetched; it is erased later");
+            }
             Err(error) if error.is_lasting() || matches!(error, StoreError::Unfit(_)) => {
                 tracing::warn!(booking, error = %error, cause = error.cause(), "a past booking could not be erased");
             }

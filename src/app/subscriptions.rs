@@ -167,6 +167,23 @@ impl App {
         Ok(Some(Subscriptions { by_itself: source.subscribe.by_itself, seen }))
     }
 
+    /// Why a source should be subscribed before it is walked, as a sentence: what changes while the walk goes on would be told
+    /// by nobody. `None` where the booking system sends here, or nobody knows better.
+    pub async fn subscribe_first(&self, source: &Source) -> Result<Option<String>, StoreError> {
+        let seen = self.subscriptions(source).await?.map(|told| told.seen);
+        let title = &source.connector.title;
+        Ok(match seen {
+            Some(None) => Some(format!(
+                "Nobody has looked yet whether {title} sends here. Look first, and subscribe: what changes while this goes on \
+                 would be missed."
+            )),
+            Some(Some(seen)) if !seen.matches() && seen.is_none_yet() => Some(format!(
+                "{title} sends nothing here yet. Subscribe first: what changes while this goes on would be missed."
+            )),
+            _ => None,
+        })
+    }
+
     /// Looks at a source's subscriptions, and does what is wanted with them.
     pub async fn subscribe(
         &self,

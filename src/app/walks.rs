@@ -6,7 +6,7 @@ use crate::connectors::{ApiTrouble, Source, Verified};
 use crate::domain::Millis;
 use crate::ports::{NewWalk, StoreError, WalkAct, WalkFilter, WalkPurpose, WalkRow, WalkState};
 use crate::source_api::{ApiCall, ApiClient};
-use crate::walk::{SourceCall, SourceCalls, Walked, Walker, account_of, needs_account, walkable};
+use crate::walk::{SourceCall, SourceCalls, Walked, Walker, walkable};
 use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp, ToSpan as _};
@@ -55,12 +55,11 @@ impl App {
             return Err(AskError::NotNow(why));
         }
         check_days(&new.from_day, &new.to_day).map_err(AskError::NotNow)?;
-        let account = account_of(&*self.store, source).await?;
-        needs_account(source, account.as_deref()).map_err(AskError::NotNow)?;
+        self.know_account(&active, source).await?;
         let (row, began) = self.store.walks().begin_walk(new).await?;
         let asked = &row.asked;
-        let same = (asked.purpose, &asked.from_day, &asked.to_day, asked.report)
-            == (new.purpose, &new.from_day, &new.to_day, new.report);
+        let same = (asked.purpose, &asked.from_day, &asked.to_day, asked.report, asked.end_gone)
+            == (new.purpose, &new.from_day, &new.to_day, new.report, new.end_gone);
         if !began && !same {
             return Err(AskError::NotNow(format!(
                 "a {} of {} to {} is under way for this source; wait until it is through, or stop it",
@@ -73,18 +72,33 @@ impl App {
         Ok((row, began))
     }
 
-    /// Begins to bring in what a report found.
-    pub async fn repair_walk(&self, seq: i64, who: &str) -> Result<(WalkRow, bool), AskError> {
+    /// Begins to bring in what a report found, and to end what it found to be gone. `end_gone`: also where these are many.
+    pub async fn repair_walk(
+        &self,
+        seq: i64,
+        end_gone: bool,
+        who: &str,
+    ) -> Result<(WalkRow, bool), AskError> {
         let report = self.walk_row(seq).await?;
-        if report.asked.purpose != WalkPurpose::Reconcile || report.state != WalkState::Done {
+        if !report.asked.purpose.compares() || report.state != WalkState::Done {
             return Err(AskError::NotNow("only a reconcile that is through can be repaired".into()));
         }
-        if report.counts.new + report.counts.differs == 0 {
-            return Err(AskError::NotNow("it found nothing that could be brought in".into()));
+        let ahead = RepairAhead::of(&report);
+        if ahead.brings_in + ahead.ends == 0 {
+            return Err(AskError::NotNow("it found nothing that could be brought in or ended".into()));
+        }
+        if ahead.brings_in == 0 && ahead.many && !end_gone {
+            return Err(AskError::NotNow(format!(
+                "{} of {} bookings here are not known there any more, so many that they end only if it is said that all \
+                 of them are to (end_gone)",
+                ahead.ends,
+                report.counts.here()
+            )));
         }
         let new = NewWalk {
             purpose: WalkPurpose::Repair,
             report: Some(seq),
+            end_gone,
             who: who.to_owned(),
             at: self.clock.now(),
             ..report.asked
@@ -193,6 +207,35 @@ impl SourceCalls for Calls {
         };
         let call = ApiCall { api, call: asked.call, inputs: asked.inputs, patient: true };
         self.client.call(&asked.ruleset.engine, call).await.map(|answer| answer.body)
+    }
+}
+
+/// What a repair of a report would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RepairAhead {
+    /// Bookings that are brought in.
+    pub brings_in: i64,
+    /// Bookings that end, where the booking system does not know them the next time either.
+    pub ends: i64,
+    /// These are so many that they end only if a person says so.
+    pub many: bool,
+}
+
+impl RepairAhead {
+    /// Of a walk as it stands; nothing where it is no report, or not through.
+    pub fn of(row: &WalkRow) -> Self {
+        if row.state != WalkState::Done || !row.asked.purpose.compares() {
+            return Self::default();
+        }
+        let counts = &row.counts;
+        let reports = row.asked.purpose == WalkPurpose::Reconcile;
+        // What a repair left because it was much; what it ended is not gone any more.
+        let ends = counts.endable.min(counts.gone);
+        Self {
+            brings_in: if reports { counts.new + counts.differs } else { 0 },
+            ends,
+            many: ends > 0 && counts.ends_many(),
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 //! told of an old one afterwards, that it was rebooked is never taken back.
 
 use super::State;
+use super::read::Reading;
 use crate::connectors::{ChainSpec, Told};
-use crate::domain::{BookingId, BookingKey, Chains, Rebooking};
+use crate::domain::{BookingId, BookingKey, Chains, Position, Rebooking};
+use crate::ports::{Store, StoreError};
 use crate::rules::Neighbours;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -45,6 +47,23 @@ impl Batch {
     /// The id of a booking that is known here.
     pub fn known(&self, key: &BookingKey) -> Option<BookingId> {
         self.states.get(key).filter(|state| state.change.is_some()).map(|state| state.id.clone())
+    }
+
+    /// What is remembered of records that ended before they were known, where there are documents of them now.
+    pub async fn recall_ended(&mut self, store: &dyn Store, readings: &[Reading]) -> Result<(), StoreError> {
+        let documents = readings.iter().flat_map(Reading::documents);
+        let unknown: Vec<BookingKey> = documents.filter(|key| self.known(key).is_none()).cloned().collect();
+        for (key, at) in store.fetches().ended_unknown(&unknown).await? {
+            self.ended_unknown(&key, at);
+        }
+        Ok(())
+    }
+
+    /// A record that is not known here ended: what was asked before then tells nothing of it.
+    pub fn ended_unknown(&mut self, key: &BookingKey, at: Position) {
+        if let Some(state) = self.states.get_mut(key) {
+            state.as_of = at;
+        }
     }
 
     /// Puts what was told into its chain.
@@ -111,7 +130,7 @@ impl Batch {
         }
     }
 
-    /// The booking of a chain that was known here first (ids are in the order of time): its lane is the chain's. That stays
+    /// The booking of a chain that was known here first (`Applier::load` keeps ids in that order): its lane is the chain's. That stays
     /// so when older ones become known, whose calls would else go beside those of the chain.
     pub fn root(&self, key: &BookingKey) -> Option<&State> {
         let whole = self.chains.whole(key);

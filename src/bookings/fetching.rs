@@ -15,6 +15,10 @@ const UNFIT_AGAIN_MS: i64 = 60_000;
 
 /// A document that is older than what is known by now.
 pub(super) const TOO_LATE: &str = "something newer came in while it was fetched; it is fetched again";
+/// A document of a record that has ended since.
+pub(super) const ENDED_SINCE: &str = "it was deleted while it was fetched: there is nothing to keep";
+/// An end that is older than what is known by now.
+pub(super) const ENDS_NOT: &str = "something newer came in while it was asked for, so it does not end";
 /// A record that ended before it was known.
 pub(super) const NEVER_READ: &str = "deleted before it could be read: there is nothing to keep";
 /// What looks like a late copy.
@@ -109,16 +113,16 @@ pub(super) fn came(
 }
 
 /// A document is older than what is known: its hints are done with, and it is fetched again. One that a walk brought, which
-/// no fetch asked for, is a hint itself.
+/// no fetch asked for, is a hint itself where `asks` says so.
 pub(super) fn came_too_late(
     head: Option<&DocumentHead>,
-    (source, spec): (&Source, &RecordSpec),
+    asks: Option<(&Source, &RecordSpec)>,
     place: &Place<'_>,
 ) -> (ChangeKind, Option<FetchWrite>) {
     let Some(head) = head else { return (ChangeKind::Stale, None) };
     let Some(fetch) = head.fetch.clone() else {
-        return match spec.fetch {
-            Some(_) => (ChangeKind::Fetching, Some(hint(source, 0, place))),
+        return match asks.filter(|(_, spec)| spec.fetch.is_some()) {
+            Some((source, _)) => (ChangeKind::Fetching, Some(hint(source, 0, place))),
             None => (ChangeKind::Stale, None),
         };
     };
@@ -147,6 +151,11 @@ pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
     })
 }
 
+/// Why a record ended that no event told the end of.
+pub(super) fn unknown_there(source: &Source) -> String {
+    format!("{} does not know it any more: it was asked twice", source.connector.title)
+}
+
 /// A record ended by the word of an event: what waits for it can't be fetched any more.
 pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> FetchWrite {
     FetchWrite::Came {
@@ -158,6 +167,11 @@ pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> FetchWrit
         unverified: false,
         at: place.now,
     }
+}
+
+/// A record ended before it was known. That is remembered: an answer may be under way that was given before.
+pub(super) fn ended_unknown(place: &Place<'_>) -> FetchWrite {
+    FetchWrite::Ended { key: place.key.clone(), source: place.event.source.clone(), at: place.now }
 }
 
 /// The note of a document's change.

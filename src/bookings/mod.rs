@@ -37,12 +37,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+/// A clock that was set back by more than this puts ids of a chain out of order.
+const AHEAD_MS_MAX: Millis = 365 * 24 * 3_600_000;
 /// So often a batch is computed anew since something in it looks like a late copy; what comes up then is only flagged.
 const LATE_ROUNDS_MAX: usize = 4;
 /// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction, which deliveries wait for.
 pub const BATCH_EVENTS_MAX: i64 = 256;
 /// Bytes of bodies in one batch, so that a few huge bodies don't hold memory.
 const BATCH_BODY_BYTES_MAX: i64 = 8 << 20;
+/// The same of what they unpack to, which may be a thousand times as much. What is over waits for the next batch.
+const BATCH_UNPACKED_BYTES_MAX: usize = 8 << 20;
 /// How often an event may be in hand alone at a death of the process before it is put aside.
 const CRASHES_MAX: i64 = 3;
 /// Before the last of these tries the process must have lived so long. Whoever kills Waypost again and again shortly after
@@ -216,7 +220,7 @@ impl Applier {
         Ok(did(&applied))
     }
 
-    /// Reads, compares and plans, in the order of the events. Where something looks like a late copy and the system's API
+    /// Reads, compares and plans, in the order of the events, as many of them as unpack to a bounded size. Where something looks like a late copy and the system's API
     /// can be asked, it is done once more, with that as a hint: as if the copy had told nothing.
     async fn compute(
         &self,
@@ -245,8 +249,20 @@ impl Applier {
         think: &dyn Think,
     ) -> Result<(Vec<AppliedEvent>, Vec<(usize, Candidate)>), StoreError> {
         let mut readings: Vec<Reading> = Vec::new();
-        think.run(&mut || readings = events.iter().map(|event| read_event(ruleset, event)).collect());
+        think.run(&mut || {
+            let mut bytes = 0;
+            for event in events {
+                if bytes > BATCH_UNPACKED_BYTES_MAX {
+                    break;
+                }
+                let reading = read_event(ruleset, event);
+                bytes += reading.bytes;
+                readings.push(reading);
+            }
+        });
+        let events = &events[..readings.len()];
         let mut batch = self.load(ruleset, events, &readings, now).await?;
+        batch.recall_ended(&*self.store, &readings).await?;
         let mut copies = Copies::load(&*self.store, &readings).await?;
         let doors = self.doors.learn(&*self.store, events, &readings).await?;
         let mut applied = Vec::with_capacity(events.len());
@@ -314,11 +330,18 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        // New ones get ids in the order in which they were told of first.
-        let new: Vec<&BookingKey> = first_told.into_iter().filter(|key| !states.contains_key(*key)).collect();
-        let mut ids: Vec<BookingId> = new.iter().map(|_| self.entropy.booking_id(now)).collect();
-        ids.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
-        for (key, id) in new.into_iter().zip(ids) {
+        // Within chains, new ones get ids behind those that are known, in the order in which they were told of first.
+        let of_chains = states.iter().filter(|(key, _)| chained.contains(*key)).map(|(_, state)| &state.id);
+        let mut last = of_chains.max_by_key(|id| id.as_str()).cloned();
+        for key in first_told {
+            if states.contains_key(key) {
+                continue;
+            }
+            let mut id = self.entropy.booking_id(now);
+            if chained.contains(key) {
+                id = id_behind(&*self.entropy, now, last.as_ref());
+                last = Some(id.clone());
+            }
             states.insert(key.clone(), State { id, change: None, present: None, as_of: 0 });
         }
         Ok(Batch { states, chains })
@@ -345,6 +368,18 @@ impl Applier {
             known.extend(hashes);
         }
         Ok(found)
+    }
+}
+
+/// A new booking's id that sorts behind another one, also where a clock was set back meanwhile.
+fn id_behind(entropy: &dyn Entropy, now: Millis, last: Option<&BookingId>) -> BookingId {
+    let mut ahead_ms: Millis = 0;
+    loop {
+        let id = entropy.booking_id(now + ahead_ms);
+        if ahead_ms > AHEAD_MS_MAX || last.is_none_or(|last| id.as_str() > last.as_str()) {
+            return id;
+        }
+        ahead_ms = (ahead_ms * 2).max(1);
     }
 }
 

@@ -103,13 +103,22 @@ impl Applier {
         }
         let as_of = batch.states.get(&key).map_or(0, |state| state.as_of);
         if head.as_ref().is_some_and(|head| head.begun < as_of) {
-            let (kind, again) = fetching::came_too_late(head.as_ref(), (source, spec), &place);
+            let note = match head.as_ref() {
+                Some(head) if head.gone => fetching::ENDS_NOT,
+                _ if known.is_some() => fetching::TOO_LATE,
+                _ => fetching::ENDED_SINCE,
+            };
+            let asks = Some((source, spec)).filter(|_| note == fetching::TOO_LATE);
+            let (kind, again) = fetching::came_too_late(head.as_ref(), asks, &place);
             applying.one.fetches.extend(again);
-            applying.one.changes.push(plain(known, kind, Some(fetching::TOO_LATE.to_owned())));
+            applying.one.changes.push(plain(known, kind, Some(note.to_owned())));
             return None;
         }
         if let Some(Hinted::Deleted) = told.hint {
-            applying.one.fetches.push(fetching::ended(&place, known.as_ref()));
+            let unknown_there = head.is_some().then(|| fetching::unknown_there(source));
+            if head.is_none() {
+                applying.one.fetches.push(fetching::ended(&place, known.as_ref()));
+            }
             let ended = batch
                 .states
                 .get(&key)
@@ -117,7 +126,8 @@ impl Applier {
                 .map(|present| spec.ended(present));
             match ended {
                 Some(Some(ended)) => {
-                    let how = How { seen, happened_at, own: true, ..How::default() };
+                    let how =
+                        How { note: unknown_there, head, seen, happened_at, own: true, ..How::default() };
                     let status = RecordSpec::ended_status().to_owned();
                     self.apply_compared(applying, batch, (spec, &key), (ended, status), how);
                 }
@@ -128,6 +138,10 @@ impl Applier {
                         .push(NewChange { seen, ..plain(known, ChangeKind::Unchanged, None) });
                 }
                 None => {
+                    if head.is_none() {
+                        applying.one.fetches.push(fetching::ended_unknown(&place));
+                        batch.ended_unknown(&key, event.position);
+                    }
                     let note = Some(fetching::NEVER_READ.to_owned());
                     applying.one.changes.push(NewChange { seen, ..plain(None, ChangeKind::Ignored, note) });
                 }

@@ -1,14 +1,19 @@
 //! An event's body becomes what its connector says it tells of.
 
 use super::{ChangeKind, ORIGIN_PROBE, Ruleset, StoredEvent, Told};
-use crate::connectors::{KeptHeaders, Message, Source, SourceSpec, Unreadable, read_payload};
+use crate::connectors::{
+    Hinted, KeptHeaders, Message, Source, SourceSpec, Unreadable, read_and_measure_payload, read_payload,
+};
 use crate::domain::{BookingKey, DocumentHead, EventKey, Millis, is_document};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a webhook tells: one thing after the other. Never empty.
 #[derive(Default)]
 pub(super) struct Reading {
     pub items: Vec<ReadItem>,
+    /// Bytes of the body, unpacked.
+    pub bytes: usize,
 }
 
 /// One thing that a webhook tells.
@@ -38,7 +43,11 @@ pub(super) enum ReadWhat {
 impl Reading {
     fn nothing(kind: ChangeKind, note: &str) -> Self {
         let what = ReadWhat::WithoutEffect(kind, note.to_owned());
-        Self { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
+        Self { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }], bytes: 0 }
+    }
+
+    fn of(self, bytes: usize) -> Self {
+        Self { bytes, ..self }
     }
 
     /// The records that it tells of.
@@ -47,6 +56,16 @@ impl Reading {
             ReadWhat::Record(key, told) => Some((key, told)),
             ReadWhat::Document(head, told) => Some((&head.key, told)),
             ReadWhat::WithoutEffect(..) | ReadWhat::Unfit(..) => None,
+        })
+    }
+}
+
+impl Reading {
+    /// The records that it is a document of.
+    pub fn documents(&self) -> impl Iterator<Item = &BookingKey> {
+        self.items.iter().filter_map(|item| match &item.what {
+            ReadWhat::Document(head, _) => Some(&head.key),
+            _ => None,
         })
     }
 }
@@ -69,14 +88,16 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
         return read_document(source, spec, event);
     }
     let headers = KeptHeaders::read(&event.headers);
+    let mut bytes = event.body.len();
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let body = read_payload(&event.body, &headers).map_err(Unreadable::Body)?;
-        spec.read(body, &headers)
+        let (body, unpacked) = read_and_measure_payload(&event.body, &headers);
+        bytes = unpacked;
+        spec.read(body.map_err(Unreadable::Body)?, &headers)
     }));
     let messages = match read {
         Ok(Ok(messages)) => messages,
-        Ok(Err(Unreadable::Body(note))) => return Reading::nothing(ChangeKind::Unreadable, &note),
-        Ok(Err(Unreadable::Nothing(note))) => return Reading::nothing(ChangeKind::Ignored, &note),
+        Ok(Err(Unreadable::Body(note))) => return Reading::nothing(ChangeKind::Unreadable, &note).of(bytes),
+        Ok(Err(Unreadable::Nothing(note))) => return Reading::nothing(ChangeKind::Ignored, &note).of(bytes),
         Err(_) => {
             return Reading::nothing(ChangeKind::Unreadable, "a mistake of Waypost came up while reading it");
         }
@@ -87,9 +108,10 @@ pub(super) fn read_event(ruleset: &Arc<Ruleset>, event: &StoredEvent) -> Reading
         .flat_map(|(index, message)| items_of((source, headers.signed_account()), index, message))
         .collect();
     if items.is_empty() {
-        return Reading::nothing(ChangeKind::Ignored, "the body tells of nothing that its connector keeps");
+        let note = "the body tells of nothing that its connector keeps";
+        return Reading::nothing(ChangeKind::Ignored, note).of(bytes);
     }
-    Reading { items }
+    Reading { items, bytes }
 }
 
 /// What Waypost itself asked for: the record, and whose it is.
@@ -106,6 +128,20 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
             "the connector does not know this kind of record any more",
         );
     };
+    if head.gone {
+        let told = Told {
+            kind: head.key.kind.clone(),
+            account: Some(head.key.account.clone()),
+            key: head.key.key.clone(),
+            entity: Value::Null,
+            status: String::new(),
+            happened_at: None,
+            hint: Some(Hinted::Deleted),
+        };
+        let what = ReadWhat::Document(head, told);
+        let items = vec![ReadItem { message: 0, seen: None, happened_at: None, what }];
+        return Reading { items, bytes: event.body.len() };
+    }
     let body = match read_payload(&event.body, &KeptHeaders::default()) {
         Ok(body) => body,
         Err(note) => return Reading::nothing(ChangeKind::Unreadable, &note),
@@ -122,7 +158,8 @@ fn read_document(source: &Source, spec: &SourceSpec, event: &StoredEvent) -> Rea
         }
         Ok(told) => ReadWhat::Document(head, told),
     };
-    Reading { items: vec![ReadItem { message: 0, seen: None, happened_at: None, what }] }
+    let items = vec![ReadItem { message: 0, seen: None, happened_at: None, what }];
+    Reading { items, bytes: event.body.len() }
 }
 
 /// `signed`: the account that the sender signed in for.

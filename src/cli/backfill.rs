@@ -80,6 +80,7 @@ async fn go(app: &App, args: &Args) -> anyhow::Result<Ended> {
         from_day: args.from.clone().unwrap_or_default(),
         to_day: args.to.clone().unwrap_or_default(),
         report: None,
+        end_gone: false,
         who: "the command line".to_owned(),
         at: app.clock.now(),
     };

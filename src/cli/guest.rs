@@ -71,6 +71,10 @@ fn told(error: GuestError) -> anyhow::Error {
         GuestError::UnderWay(_) => anyhow::anyhow!(
             "{error}. Nothing was erased. Let them end, or cancel them: `waypost runs --state waiting` shows them"
         ),
+        GuestError::BeingFetched => anyhow::anyhow!(
+            "{error}. What stood before it is erased, this booking is not. Wait until it came, or mend what keeps it from \
+             coming: `waypost doctor` tells"
+        ),
         error => error.into(),
     }
 }

@@ -1,5 +1,5 @@
 //! `waypost reconcile SOURCE`: the same walk as a report: what is in the source only, here only, or differs. `--repair` brings
-//! in what is new or differs.
+//! in what is new or differs, and ends what the source does not know any more.
 
 use super::Ended;
 use super::options::{FormOptions, StoreOptions};
@@ -17,11 +17,15 @@ const TOLD_MAX: usize = 40;
 /// Compare all bookings of a range of days with the booking system
 ///
 /// Reports what is in the booking system only, here only (each is looked up before that is said), or differs, and in which
-/// fields. Changes nothing, but with --repair: then what is new or differs is brought in.
+/// fields. Changes nothing, but with --repair: then what is new or differs is brought in, and what is here only is asked for
+/// once more, and ends here as deleted if the booking system still does not know it.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   waypost reconcile harbour-tours
   waypost reconcile harbour-tours --from 2027-03-01 --to 2027-03-31 --repair
+
+Where a repair would end more than ten bookings, and more than a fifth of those that are here, it ends none and says so: the
+keys may be of another account. --end-gone lifts that.
 
 It ends with 0 where all is well (or was brought in), and with 1 where something differs or could not be read. Without
 access to the booking system's API nothing can be known: it says so, and ends with 1.")]
@@ -35,9 +39,12 @@ pub(super) struct Args {
     /// The last day
     #[arg(long, value_name = "DAY", requires = "from")]
     to: Option<String>,
-    /// Bring in what is new or differs
+    /// Bring in what is new or differs, and end what is here only
     #[arg(long)]
     repair: bool,
+    /// With --repair: end what is here only, also where that is a large part of all
+    #[arg(long, requires = "repair")]
+    end_gone: bool,
     /// Begin, and don't wait for the end
     #[arg(long)]
     detach: bool,
@@ -65,6 +72,7 @@ async fn go(app: &App, args: &Args) -> anyhow::Result<Ended> {
         from_day: args.from.clone().unwrap_or(from),
         to_day: args.to.clone().unwrap_or(to),
         report: None,
+        end_gone: args.end_gone,
         who: "the command line".to_owned(),
         at: app.clock.now(),
     };
@@ -75,8 +83,13 @@ async fn go(app: &App, args: &Args) -> anyhow::Result<Ended> {
 pub(super) async fn tell_findings(app: &App, row: &WalkRow, json: bool) -> anyhow::Result<()> {
     let mut after = None;
     let mut told = 0;
+    // What a backfill brought in is all well, and may be a year.
+    let outcomes = match row.asked.purpose {
+        WalkPurpose::Backfill => vec![WalkOutcome::Trouble],
+        _ => WalkOutcome::TOLD.to_vec(),
+    };
     loop {
-        let query = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
+        let query = FindingQuery { walk: row.seq, outcomes: outcomes.clone(), after, limit: PAGE };
         let found = app.store.walks().findings(&query).await?;
         let Some(last) = found.last() else { return Ok(()) };
         after = Some((last.account.clone(), last.key.clone()));
@@ -94,7 +107,7 @@ pub(super) async fn tell_findings(app: &App, row: &WalkRow, json: bool) -> anyho
                 WalkOutcome::New => "in the source only",
                 WalkOutcome::Differs => "differs",
                 WalkOutcome::Gone => "here only",
-                WalkOutcome::Repaired => "brought in",
+                WalkOutcome::Repaired => "mended",
                 _ => "could not be read",
             };
             let more = match (&one.note, one.paths.is_empty()) {
@@ -117,5 +130,5 @@ pub(super) fn is_well(row: &WalkRow) -> bool {
         WalkPurpose::Repair => counts.gone,
         WalkPurpose::Backfill => 0,
     };
-    row.state == WalkState::Done && differs == 0 && counts.trouble == 0
+    row.state == WalkState::Done && differs == 0 && counts.unread() == 0
 }

@@ -3,9 +3,9 @@
 
 use super::Ended;
 use super::backfill::named;
-use super::output::{Wrong, counted, note, say, say_json};
+use super::output::{Wrong, counted, line_of, note, say, say_json};
 use super::reconcile::{is_well, tell_findings};
-use crate::app::{App, WalkProgress, Walkable, check_days, rests_until};
+use crate::app::{App, RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 use crate::ports::{NewWalk, WalkPurpose, WalkRow, WalkState};
 use crate::told::Walk;
 use crate::walk::Walked;
@@ -14,8 +14,10 @@ use std::time::Duration;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
-/// A walk that nobody has moved for so long is gone here.
+/// Where another command goes the walk too, this one looks on until nobody has moved it for so long.
 const NOBODY_MS: i64 = 6_000;
+/// While the walk is gone here, it is looked for a node that serves this often.
+const NODE_MS: i64 = 1_000;
 /// Between two lines where there is no terminal.
 const LINE_MS: i64 = 30_000;
 /// Signs of the bar.
@@ -44,6 +46,11 @@ pub(super) async fn begin(app: &App, new: NewWalk, how: &Follow) -> anyhow::Resu
             Some(Walkable::Yes { by, .. }) => format!(" by {by}"),
             _ => String::new(),
         };
+        if let Some(source) = source
+            && let Some(first) = app.subscribe_first(source).await?
+        {
+            note(format!("{first} waypost subscriptions {} shows and does it.", new.source));
+        }
         let already = if began { "" } else { ", which was under way already" };
         note(format!(
             "{} of {}, {} to {}{by}{already}.",
@@ -63,35 +70,7 @@ pub(super) async fn follow(app: &App, mut row: WalkRow, how: &Follow) -> anyhow:
         return Ok(Ended::Fine);
     }
     let mut bar = Bar::new(how.json);
-    let mut moved = (row.revision, app.clock.now());
-    let mut here = false;
-    let walker = app.walker();
-    while row.state == WalkState::Open {
-        let now = app.clock.now();
-        bar.show(&row, now);
-        if row.revision != moved.0 {
-            moved = (row.revision, now);
-        }
-        let rests = rests_until(&row, now).is_some();
-        if here {
-            match app.walk_further(&walker, row.seq, true).await? {
-                // Somebody serves now: they go on.
-                Walked::Overtaken => here = false,
-                Walked::Rests(_) => tokio::time::sleep(LOOK).await,
-                Walked::On(_) | Walked::Over => {}
-            }
-        } else {
-            tokio::time::sleep(LOOK).await;
-            if !rests && app.clock.now() - moved.1 > NOBODY_MS {
-                here = true;
-                bar.clear();
-                note(
-                    "Waypost is not running, so the walk is gone here. What it brings in is read when Waypost next runs.",
-                );
-            }
-        }
-        row = app.walk_row(row.seq).await?;
-    }
+    go_to_its_end(app, &mut row, &mut bar).await?;
     bar.clear();
     tell(&row, how.json, app.clock.now());
     if row.asked.purpose.compares() || row.counts.trouble > 0 {
@@ -99,10 +78,76 @@ pub(super) async fn follow(app: &App, mut row: WalkRow, how: &Follow) -> anyhow:
     }
     if !how.json {
         for place in app.store.walks().aside_places(row.seq, 10).await? {
-            say(format!("    could not be read: {}", place.aside.unwrap_or_default()));
+            say(format!("    could not be read: {}", line_of(&place.aside.unwrap_or_default(), 300)));
         }
+        say_ahead(&row);
     }
     Ok(if is_well(&row) { Ended::Fine } else { Ended::NotFine })
+}
+
+/// Looks on while a node serves, which goes the walk; goes it here where none does. At most one of the two goes it: their
+/// calls would not know of each other, and the limit is that of both.
+async fn go_to_its_end(app: &App, row: &mut WalkRow, bar: &mut Bar) -> anyhow::Result<()> {
+    let walker = app.walker();
+    let mut moved = (row.revision, app.clock.now() - NOBODY_MS);
+    let mut looked_at = i64::MIN;
+    let mut here = false;
+    while row.state == WalkState::Open {
+        let now = app.clock.now();
+        bar.show(row, now);
+        if row.revision != moved.0 {
+            moved = (row.revision, now);
+        }
+        if now.saturating_sub(looked_at) >= NODE_MS {
+            looked_at = now;
+            let served = app.store.walks().a_node_walks().await?;
+            let nobody = now - moved.1 >= NOBODY_MS || rests_until(row, now).is_some();
+            if here && served {
+                here = false;
+                bar.clear();
+                note("Waypost runs now, and goes on with it.");
+            } else if !here && !served && nobody {
+                here = true;
+                bar.clear();
+                note(
+                    "Waypost is not running, so the walk is gone here. What it brings in is read when Waypost next runs.",
+                );
+            }
+        }
+        if here {
+            match app.walk_further(&walker, row.seq, true).await? {
+                // Another command goes it too.
+                Walked::Overtaken => {
+                    here = false;
+                    moved.1 = app.clock.now();
+                }
+                Walked::Rests(_) => tokio::time::sleep(LOOK).await,
+                Walked::On(_) | Walked::Over => {}
+            }
+        } else {
+            tokio::time::sleep(LOOK).await;
+        }
+        *row = app.walk_row(row.seq).await?;
+    }
+    Ok(())
+}
+
+/// What a repair would do, where there is something to repair.
+fn say_ahead(row: &WalkRow) {
+    let RepairAhead { brings_in, ends, many } = RepairAhead::of(row);
+    if brings_in + ends == 0 {
+        return;
+    }
+    let option = if many { "--repair --end-gone" } else { "--repair" };
+    let ends = match ends {
+        0 => String::new(),
+        _ if many => format!(
+            ", and would end {ends} of {} bookings here: so many that it has to be said",
+            row.counts.here()
+        ),
+        _ => format!(", and would end {ends} that the source does not know any more"),
+    };
+    say(format!("The same with {option} would bring in {brings_in}{ends}."));
 }
 
 fn title(purpose: WalkPurpose) -> &'static str {
@@ -137,9 +182,12 @@ fn tell(row: &WalkRow, json: bool, now: i64) {
         (counts.differs, "differ"),
         (counts.newer, "newer here"),
         (counts.gone, "here only"),
+        (counts.ended, "here only, and ended"),
+        (counts.past, "not known to the source any more, and ended here before"),
         (counts.elsewhere, "known to the source, but not where the walk looked"),
         (counts.erased, "left alone, since their guests were erased here"),
-        (counts.trouble, "could not be read"),
+        (counts.trouble + counts.aside, "could not be read"),
+        (counts.unseen, "lists could not be read: what they hold was not looked at"),
         (counts.brought_in, "brought in"),
     ];
     for (many, words) in figures.into_iter().filter(|(many, _)| *many > 0) {

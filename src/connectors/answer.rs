@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The longest wait that an answer can ask for.
-pub(super) const WAIT_MS_MAX: i64 = 3_600_000;
+pub const WAIT_MS_MAX: i64 = 3_600_000;
 /// Characters of a message for people.
 const MESSAGE_CHARS_MAX: usize = 300;
 /// Characters of a body that a message quotes.

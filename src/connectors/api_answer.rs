@@ -26,6 +26,8 @@ pub enum ApiTrouble {
     Rests {
         /// When to try again.
         until: Millis,
+        /// The API said so to this very call; else it was not made.
+        said: bool,
         /// A sentence.
         why: String,
     },
@@ -43,6 +45,14 @@ pub enum ApiTrouble {
 }
 
 impl ApiTrouble {
+    /// `sure`: it is about the limit for sure, and not about what was asked for, which might be answered the same.
+    pub fn about_the_limit(mut self, sure: bool) -> Self {
+        if let Self::Rests { said, .. } = &mut self {
+            *said &= !sure;
+        }
+        self
+    }
+
     /// A word that is stored and counted.
     pub fn word(&self) -> &'static str {
         match self {

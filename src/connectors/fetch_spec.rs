@@ -100,7 +100,7 @@ impl RecordSpec {
     }
 
     /// The records of an answer, without what is never stored. `Err` is a sentence.
-    pub fn documents(&self, fetch: &FetchSpec, mut answer: Value) -> Result<Vec<(String, Value)>, String> {
+    pub fn documents(&self, fetch: &FetchSpec, mut answer: Value) -> Result<Vec<Told>, String> {
         let found = match &fetch.list {
             Some(_) if answer.is_null() => Vec::new(),
             Some(list) => match answer.pointer_mut(list).map(Value::take) {
@@ -119,10 +119,9 @@ impl RecordSpec {
         found.into_iter().map(|document| self.document(document)).collect()
     }
 
-    /// One record as its system's API gives it: its key, and itself without what is never stored. `Err` is a sentence.
-    pub fn document(&self, document: Value) -> Result<(String, Value), String> {
-        let told = self.read_one(document, &Facts::default())?;
-        Ok((told.key, told.entity))
+    /// One record as its system's API gives it, without what is never stored. `Err` is a sentence.
+    pub fn document(&self, document: Value) -> Result<Told, String> {
+        self.read_one(document, &Facts::default())
     }
 
     /// What a document that was fetched tells. `Err` is a sentence.
@@ -134,7 +133,7 @@ impl RecordSpec {
     /// The record ends by the word of an event alone: its last state stays, as that of a deleted one. `None` where it
     /// has ended so already.
     pub fn ended(&self, present: &super::Present) -> Option<super::Compared> {
-        (present.status != DELETED).then(|| super::Compared {
+        (!Self::is_ended(&present.status)).then(|| super::Compared {
             kind: ChangeKind::Deleted,
             paths: Vec::new(),
             entity: present.entity.clone(),
@@ -148,5 +147,17 @@ impl RecordSpec {
     /// The word of a status that `ended` leaves.
     pub fn ended_status() -> &'static str {
         DELETED
+    }
+
+    /// Whether a status is the one that `ended` leaves.
+    pub fn is_ended(status: &str) -> bool {
+        status == DELETED
+    }
+
+    /// Whether a state is one that a booking ends in: cancelled, rebooked, deleted.
+    pub fn is_over(&self, entity: &Value, status: &str) -> bool {
+        let kind = self.kind_at_first_sight(entity, status);
+        Self::is_ended(status)
+            || matches!(kind, ChangeKind::Cancelled | ChangeKind::Rebooked | ChangeKind::Deleted)
     }
 }

@@ -59,7 +59,7 @@ mod walk;
 mod walk_read;
 
 pub use action::{Action, After, Call, Find, Input, InputKind};
-pub use answer::{AnswerClass, Classified, classify, classify_failure};
+pub use answer::{AnswerClass, Classified, WAIT_MS_MAX, classify, classify_failure};
 pub use answer_rule::AnswerRule;
 pub use api_answer::{ApiAnswer, ApiTrouble};
 pub use api_standing::ApiStanding;
@@ -78,7 +78,7 @@ pub use form_pattern::FormPattern;
 pub use guide::Guide;
 pub use limits::{RateLimits, RetrySchedule, read_retry};
 pub use manifest::{Catalogue, Connector, Verified, read_connector};
-pub use payload::{payload_text, read_payload};
+pub use payload::{payload_text, read_and_measure_payload, read_payload};
 pub use record_url::RecordUrl;
 pub use records::{Children, Compared, Present, RecordSpec, Told, Unreadable};
 pub use request::{CallContext, RenderError, RenderedRequest, Which};
@@ -88,7 +88,7 @@ pub use setup::{Choice, Setup, SetupChoices, SetupEnsure, SetupTest};
 pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
-pub use source_api::{ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
+pub use source_api::{ApiAccount, ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
 pub use source_spec::SourceSpec;
 pub use subscriptions::{
     HookAddress, HookDoor, Sends, Spare, Subscription, SubscriptionAct, SubscriptionPlan, SubscriptionSpec,

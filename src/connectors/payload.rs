@@ -22,16 +22,25 @@ const LEFT_OVER_BYTES_MAX: usize = 1_024;
 
 /// Reads a body. `Err` is a sentence.
 pub fn read_payload(body: &[u8], headers: &KeptHeaders) -> Result<Value, String> {
+    read_and_measure_payload(body, headers).0
+}
+
+/// The same. Also gives how many bytes it unpacked to, as far as it could be unpacked.
+pub fn read_and_measure_payload(body: &[u8], headers: &KeptHeaders) -> (Result<Value, String>, usize) {
     let encoding = headers.get("content-encoding").unwrap_or_default();
     if encoding.is_empty()
         && let Ok(value) = serde_json::from_slice(body)
     {
-        return Ok(unwrapped(value));
+        return (Ok(unwrapped(value)), body.len());
     }
-    let unpacked = unpack(body, encoding)?;
+    let unpacked = match unpack(body, encoding) {
+        Ok(unpacked) => unpacked,
+        Err(why) if why == TOO_LARGE => return (Err(why), UNPACKED_BYTES_MAX as usize),
+        Err(why) => return (Err(why), body.len()),
+    };
     let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
-    let text = text_of(&unpacked, &content_type)?;
-    read_text(&text, &content_type)
+    let read = text_of(&unpacked, &content_type).and_then(|text| read_text(&text, &content_type));
+    (read, unpacked.len())
 }
 
 /// A body as text for people: unpacked and decoded. `None` where that can't be done.

@@ -254,7 +254,9 @@ impl RecordSpec {
         // A hash of another time's manifest may differ where the content does not. Where the event's type says the status,
         // the status may differ alone.
         let same = paths.is_empty();
-        if same && (self.status_on.is_empty() || status == present.status) {
+        // One that ended by a word alone, and is told of all the same, is there again.
+        let again = Self::is_ended(&present.status) && !Self::is_ended(&status);
+        if same && !again && (self.status_on.is_empty() || status == present.status) {
             return without_effect(ChangeKind::Unchanged, paths, None);
         }
         let states = States { present: Some((&present.entity, &present.status)), told: (&entity, &status) };
@@ -262,8 +264,10 @@ impl RecordSpec {
         if !kind.has_effect() {
             return without_effect(kind, paths, note);
         }
-        let doubtful =
-            self.changes.iter().find(|condition| condition.holds(&states)).is_some_and(|one| one.verify);
+        let doubtful = again
+            || self.changes.iter().find(|condition| condition.holds(&states)).is_some_and(|one| one.verify);
+        let back = again && kind == ChangeKind::Updated;
+        let note = note.or_else(|| back.then(|| "it was deleted, and is there again".to_owned()));
         Compared { kind, paths, entity, hash, note, flag_if_known: !same, doubtful }
     }
 

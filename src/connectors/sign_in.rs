@@ -77,6 +77,12 @@ impl SignIn {
         self.ways.iter().any(|way| matches!(way, SignInWay::Token { .. }))
     }
 
+    /// Whether whoever signs in says of which account they are.
+    pub fn claims_account(&self) -> bool {
+        let claims = |way: &SignInWay| matches!(way, SignInWay::Token { scheme, .. } if scheme.account_claim.is_some());
+        self.ways.iter().any(claims)
+    }
+
     /// Whether a header (lower case) holds a secret that is signed in with.
     pub fn is_credential(&self, header: &str) -> bool {
         self.ways.iter().any(|way| matches!(way, SignInWay::Header { name, .. } if name == header))

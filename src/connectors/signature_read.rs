@@ -82,6 +82,24 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
     }
     let header = header.map(|header| header.trim().to_ascii_lowercase());
     let time_header = time_header.map(|header| header.trim().to_ascii_lowercase());
+    if let (Some(time), Some(signed)) = (&time_header, &signed)
+        && !signs_header(signed, time)
+    {
+        wrong(
+            format!(
+                "The time in `{time}` is not signed: who copies a webhook could write another time there."
+            ),
+            "let `signed` have {time} in it, as the vendor signs it; where the vendor does not sign the time, leave \
+             `time_header` out",
+        );
+    }
+    if parts.is_some() && signed.as_ref().is_some_and(|signed| !signed.contains(&SignedPart::Time)) {
+        wrong(
+            "The time beside the signature is not signed: who copies a webhook could write another time there."
+                .to_owned(),
+            "let `signed` have {time} in it, as the vendor signs it",
+        );
+    }
     let well = told.is_empty();
     for diagnostic in told {
         fields.report(diagnostic);
@@ -108,6 +126,16 @@ pub(super) fn read_signature(file: &str, mut fields: Fields<'_, '_>) -> Option<S
         key_prefix,
     };
     well.then_some(scheme)
+}
+
+/// Whether a header's value is part of what is signed.
+fn signs_header(signed: &[SignedPart], header: &str) -> bool {
+    signed.iter().any(|part| match part {
+        SignedPart::Time => true,
+        SignedPart::Header(name) => name == header,
+        SignedPart::Headers(prefix) => header.starts_with(prefix.as_str()),
+        _ => false,
+    })
 }
 
 const SIGNED_HINT: &str = "write a text with {body}, {time}, {url}, {header:NAME} or {headers:PREFIX} in it, such as \

@@ -133,6 +133,23 @@ pub fn read_source(
         verify,
         diagnostics,
     );
+    if api.is_some()
+        && sign_in.claims_account()
+        && account.as_deref().is_none_or(|account| account.trim().is_empty())
+    {
+        diagnostics.push(
+            Diagnostic::error(
+                file,
+                fields_place(node, "sign_in"),
+                "Whoever signs in here says by `account_claim` of which account they are, and the keys under `api:` are of \
+                 one account only: another one would be told its bookings.",
+            )
+            .hint(
+                "write `account: NAME` with the account that the keys are of, and make a source of its own for each other \
+                 account",
+            ),
+        );
+    }
     let of = SubscribeOf {
         file,
         title: &connector.title,

@@ -9,6 +9,8 @@ use super::answer::{AnswerClass, Classified, WAIT_MS_MAX, common, message, retry
 use super::answer_rule::{AnswerRule, Seen};
 use super::auth::value_of;
 use super::call_limits::CallLimits;
+use super::manifest::Verified;
+use super::pattern::key_text;
 use super::request::{RenderError, RenderedRequest, Rendering, Which, encode};
 use super::secret::SecretRef;
 use super::setup::SetupTest;
@@ -53,6 +55,18 @@ pub struct ApiSpec {
     pub answers: Vec<AnswerRule>,
     /// The call that tests the credential.
     pub test: Option<SetupTest>,
+    /// The call that says of which account the credential is.
+    pub account: Option<ApiAccount>,
+}
+
+/// How an API says of which account a credential is.
+pub struct ApiAccount {
+    /// The call.
+    pub call: Call,
+    /// JSON pointer to the account in the answer.
+    pub at: String,
+    /// How sure we are of it.
+    pub verified: Verified,
 }
 
 impl std::fmt::Debug for ApiSpec {
@@ -131,6 +145,16 @@ pub struct Token {
     pub value: SecretString,
     /// How long it lives.
     pub lives_ms: i64,
+}
+
+impl ApiAccount {
+    /// The account in an answer.
+    pub fn read(&self, answer: &Value) -> Option<String> {
+        let account = answer.pointer(&self.at).and_then(key_text)?;
+        let well =
+            !account.trim().is_empty() && account.len() <= 512 && !account.chars().any(char::is_control);
+        well.then_some(account)
+    }
 }
 
 impl SourceApi {

@@ -1,11 +1,13 @@
 //! Reads `source.api:` of manifests, and `api:` of source files.
 
-use super::answer_read::read_answers;
+use super::action_read::read_call;
+use super::answer_read::{pointer_is_well, read_answers};
 use super::call_limits::{CallLimits, read_call_limits};
 use super::connection::is_base_url;
+use super::manifest::{Verified, read_verified};
 use super::secret::{SecretRef, read_secret};
 use super::setup::read_test;
-use super::source_api::{ApiAuth, ApiSecret, ApiSpec, SourceApi};
+use super::source_api::{ApiAccount, ApiAuth, ApiSecret, ApiSpec, SourceApi};
 use super::templates::Compiling;
 use crate::document::{Diagnostic, Fields, Node, Place, Yaml, suggest};
 use crate::expr::Engine;
@@ -33,6 +35,7 @@ pub(super) fn read_api_spec(
     let timeout = fields.duration("timeout");
     let answers = fields.node("answers");
     let test = fields.node("test");
+    let account = fields.node("account");
     let _ = fields.text("verified");
     let place = fields.place();
     fields.finish();
@@ -65,7 +68,35 @@ pub(super) fn read_api_spec(
         timeout_ms: timeout_ms.clamp(1, TIMEOUT_MS_MAX),
         answers: read_answers(file, answers, diagnostics),
         test: test.and_then(|node| read_test(compiling, node, diagnostics)),
+        account: account.and_then(|node| read_account(compiling, node, diagnostics)),
     })
+}
+
+/// `account: { call: { method: GET, path: /me }, at: /id }`.
+fn read_account(
+    compiling: Compiling<'_>,
+    node: &Node,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<ApiAccount> {
+    let file = compiling.file;
+    let mut fields = Fields::new(file, "the account of the API", node, diagnostics);
+    let call = fields.node("call");
+    let at = fields.required_text("at");
+    let verified = fields.text("verified");
+    let place = fields.place();
+    fields.finish();
+    let verified =
+        read_verified(file, verified.as_deref(), place, diagnostics).unwrap_or(Verified::Unverified);
+    let Some(call) = call else {
+        diagnostics.push(
+            Diagnostic::error(file, Some(place), "The account of the API has no `call`.")
+                .hint("write `call: { method: GET, path: /me }` and `at: /id`"),
+        );
+        return None;
+    };
+    let call = read_call(compiling, "a call", call, diagnostics)?;
+    let at = at.filter(|at| pointer_is_well(file, at, place, diagnostics))?;
+    Some(ApiAccount { call, at, verified })
 }
 
 fn no_base_url(file: &str, place: Place, url: &str) -> Diagnostic {

@@ -96,6 +96,9 @@ fn mistakes_in_how_webhooks_sign_in_name_the_place_and_the_way_out() {
         "{ ips: [300.1.1.1, stripe] }",
         "{ hmac: { header: x, secret: a, algorithm: md5, encoding: hexx, signed: \"{bdy}\", tolerance: 2d } }",
         "{ hmac: { header: x, secret: a, signed: \"{time}\", heder: y } }",
+        "{ hmac: { header: x, secret: a, signed: body, time_header: x-time } }",
+        "{ hmac: { header: x, secret: a, signed: body, fields: { time: t, signature: v1 } } }",
+        "{ hmac: { header: x, secret: a, signed: \"{headers:x-}{body}\", time_header: X-Time } }",
     ];
     let mut told = String::new();
     for way in ways {
@@ -106,6 +109,17 @@ fn mistakes_in_how_webhooks_sign_in_name_the_place_and_the_way_out() {
         try_source(&engine, "connector: stripe\ntoken: { secret: a }\nsign_in: { ips: 1.1.1.1 }\n");
     let _ = writeln!(told, "{said}");
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn keys_of_one_account_are_not_used_for_whoever_claims_another() {
+    let engine = engine();
+    let jwt = "sign_in: { jwt: { algorithm: HS256, secret: a, account_claim: account } }\n";
+    let api = "api: { client_id: { secret: b }, client_secret: { secret: c } }\n";
+    let (_, said) = try_source(&engine, &format!("connector: apaleo\n{jwt}{api}account: ''\n"));
+    insta::assert_snapshot!(said);
+    let (source, said) = try_source(&engine, &format!("connector: apaleo\n{jwt}{api}account: ACME\n"));
+    assert_eq!((source.is_some(), said.as_str()), (true, ""));
 }
 
 #[test]

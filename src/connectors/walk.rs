@@ -277,6 +277,43 @@ impl WalkSpec {
         }
     }
 
+    /// The account that a place is of, as far as the way to it says so.
+    pub fn account_at(&self, place: &WalkPlace) -> Option<String> {
+        match place {
+            WalkPlace::Call(call) => self.account_of(&call.taken),
+            WalkPlace::Record(record) => record.account.clone(),
+        }
+    }
+
+    /// A place for people: `list of each booking (company reef, item 7, availability 12)`.
+    pub fn in_words(&self, place: &WalkPlace) -> String {
+        let call = match place {
+            WalkPlace::Record(WalkRecord { account, key }) => {
+                let account = account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();
+                return format!("{} {key}{account}", self.kind);
+            }
+            WalkPlace::Call(call) => call,
+        };
+        let level = self.levels.get(call.level);
+        let mut of: Vec<String> = Vec::new();
+        for level in self.levels.iter().take(call.level) {
+            let taken = call.taken.get(&level.name).and_then(Value::as_object);
+            let values: Vec<String> =
+                taken.into_iter().flatten().filter_map(|(_, value)| key_text(value)).collect();
+            if !values.is_empty() {
+                of.push(format!("{} {}", level.name, values.join(" ")));
+            }
+        }
+        if level.is_some_and(|level| level.span.is_some() || level.pages.is_some()) {
+            of.push(format!("{} to {}", call.since.as_ref().unwrap_or(&call.from), call.to));
+        }
+        if call.page > 1 {
+            of.push(format!("page {}", call.page));
+        }
+        let what = format!("list of each {}", level.map_or(self.kind.as_str(), |level| &level.name));
+        if of.is_empty() { what } else { format!("{what} ({})", of.join(", ")) }
+    }
+
     /// The account that was taken along.
     fn account_of(&self, taken: &Map<String, Value>) -> Option<String> {
         let of_level = |level: &WalkLevel| {

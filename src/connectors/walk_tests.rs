@@ -224,3 +224,34 @@ fn mistakes_in_a_walk_name_the_place_and_the_way_out() {
     let told: Vec<String> = texts.iter().map(|text| read(text).map(|_| ()).unwrap_err()).collect();
     insta::assert_snapshot!(told.join("\n---\n"));
 }
+
+#[test]
+fn a_place_is_told_in_words() {
+    let walk = fareharbor();
+    let call = |level: usize, page| WalkCall {
+        level,
+        taken:
+            json!({ "company": { "shortname": "reef" }, "item": { "pk": 7 }, "availability": { "pk": 12 } })
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
+        from: "2027-03-01".into(),
+        to: "2027-03-14".into(),
+        page,
+        since: None,
+    };
+    let record = WalkRecord { account: Some("reef".into()), key: "k-1".into() };
+    let told = [
+        WalkPlace::Call(WalkCall { taken: serde_json::Map::new(), ..call(0, 1) }),
+        WalkPlace::Call(call(2, 1)),
+        WalkPlace::Call(call(3, 2)),
+        WalkPlace::Record(record),
+    ]
+    .map(|place| format!("{} of {:?}", walk.in_words(&place), walk.account_at(&place)));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    list of each company of None
+    list of each availability (company reef, item 7, 2027-03-01 to 2027-03-14) of Some("reef")
+    list of each booking (company reef, item 7, availability 12, page 2) of Some("reef")
+    booking k-1 of reef of Some("reef")
+    "#);
+}

@@ -50,6 +50,9 @@ pub struct DocumentHead {
     /// It is what a webhook said, since the booking system's API did not answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
+    /// There is no record: the booking system does not know it any more, and it ends here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
 }
 
 impl DocumentHead {
@@ -90,7 +93,8 @@ mod tests {
     fn a_head_is_read_as_it_was_written() {
         let [connector, account, kind, key] = ["apaleo", "ACME", "booking", "X-1"].map(str::to_owned);
         let key = BookingKey { connector, account, kind, key };
-        let head = DocumentHead { begun: 7, fetch: Some(fetch_id(&key, 0)), key, unverified: false };
+        let head =
+            DocumentHead { begun: 7, fetch: Some(fetch_id(&key, 0)), key, unverified: false, gone: false };
         assert_eq!(DocumentHead::read(&head.to_headers()), Some(head.clone()));
         assert_eq!(DocumentHead::read("{}"), None);
         assert_ne!(fetch_id(&head.key, 0), fetch_id(&head.key, 1));

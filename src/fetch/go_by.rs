@@ -3,13 +3,17 @@
 
 use super::{Fetcher, schedule};
 use crate::connectors::{KeptHeaders, read_payload};
-use crate::domain::{DocumentHead, Millis};
+use crate::domain::{DocumentHead, Millis, Position};
 use crate::ports::{FetchRow, StoreError, StoredEvent};
 use crate::rules::Ruleset;
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
 
 /// Webhooks of one turn.
 const AT_ONCE: i64 = 64;
+/// Fetches that are remembered to have been gone by.
+const REMEMBERED_MAX: usize = 10_000;
 
 impl Fetcher {
     /// Appends what webhooks told that waited too long for an API which is in trouble. True where there was any.
@@ -27,8 +31,11 @@ impl Fetcher {
             return Ok(false);
         }
         let mut events = Vec::new();
+        let mut gone_by = Vec::new();
         for (row, event) in self.store.fetches().fetches_to_go_by(before, AT_ONCE).await? {
-            if !troubled.contains(&row.source) {
+            // One whose event has not been applied yet is given once more.
+            let is_appended = self.gone_by().get(&row.id) == Some(&row.hinted);
+            if is_appended || !troubled.contains(&row.source) {
                 continue;
             }
             if let Some(document) = told(ruleset, &row, &event) {
@@ -37,12 +44,23 @@ impl Fetcher {
                     begun: row.hinted,
                     fetch: Some(row.id.clone()),
                     unverified: true,
+                    gone: false,
                 };
                 events.push(self.event(&row.source, &head, &document, now));
+                gone_by.push((row.id, row.hinted));
             }
         }
         self.store.append_events(&events).await?;
+        let mut known = self.gone_by();
+        if known.len() + gone_by.len() > REMEMBERED_MAX {
+            known.clear();
+        }
+        known.extend(gone_by);
         Ok(!events.is_empty())
+    }
+
+    fn gone_by(&self) -> MutexGuard<'_, BTreeMap<String, Position>> {
+        self.gone_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,22 +10,26 @@
 //! stored is dropped before it gets into the journal.
 
 mod go_by;
+mod own;
 mod schedule;
 
-use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
-use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH};
-use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, Secrets, Store, StoreError};
+use crate::connectors::{ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi, WAIT_MS_MAX};
+use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
+use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, PutOff, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
 use bytes::Bytes;
+use own::Own;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Fetches under way at once.
 pub const FETCHES_MAX: usize = 16;
-/// A source that can't be asked (no keys, another connector) is looked at again after this time.
-const UNABLE_MS: i64 = 30_000;
+/// What can't be asked for (no keys, another connector) is looked at again after this time; at once with other keys.
+const UNABLE_MS: i64 = 300_000;
+/// What has waited so long for a source that was removed, or is of another system now, waits for nothing.
+const GONE_MS: i64 = 24 * 3_600_000;
 
 /// One call to make.
 pub struct FetchWork {
@@ -96,6 +100,12 @@ pub struct Fetcher {
     secrets: Arc<dyn Secrets>,
     /// Sources whose API is not asked before a time: one call that was told so speaks for all.
     closed: Mutex<BTreeMap<String, Closed>>,
+    /// Of what is turned away: whose trouble it is.
+    own: Mutex<Own>,
+    /// Fetches whose webhook was appended, and up to which hint: until that is applied, nothing else says so.
+    gone_by: Mutex<BTreeMap<String, Position>>,
+    /// When fetches were claimed last.
+    last_at: AtomicI64,
     /// The database failed while fetches were taken: some may be taken by nobody.
     unsure: AtomicBool,
 }
@@ -103,12 +113,32 @@ pub struct Fetcher {
 impl Fetcher {
     /// The stage over its ports.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { store, entropy, secrets, closed: Mutex::default(), unsure: AtomicBool::new(false) }
+        Self {
+            store,
+            entropy,
+            secrets,
+            closed: Mutex::default(),
+            own: Mutex::default(),
+            gone_by: Mutex::default(),
+            // What an earlier process put off is looked at too.
+            last_at: AtomicI64::new(Millis::MAX),
+            unsure: AtomicBool::new(false),
+        }
     }
 
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.
     pub async fn recover(&self, now: Millis) -> Result<i64, StoreError> {
+        self.pull_in(now).await?;
         self.store.fetches().recover_fetches(now).await
+    }
+
+    /// What is due later than anything is ever put off was put off before the clock was set back.
+    async fn pull_in(&self, now: Millis) -> Result<(), StoreError> {
+        if now < self.last_at.load(Ordering::SeqCst) {
+            self.store.fetches().pull_in_fetches(now + schedule::LATEST_MS, now).await?;
+        }
+        self.last_at.store(now, Ordering::SeqCst);
+        Ok(())
     }
 
     /// Sources whose refused credential was changed are asked again at once.
@@ -116,7 +146,10 @@ impl Fetcher {
         let changed: Vec<String> = {
             let mut closed = self.closed();
             let has_changed = |source: &String, closed: &Closed| {
-                closed.refused.is_some() && credential(ruleset, &*self.secrets, source) != closed.refused
+                let is_another = |refused: &String| {
+                    credential(ruleset, &*self.secrets, source).unwrap_or_default() != *refused
+                };
+                closed.refused.as_ref().is_some_and(is_another)
             };
             let changed = closed.iter().filter(|(source, closed)| has_changed(source, closed));
             let changed: Vec<String> = changed.map(|(source, _)| source.clone()).collect();
@@ -136,6 +169,7 @@ impl Fetcher {
             self.store.fetches().recover_fetches(now).await?;
             self.unsure.store(false, Ordering::SeqCst);
         }
+        self.pull_in(now).await?;
         let claim = self.claim_due(ruleset, room, now).await;
         self.unsure.fetch_or(claim.is_err(), Ordering::SeqCst);
         claim
@@ -148,26 +182,52 @@ impl Fetcher {
             return Ok(claim);
         }
         self.reopen(ruleset, now).await?;
-        let (except, opens_at) = self.closed_now(now);
+        let (except, _) = self.closed_now(now);
         let rows = self.store.fetches().claim_fetches(&except, now, room as i64).await?;
         let full = rows.len() == room;
+        let mut unable: BTreeMap<(String, Unable), Vec<FetchRow>> = BTreeMap::new();
         for row in rows {
             match work(ruleset, row) {
                 Ok(work) => claim.work.push(work),
-                Err((row, told)) => {
-                    let end = FetchEnd::Again {
-                        due_at: now + UNABLE_MS,
-                        trouble: "needs_auth".to_owned(),
-                        told,
-                        failed: false,
-                    };
-                    self.store.fetches().end_fetch(&row, &end, now).await?;
-                }
+                Err((row, why)) => unable.entry((row.source.clone(), why)).or_default().push(row),
             }
         }
+        for ((source, why), rows) in unable {
+            self.unable(ruleset, (&source, why), rows, now).await?;
+        }
+        let (except, opens_at) = self.closed_now(now);
         let next = if full { Some(now) } else { self.store.fetches().next_fetch_at(&except).await? };
         claim.again_at = next.into_iter().chain(opens_at).min();
         Ok(claim)
+    }
+
+    /// Fetches for which there is no call. All of a source that can't be asked at all are left in peace; those that have waited
+    /// for one that is gone for long enough end.
+    async fn unable(
+        &self,
+        ruleset: &Ruleset,
+        (source, why): (&str, Unable),
+        rows: Vec<FetchRow>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let due_at = now + UNABLE_MS;
+        if matches!(why, Unable::Removed | Unable::NoKeys) {
+            let refused = credential(ruleset, &*self.secrets, source).unwrap_or_default();
+            self.close(source, due_at, Some(refused), now);
+        }
+        let is_over = |row: &FetchRow| {
+            why != Unable::NoKeys && row.failing_since.is_some_and(|since| now - since > GONE_MS)
+        };
+        let (over, waiting): (Vec<FetchRow>, Vec<FetchRow>) = rows.into_iter().partition(is_over);
+        for row in over {
+            let end = FetchEnd::Refused { told: format!("{}: nothing was changed", why.told()) };
+            self.store.fetches().end_fetch(&row, &end, now).await?;
+        }
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let off = PutOff { due_at, trouble: "needs_auth", told: why.told() };
+        self.store.fetches().put_off_fetches(&waiting, off, now).await
     }
 
     /// Takes what came back.
@@ -178,11 +238,13 @@ impl Fetcher {
         now: Millis,
     ) -> Result<FetchOutcome, StoreError> {
         let Fetched { row, result } = fetched;
+        // That it does not know something is an answer too: the API is well.
+        if matches!(&result, Ok(_) | Err(ApiTrouble::NotThere(_))) {
+            self.own().answered(&row, now);
+            self.closed().remove(&row.source);
+        }
         let documents = match result {
-            Ok(answer) => {
-                self.closed().remove(&row.source);
-                read(ruleset, &row, answer)
-            }
+            Ok(answer) => read(ruleset, &row, answer),
             Err(trouble) => Err(trouble),
         };
         let end = match documents {
@@ -192,6 +254,12 @@ impl Fetcher {
                 let events: Vec<NewEvent> = self.events(&row, documents, now);
                 self.store.append_events(&events).await?;
                 return Ok(FetchOutcome::Came(count));
+            }
+            // A webhook may be faster than the API: it is asked once more.
+            Err(trouble @ ApiTrouble::NotThere(_)) if row.trouble.as_deref() != Some(trouble.word()) => {
+                let due_at = now + schedule::NOT_THERE_MS;
+                let (told, trouble) = (not_there(ruleset, &row), trouble.word().to_owned());
+                FetchEnd::Again { due_at, trouble, told, failed: false }
             }
             Err(ApiTrouble::NotThere(_)) => FetchEnd::Refused { told: not_there(ruleset, &row) },
             Err(trouble) => self.again(ruleset, &row, trouble, now),
@@ -207,16 +275,25 @@ impl Fetcher {
     fn again(&self, ruleset: &Ruleset, row: &FetchRow, trouble: ApiTrouble, now: Millis) -> FetchEnd {
         let word = trouble.word().to_owned();
         let told = trouble.to_string();
+        let not_let = || FetchEnd::Refused { told: not_let(ruleset, row, &told) };
         let (due_at, failed) = match trouble {
-            ApiTrouble::Rests { until, .. } => {
-                self.close(&row.source, until.max(now + 1), None, now);
-                (until.max(now + 1), false)
+            ApiTrouble::Rests { until, said, .. } => {
+                let until = until.max(now + 1);
+                self.close(&row.source, until, None, now);
+                if !said {
+                    (until, false)
+                } else if let Some(due_at) = self.own().turned_away(row, until, now) {
+                    (due_at, false)
+                } else {
+                    return not_let();
+                }
             }
             ApiTrouble::NeedsAuth(_) => {
                 let until = now + schedule::SIGN_IN_MS;
                 let refused = credential(ruleset, &*self.secrets, &row.source);
                 self.close(&row.source, until, Some(refused.unwrap_or_default()), now);
-                (until, false)
+                let Some(due_at) = self.own().turned_away(row, until, now) else { return not_let() };
+                (due_at, false)
             }
             ApiTrouble::Down { until, .. } => {
                 // Without a time it is not closed; but it is known since when it is in trouble.
@@ -241,6 +318,7 @@ impl Fetcher {
                 begun: row.begun.unwrap_or_default(),
                 fetch: (index == last).then(|| row.id.clone()),
                 unverified: false,
+                gone: false,
             };
             self.event(&row.source, &head, &document, now)
         };
@@ -262,9 +340,13 @@ impl Fetcher {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn close(&self, source: &str, until: Millis, refused: Option<String>, now: Millis) {
         let mut closed = self.closed();
-        let since = closed.get(source).map_or(now, |known| known.since);
+        let since = closed.get(source).map_or(now, |known| known.since.min(now));
         closed.insert(source.to_owned(), Closed { until, since, refused });
     }
 
@@ -272,9 +354,30 @@ impl Fetcher {
     /// is due; only an answer forgets since when it was closed.
     fn closed_now(&self, now: Millis) -> (Vec<String>, Option<Millis>) {
         let closed = self.closed();
-        let shut = closed.iter().filter(|(_, closed)| closed.until > now);
+        // One that is closed for longer than any answer closes it was closed before the clock was set back.
+        let shut = closed.iter().filter(|(_, closed)| (now + 1..=now + WAIT_MS_MAX).contains(&closed.until));
         let except = shut.clone().map(|(source, _)| source.clone()).collect();
         (except, shut.map(|(_, closed)| closed.until).min())
+    }
+}
+
+/// Why there is no call for a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unable {
+    Removed,
+    OtherConnector,
+    NoKeys,
+    NoWay,
+}
+
+impl Unable {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Removed => "its source was removed",
+            Self::OtherConnector => "its source has another connector now",
+            Self::NoKeys => "the source has no keys for the booking system's API: add `api:` to its file",
+            Self::NoWay => "its connector does not say any more how it is fetched",
+        }
     }
 }
 
@@ -284,11 +387,10 @@ fn credential(ruleset: &Ruleset, secrets: &dyn Secrets, source: &str) -> Option<
     Some(reach.credential(secrets).unwrap_or_default())
 }
 
-/// The call of a fetch. `Err`: why there is none, as a sentence.
-fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String)> {
+/// The call of a fetch. `Err`: why there is none.
+fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, Unable)> {
     let found = record_of(ruleset, &row).and_then(|(record, api)| {
-        let fetch =
-            record.fetch_in(row.way).ok_or("its connector does not say any more how it is fetched")?;
+        let fetch = record.fetch_in(row.way).ok_or(Unable::NoWay)?;
         Ok((api, fetch.call.clone()))
     });
     match found {
@@ -297,37 +399,33 @@ fn work(ruleset: &Ruleset, row: FetchRow) -> Result<FetchWork, (FetchRow, String
             let inputs = if let Value::Object(inputs) = inputs { inputs } else { Map::new() };
             Ok(FetchWork { row, api, call, inputs })
         }
-        Err(told) => Err((row, told.to_owned())),
+        Err(why) => Err((row, why)),
     }
 }
 
 /// The record's kind and the API, as the source has them now.
-fn record_of<'r>(
-    ruleset: &'r Ruleset,
-    row: &FetchRow,
-) -> Result<(&'r RecordSpec, Arc<SourceApi>), &'static str> {
-    let source = ruleset.sources.get(&row.source).ok_or("its source was removed")?;
+fn record_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Result<(&'r RecordSpec, Arc<SourceApi>), Unable> {
+    let source = ruleset.sources.get(&row.source).ok_or(Unable::Removed)?;
     let spec = source.connector.source.as_ref().filter(|_| source.connector.name == row.key.connector);
-    let record =
-        spec.and_then(|spec| spec.record(&row.key.kind)).ok_or("its source has another connector now")?;
-    let api = source
-        .reach
-        .clone()
-        .ok_or("the source has no keys for the booking system's API: add `api:` to its file")?;
+    let record = spec.ok_or(Unable::OtherConnector)?.record(&row.key.kind).ok_or(Unable::NoWay)?;
+    let api = source.reach.clone().ok_or(Unable::NoKeys)?;
     Ok((record, api))
 }
 
 /// The records of an answer. What they are not as they should be is the API's trouble.
 fn read(ruleset: &Ruleset, row: &FetchRow, answer: ApiAnswer) -> Result<Vec<(String, Value)>, ApiTrouble> {
     let refused = |told: &str| ApiTrouble::Refused(told.to_owned());
-    let (record, _) = record_of(ruleset, row).map_err(refused)?;
+    let (record, _) = record_of(ruleset, row).map_err(|why| refused(why.told()))?;
     let fetch: &FetchSpec =
         record.fetch_in(row.way).ok_or_else(|| refused("nothing says any more how it is fetched"))?;
     let documents = record.documents(fetch, answer.body).map_err(ApiTrouble::Refused)?;
-    if row.way == 0 && documents.iter().any(|(key, _)| *key != row.key.key) {
+    if row.way == 0 && documents.iter().any(|told| told.key != row.key.key) {
         return Err(refused("the answer is about something else than what was asked for"));
     }
-    Ok(documents)
+    if documents.iter().any(|told| told.account.as_ref().is_some_and(|account| *account != row.key.account)) {
+        return Err(refused("the answer is about another account than the one that was asked for"));
+    }
+    Ok(documents.into_iter().map(|told| (told.key, told.entity)).collect())
 }
 
 fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
@@ -336,6 +434,15 @@ fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
 
 fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
     format!("{}'s API knows no such {}: nothing was changed", title(ruleset, row), row.key.kind)
+}
+
+fn not_let(ruleset: &Ruleset, row: &FetchRow, told: &str) -> String {
+    format!(
+        "{}'s API answers for others, and does not let us read this {}: {}. Nothing was changed",
+        title(ruleset, row),
+        row.key.kind,
+        told.trim_end_matches('.')
+    )
 }
 
 fn none_of(ruleset: &Ruleset, row: &FetchRow) -> String {

@@ -21,11 +21,10 @@ impl Reached {
         if self.proxies.is_empty() || !self.trusts(sender) {
             return Some(sender);
         }
-        let lines: Vec<&str> =
-            request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-        for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let lines: Vec<_> = request.headers().get_all("x-forwarded-for").collect();
+        for entry in lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
             // What can't be read ends it: nobody knows who wrote what stands before.
-            sender = address_of(entry)?;
+            sender = address_of(std::str::from_utf8(entry).ok()?)?;
             if !self.trusts(sender) {
                 break;
             }
@@ -64,6 +63,7 @@ fn address_of(entry: &str) -> Option<IpAddr> {
 mod tests {
     use super::Reached;
     use crate::domain::AddressRange;
+    use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
 
     fn sender(peer: &str, forwarded: &[&str]) -> Option<String> {
@@ -92,5 +92,17 @@ mod tests {
         ] {
             assert_eq!(sender(peer, forwarded), expected, "{peer} {forwarded:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_not_passed_over() {
+        // Else the proxy itself would be the sender, or who stands in the line before.
+        let proxies = vec![AddressRange::parse("10.0.0.0/8").unwrap()];
+        let line = HeaderValue::from_bytes(b"\xff, 198.51.100.1 \xff").unwrap();
+        let request = TestRequest::default()
+            .peer_addr("10.0.0.1:4711".parse().unwrap())
+            .append_header(("x-forwarded-for", "203.0.113.7"))
+            .append_header(("x-forwarded-for", line));
+        assert_eq!(Reached { base: None, proxies }.sender(&request.to_http_request()), None);
     }
 }

@@ -91,6 +91,15 @@ pub struct NewFetch {
 /// What an applied event does to fetches, in the same transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchWrite {
+    /// A record ended before it was known: what was asked before then tells nothing of it any more.
+    Ended {
+        /// The record.
+        key: BookingKey,
+        /// By which source that was told.
+        source: String,
+        /// Now.
+        at: Millis,
+    },
     /// One of its changes hints at something.
     Hint {
         /// What.
@@ -182,6 +191,17 @@ pub enum FetchEnd {
     },
 }
 
+/// Why fetches can't be made at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct PutOff<'a> {
+    /// When they are looked at again.
+    pub due_at: Millis,
+    /// A word.
+    pub trouble: &'a str,
+    /// A sentence.
+    pub told: &'a str,
+}
+
 /// What waits, by source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchCount {
@@ -222,12 +242,23 @@ pub trait FetchStore: Send + Sync {
     async fn next_fetch_at(&self, except: &[String]) -> Result<Option<Millis>, StoreError>;
     /// A try ended without a document. Nothing happens where it is not under way any more since that position.
     async fn end_fetch(&self, row: &FetchRow, end: &FetchEnd, now: Millis) -> Result<(), StoreError>;
+    /// Those of a claim that can't be made now are due later, all in one go.
+    async fn put_off_fetches(
+        &self,
+        rows: &[FetchRow],
+        off: PutOff<'_>,
+        now: Millis,
+    ) -> Result<(), StoreError>;
     /// One that is under way is due now after all.
     async fn give_back(&self, id: &str, now: Millis) -> Result<(), StoreError>;
     /// Somebody asks for one. It is due now, whatever it was; gives it.
     async fn ask_fetch(&self, fetch: &NewFetch, by: &str) -> Result<FetchRow, StoreError>;
     /// All of a source are due now; gives how many.
     async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError>;
+    /// Which of these records ended before they were known, and at which position: the last one.
+    async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError>;
+    /// Those that are due later than that are due now; gives how many.
+    async fn pull_in_fetches(&self, later: Millis, now: Millis) -> Result<i64, StoreError>;
     /// One by its id.
     async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError>;
     /// The fetch that a change waits for.

@@ -116,6 +116,8 @@ pub enum Erased {
     Unknown,
     /// So many of its runs are not at their end; nothing was changed.
     UnderWay(i64),
+    /// It is about to be fetched from the booking system, which would bring everything back; nothing was changed.
+    BeingFetched,
     /// It is done.
     Done {
         /// Webhooks whose body went.

@@ -16,7 +16,7 @@ pub enum WalkPurpose {
     Backfill,
     /// Reports what differs, and changes nothing.
     Reconcile,
-    /// Reports, and brings in what is new or differs.
+    /// Reports, brings in what is new or differs, and ends what the source does not know any more.
     Repair,
 }
 
@@ -98,7 +98,7 @@ pub enum WalkPhase {
     Walk,
     /// What is here and was not found.
     Compare,
-    /// What an earlier report found.
+    /// What a report found: of an earlier walk, or of this one.
     Repair,
 }
 
@@ -145,7 +145,7 @@ pub enum WalkOutcome {
     Erased,
     /// It could not be read.
     Trouble,
-    /// It was new or differed, and was brought in.
+    /// It was new or differed and was brought in, or the source does not know it any more and it was ended here.
     Repaired,
 }
 
@@ -204,11 +204,18 @@ pub struct NewWalk {
     pub to_day: String,
     /// A repair of what this reconcile found; the range is its range.
     pub report: Option<i64>,
+    /// Bookings that the source does not know any more are ended also where they are a large part of all.
+    pub end_gone: bool,
     /// Who said so.
     pub who: String,
     /// When.
     pub at: Millis,
 }
+
+/// So many bookings that the source does not know any more are ended, whatever part of all they are.
+const END_FREELY: i64 = 10;
+/// Of more, at most one in so many of the bookings that were looked at; else a person says so first.
+const END_ONE_IN: i64 = 5;
 
 /// What a walk came to so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -234,12 +241,22 @@ pub struct WalkCounts {
     pub here_only: i64,
     /// Here only: the source does not know them any more.
     pub gone: i64,
+    /// Those of them that a repair may end: the source said so by itself, and knows others of their account.
+    pub endable: i64,
+    /// Ended here, since the source does not know them any more.
+    pub ended: i64,
+    /// Not known to the source any more, and ended here before.
+    pub past: i64,
     /// Known to the source, but not where the walk looked.
     pub elsewhere: i64,
     /// Left alone, since their guests were erased.
     pub erased: i64,
-    /// Could not be read.
+    /// Could not be understood, or not be found where a list names them.
     pub trouble: i64,
+    /// Records that were put aside.
+    pub aside: i64,
+    /// Lists that were put aside: what they hold was not looked at.
+    pub unseen: i64,
     /// Documents that went into the journal.
     pub brought_in: i64,
     /// Places made: the next one's number.
@@ -250,6 +267,36 @@ pub struct WalkCounts {
     pub worked_ms: i64,
     /// Accounts that it came through.
     pub accounts: Vec<String>,
+    /// Accounts that something was answered of.
+    pub answering: Vec<String>,
+    /// When something was last answered.
+    pub answered_at: Millis,
+    /// As it was asked for.
+    pub end_gone: bool,
+}
+
+impl WalkCounts {
+    /// Bookings that are here and were looked at.
+    pub fn here(&self) -> i64 {
+        self.same
+            + self.differs
+            + self.newer
+            + self.gone
+            + self.ended
+            + self.past
+            + self.elsewhere
+            + self.erased
+    }
+
+    /// Whether so many bookings would end that something else is more likely, so that a person has to say so.
+    pub fn ends_many(&self) -> bool {
+        self.endable > END_FREELY && self.endable * END_ONE_IN > self.here()
+    }
+
+    /// Records and lists that could not be read.
+    pub fn unread(&self) -> i64 {
+        self.trouble + self.aside + self.unseen
+    }
 }
 
 /// A walk.
@@ -421,4 +468,23 @@ pub trait WalkStore: Send + Sync {
     async fn write_walk(&self, write: &WalkWrite) -> Result<bool, StoreError>;
     /// Forgets a piece of what ended walks leave behind. True where there is more.
     async fn tidy_walks(&self) -> Result<bool, StoreError>;
+    /// Whether a node serves this database now: it goes the walks that are open.
+    async fn a_node_walks(&self) -> Result<bool, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WalkCounts;
+
+    #[test]
+    fn more_than_ten_and_more_than_a_fifth_are_many() {
+        let counts = |gone, same| WalkCounts { gone, endable: gone, same, ..WalkCounts::default() };
+        assert!(!counts(10, 0).ends_many(), "a few always end");
+        assert!(counts(11, 0).ends_many());
+        assert!(!counts(11, 44).ends_many(), "a fifth");
+        assert!(counts(11, 43).ends_many());
+        let ended = WalkCounts { ended: 5, ..counts(6, 43) };
+        assert!(!WalkCounts { endable: 6, ..ended.clone() }.ends_many());
+        assert!(WalkCounts { endable: 11, ..ended }.ends_many(), "while it ends them, they count on");
+    }
 }

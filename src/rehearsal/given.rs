@@ -18,7 +18,7 @@ pub(super) fn posted(
         return vec![(ORIGIN_WEBHOOK, "{}".to_owned(), body)];
     }
     let event = |(key, document): (BookingKey, Value)| {
-        let head = DocumentHead { key, begun, fetch: None, unverified: false };
+        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: false };
         (ORIGIN_FETCH, head.to_headers(), document.to_string().into_bytes())
     };
     documents.into_iter().map(event).collect()
@@ -45,6 +45,6 @@ fn documents(ruleset: &Ruleset, source: &str, body: &[u8]) -> Option<Vec<(Bookin
         return (source.verify != Verify::Never).then(|| told.into_iter().map(whole).collect());
     }
     let record = spec.records.iter().find(|record| record.fetch.is_some())?;
-    let (key, document) = record.document(body).ok()?;
-    Some(vec![(of(&record.kind, None, key), document)])
+    let told = record.document(body).ok()?;
+    Some(vec![(of(&record.kind, told.account, told.key), told.entity)])
 }

@@ -17,6 +17,9 @@ const POLL: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Between two pieces of what is forgotten.
 const TIDY: Duration = Duration::from_millis(50);
+/// After a start walks are left alone for so long: a command that went one while nobody served sees within it that
+/// somebody does, and leaves it to the server. Their calls don't know of each other, and the limit is that of both.
+const START: Duration = Duration::from_secs(2);
 /// Walks at the same time; further ones wait.
 const WALKS_MAX: usize = 8;
 
@@ -25,6 +28,7 @@ pub(super) async fn walk(runner: Arc<Runner>) {
     let walker = Arc::new(runner.app.walker());
     let mut going: JoinSet<i64> = JoinSet::new();
     let mut in_hand = BTreeSet::new();
+    runner.wait(&Notify::new(), START).await;
     while !runner.stopping() {
         while let Some(ended) = going.try_join_next() {
             match ended {

@@ -55,9 +55,10 @@ impl Closed {
     pub(super) fn at(self, until: Millis) -> ApiTrouble {
         match self {
             Self::Limit => {
-                ApiTrouble::Rests { until, why: "as many calls were made as the limit allows".to_owned() }
+                let why = "as many calls were made as the limit allows".to_owned();
+                ApiTrouble::Rests { until, said: false, why }
             }
-            Self::Rest(why) => ApiTrouble::Rests { until, why },
+            Self::Rest(why) => ApiTrouble::Rests { until, said: false, why },
             Self::Down(why) => ApiTrouble::Down { until: Some(until), why },
             Self::SignIn(why) => ApiTrouble::NeedsAuth(why),
         }
@@ -257,10 +258,9 @@ impl Meter {
         until
     }
 
-    /// Why nothing may be asked now, where it may not.
-    pub(super) fn closed(&self, now: Millis) -> Option<ApiTrouble> {
-        let (until, why) = self.closed.as_ref()?;
-        (*until > now).then(|| why.clone().at(*until))
+    /// Until when nothing may be asked, and why, where it may not.
+    pub(super) fn closed(&self, now: Millis) -> Option<(Millis, Closed)> {
+        self.closed.clone().filter(|(until, _)| *until > now)
     }
 
     pub(super) fn standing(&self, now: Millis) -> ApiStanding {

@@ -68,6 +68,8 @@ pub struct ApiClient {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     lanes: Mutex<BTreeMap<String, Arc<Lane>>>,
+    /// The wall's clock and the one that never goes back, as they were at the beginning.
+    began: (Millis, Millis),
 }
 
 impl ApiClient {
@@ -78,7 +80,20 @@ impl ApiClient {
         clock: Arc<dyn Clock>,
         store: Arc<dyn Store>,
     ) -> Self {
-        Self { outbound, secrets, clock, store, lanes: Mutex::default() }
+        let began = (clock.now(), clock.monotonic());
+        Self { outbound, secrets, clock, store, lanes: Mutex::default(), began }
+    }
+
+    /// The time that meters go by. Somebody may set the wall's clock: then nothing stays closed for as long as it was set back,
+    /// and what was called lately is not forgotten where it was put forward.
+    fn steady(&self) -> Millis {
+        let (wall, monotonic) = self.began;
+        wall + (self.clock.monotonic() - monotonic)
+    }
+
+    /// How far the wall's clock is ahead of it: what is told and written down is told by the wall's.
+    fn ahead(&self) -> Millis {
+        self.clock.now() - self.steady()
     }
 
     /// Makes one call, in its turn.
@@ -121,10 +136,12 @@ impl ApiClient {
                 lane.forget_token(token).await;
                 continue;
             }
-            let trouble = lane.meter().learn(&told, now);
+            let until = lane.meter().learn(&told, self.steady()).map(|until| until + self.ahead());
+            // 429 and a wait that is named are about the limit; a 403 that is taken for one may be about what was asked for.
+            let sure = told.wait_ms.is_some() || matches!(&result, Ok(answer) if answer.status == 429);
             return match (result, told.class) {
                 (Ok(answer), AnswerClass::Done) => read(answer),
-                _ => Err(in_words(told, trouble)),
+                _ => Err(in_words(told, until).about_the_limit(sure)),
             };
         }
     }
@@ -136,8 +153,14 @@ impl ApiClient {
                 api.missing_secret(&*self.secrets).map(|secret| format!("{secret} has no value."));
             return ApiStanding { needs_auth, ..ApiStanding::default() };
         };
-        let now = self.clock.now();
-        self.lane(&credential).meter().standing(now)
+        let ahead = self.ahead();
+        let standing = self.lane(&credential).meter().standing(self.steady());
+        let by_wall = |at: Option<Millis>| at.map(|at| at + ahead);
+        ApiStanding {
+            rests_until: by_wall(standing.rests_until),
+            down_since: by_wall(standing.down_since),
+            ..standing
+        }
     }
 
     fn lane(&self, credential: &str) -> Arc<Lane> {
@@ -167,7 +190,7 @@ impl ApiClient {
         let began = self.clock.monotonic();
         self.load_ledger(lane, credential).await?;
         loop {
-            let now = self.clock.now();
+            let now = self.steady();
             let turn = lane.meter().turn(&api.limits, patient, now);
             let wait_ms = match turn {
                 Turn::Go => return Ok(()),
@@ -177,14 +200,15 @@ impl ApiClient {
                 }
                 Turn::At(until, trouble) => {
                     if until - now > WAIT_MS_MAX || self.clock.monotonic() - began > IN_FLIGHT_WAIT_MS_MAX {
-                        return Err(trouble.at(until));
+                        return Err(trouble.at(until + self.ahead()));
                     }
                     (until - now).clamp(1, LOOK_AGAIN_MS)
                 }
                 Turn::InFlight => {
                     if self.clock.monotonic() - began > IN_FLIGHT_WAIT_MS_MAX {
                         let why = format!("{} calls are under way already", api.title);
-                        return Err(ApiTrouble::Rests { until: now + 1_000, why });
+                        let until = self.clock.now() + 1_000;
+                        return Err(ApiTrouble::Rests { until, said: false, why });
                     }
                     LOOK_AGAIN_MS
                 }
@@ -204,6 +228,9 @@ impl ApiClient {
                 self.store.fact(&format!("{FACT}{credential}")).await.map_err(|error| no_store(&error))?;
             let calls: Vec<(Millis, u64)> =
                 text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            let ahead = self.ahead();
+            let calls: Vec<(Millis, u64)> =
+                calls.into_iter().map(|(at, calls)| (at - ahead, calls)).collect();
             lane.meter().called_before(&calls);
             *loaded = true;
         }
@@ -213,10 +240,12 @@ impl ApiClient {
     /// The next calls are written down before the first of them is made.
     async fn write_down(&self, api: &SourceApi, lane: &Lane, credential: &str) -> Result<(), ApiTrouble> {
         let _one_at_a_time = lane.ledger.lock().await;
-        let Some((ledger, granted)) = lane.meter().next_grant(&api.limits, self.clock.now()) else {
+        let Some((ledger, granted)) = lane.meter().next_grant(&api.limits, self.steady()) else {
             return Ok(());
         };
-        let text = serde_json::json!(ledger).to_string();
+        let ahead = self.ahead();
+        let by_wall: Vec<(Millis, u64)> = ledger.iter().map(|(at, calls)| (at + ahead, *calls)).collect();
+        let text = serde_json::json!(by_wall).to_string();
         self.store.set_fact(&format!("{FACT}{credential}"), &text).await.map_err(|error| no_store(&error))?;
         lane.meter().grant(ledger, granted);
         Ok(())
@@ -230,8 +259,9 @@ impl ApiClient {
         if let Some(token) = held.as_ref().filter(|token| token.is_fresh(now)) {
             return Ok(token.clone());
         }
-        if let Some(trouble) = lane.meter().closed(self.clock.now()) {
-            return Err(trouble);
+        let closed = lane.meter().closed(self.steady());
+        if let Some((until, why)) = closed {
+            return Err(why.at(until + self.ahead()));
         }
         let request = match api.token_request(&*self.secrets) {
             Ok(Some(request)) => request,
@@ -255,7 +285,7 @@ impl ApiClient {
         if let Some(token) = held.as_ref().filter(|token| token.is_alive(now)) {
             return Ok(token.clone());
         }
-        let until = lane.meter().learn(&told, wall);
+        let until = lane.meter().learn(&told, self.steady()).map(|until| until + self.ahead());
         Err(in_words(told, until))
     }
 }
@@ -304,7 +334,7 @@ fn in_words(told: Classified, until: Option<Millis>) -> ApiTrouble {
     match told.class {
         AnswerClass::Gone => ApiTrouble::NotThere(why),
         AnswerClass::NeedsAuth => ApiTrouble::NeedsAuth(why),
-        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), why },
+        AnswerClass::Throttle => ApiTrouble::Rests { until: until.unwrap_or_default(), said: true, why },
         AnswerClass::Retry | AnswerClass::MaybeDone => ApiTrouble::Down { until, why },
         AnswerClass::Done | AnswerClass::Refused | AnswerClass::Conflict => ApiTrouble::Refused(why),
     }

@@ -13,11 +13,12 @@ use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-struct Hands(AtomicI64);
+/// The time that goes by, and how far somebody set the wall's clock.
+struct Hands(AtomicI64, AtomicI64);
 
 impl Clock for Hands {
     fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst) + self.1.load(Ordering::SeqCst)
     }
     fn monotonic(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
@@ -103,7 +104,8 @@ async fn world(connector: &str, api: &str) -> World {
         exclusive: true,
         backup_dir: None,
     };
-    let (vendor, clock) = (Arc::new(Vendor::default()), Arc::new(Hands(AtomicI64::new(1_000_000))));
+    let (vendor, clock) =
+        (Arc::new(Vendor::default()), Arc::new(Hands(AtomicI64::new(1_000_000), AtomicI64::new(0))));
     let store = open(&options).await.unwrap();
     let client = Arc::new(ApiClient::new(vendor.clone(), Arc::new(Known), clock.clone(), store));
     World { client, vendor, clock, engine, source, _folder: folder }
@@ -178,9 +180,16 @@ async fn a_403_is_a_limit_unless_it_names_a_key() {
     *world.vendor.refuse.lock().unwrap() = Some((403, "too many"));
     assert_eq!(
         world.ask("1").await,
-        Err(ApiTrouble::Rests { until: 1_065_000, why: "HTTP 403: too many".to_owned() })
+        Err(ApiTrouble::Rests { until: 1_065_000, said: true, why: "HTTP 403: too many".to_owned() })
     );
     world.clock.0.fetch_add(5_000, Ordering::SeqCst);
+    // A 429 is never about what was asked for.
+    *world.vendor.refuse.lock().unwrap() = Some((429, "too many"));
+    assert_eq!(
+        world.ask("1").await,
+        Err(ApiTrouble::Rests { until: 1_075_000, said: false, why: "HTTP 429: too many".to_owned() })
+    );
+    world.clock.0.fetch_add(10_000, Ordering::SeqCst);
     *world.vendor.refuse.lock().unwrap() = None;
     assert_eq!(
         world.ask("x-1").await,
@@ -209,4 +218,35 @@ async fn a_trouble_never_tells_a_secret() {
             world.clock.0.fetch_add(120_000, Ordering::SeqCst);
         }
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_neither_closes_for_long_nor_makes_room() {
+    const DAY_MS: i64 = 86_400_000;
+    let world = world("fareharbor", HARBOUR).await;
+    *world.vendor.refuse.lock().unwrap() = Some((429, "too many"));
+    assert!(matches!(world.ask("1").await, Err(ApiTrouble::Rests { until: 1_005_000, .. })));
+    *world.vendor.refuse.lock().unwrap() = None;
+    world.clock.1.store(-DAY_MS, Ordering::SeqCst);
+    let why = || "HTTP 429: too many".to_owned();
+    let until = 1_005_000 - DAY_MS;
+    assert_eq!(world.ask("1").await, Err(ApiTrouble::Rests { until, said: false, why: why() }));
+    world.clock.0.fetch_add(5_000, Ordering::SeqCst);
+    assert!(world.ask("1").await.is_ok());
+    // The limit of five minutes is used up; that a day goes by on the wall makes no room.
+    for _ in 0..100 {
+        world.clock.0.fetch_add(1_200, Ordering::SeqCst);
+        for _ in 0..30 {
+            let _ = world.ask("1").await;
+        }
+    }
+    world.clock.0.fetch_add(1_200, Ordering::SeqCst);
+    assert!(matches!(world.ask("1").await, Err(ApiTrouble::Rests { .. })));
+    world.clock.1.store(DAY_MS, Ordering::SeqCst);
+    let full = world.ask("1").await;
+    let now = world.clock.now();
+    assert!(
+        matches!(full, Err(ApiTrouble::Rests { until, .. }) if (now..now + 300_000).contains(&until)),
+        "{full:?}"
+    );
 }

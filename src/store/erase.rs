@@ -9,7 +9,9 @@ use super::retention::Gone;
 use super::rows::{from_json, to_json};
 use super::session::{Session, Statement, Value as Bound, values};
 use super::{Database, SqlStore, cards, retention, sql};
-use crate::domain::{BookingId, Millis, Position, Scrub, StepProgress, View, search_terms};
+use crate::domain::{
+    BookingId, BookingKey, Millis, Position, Scrub, StepProgress, View, fetch_id, search_terms,
+};
 use crate::ports::{Erased, ErasedBooking, Erasure, StoreError};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,12 +43,22 @@ LEFT JOIN links AS l ON l.connection = p.connection AND l.account = p.account AN
                     AND l.key = p.key AND l.rule = p.rule AND l.step = p.step
 WHERE  p.booking = $1";
 
+/// Whether something is on its way from the booking system that would bring all back.
+pub(super) const FETCHED: &str =
+    "SELECT f.id FROM fetches AS f WHERE f.id = $1 AND f.state IN ('due', 'working')";
+
+/// What walks told of it.
+pub(super) const FINDINGS: &str = "
+UPDATE walk_findings SET note = NULL, paths = '[]'
+WHERE  walk IN (SELECT w.seq FROM walks AS w) AND account = $1 AND key = $2";
+
 /// The booking as the transaction finds it.
 struct Found {
     person: Value,
     trip: Value,
     /// The booking's key at the source.
     key: String,
+    booking_key: BookingKey,
     keys: Vec<String>,
     position: Position,
     ordinal: i64,
@@ -81,6 +93,10 @@ impl SqlStore {
         }
         if under_way > 0 {
             return Ok(Erased::UnderWay(under_way));
+        }
+        let fetch = fetch_id(&found.booking_key, 0);
+        if session.row(FETCHED, values![&fetch]).await?.is_some() {
+            return Ok(Erased::BeingFetched);
         }
         let versions = versions(&mut session, id).await?;
         if versions.iter().any(|version| !bodies.contains_key(&version.position)) {
@@ -134,6 +150,9 @@ impl SqlStore {
             })
             .collect();
         statements.extend(retention::note_removed(&entries, erasure.now, &erasure.why));
+        // What was answered when it was looked at, and what a walk found to differ.
+        statements.push(Statement::new("UPDATE fetches SET told = NULL WHERE id = $1", values![&fetch]));
+        statements.push(Statement::new(FINDINGS, values![&found.booking_key.account, &found.key]));
         session.all(statements).await?;
         session.commit().await?;
         self.finish_bodies(2 * VERSIONS_MAX).await?;
@@ -243,12 +262,18 @@ ORDER BY k.tour_day, k.changed_at, k.booking
 LIMIT  CAST($3 AS BIGINT)";
 
 async fn find(session: &mut Session, booking: &BookingId) -> Result<Option<Found>, StoreError> {
-    let text = "SELECT id, key, account, person, trip, position, ordinal FROM bookings WHERE id = $1";
+    let text = "SELECT id, connector, account, kind, key, person, trip, position, ordinal FROM bookings WHERE id = $1";
     let Some(row) = session.row(text, values![booking.as_str()]).await? else { return Ok(None) };
     Ok(Some(Found {
         person: from_json("person of a booking", &row.text("person")?)?,
         trip: from_json("trip of a booking", &row.text("trip")?)?,
         key: row.text("key")?,
+        booking_key: BookingKey {
+            connector: row.text("connector")?,
+            account: row.text("account")?,
+            kind: row.text("kind")?,
+            key: row.text("key")?,
+        },
         keys: vec![row.text("id")?, row.text("key")?, row.text("account")?],
         position: row.int("position")?,
         ordinal: row.int("ordinal")?,

@@ -1,14 +1,13 @@
 //! What is to be fetched from booking systems: hints, claims, ends. What an applied event does to fetches is written in its
 //! own transaction (`write`); the rest has transactions of its own.
 
-use super::SqlStore;
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
-use super::sql;
-use crate::domain::{BookingId, ChangeRef, Millis, Position};
+use super::{SqlStore, ended, sql};
+use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
-    NewFetch, StoreError, StoredEvent,
+    NewFetch, PutOff, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,21 +21,26 @@ const COLUMNS: &str =
 
 const RECOVER: &str = "UPDATE fetches SET state = 'due', due_at = $1, begun = NULL WHERE state = 'working'";
 
-/// Due ones, but those of some sources.
-pub(super) fn claim_sql(except: usize) -> String {
+/// Due ones, but those of some sources. Of these there may be many, so that nobody who writes waits for this.
+pub(super) fn due_sql(except: usize) -> String {
     let (but, next) = but(except, 2);
     format!(
-        "WITH picked AS (SELECT p.id FROM fetches AS p
-                 WHERE  p.state = 'due' AND p.due_at <= $1 {but}
-                 ORDER BY p.due_at, p.id
-                 LIMIT  CAST(${next} AS BIGINT))
-         UPDATE fetches
-         SET    state = 'working', begun = ${begun}
-         FROM   picked
-         WHERE  fetches.id = picked.id
-         RETURNING {columns}",
-        begun = next + 1,
-        columns = COLUMNS.replace("f.", "fetches.")
+        "SELECT p.id FROM fetches AS p
+         WHERE  p.state = 'due' AND p.due_at <= $1 {but}
+         ORDER BY p.due_at, p.id
+         LIMIT  CAST(${next} AS BIGINT)"
+    )
+}
+
+/// Takes them, where they are still due.
+pub(super) fn claim_sql(count: usize) -> String {
+    format!(
+        "UPDATE fetches
+         SET    state = 'working', begun = $1
+         WHERE  state = 'due' AND due_at <= $2 AND id IN (VALUES {})
+         RETURNING {}",
+        sql::rows(count, 1, 3),
+        COLUMNS.replace("f.", "")
     )
 }
 
@@ -198,6 +202,9 @@ pub(super) async fn write(
                     let due_at = again_at.unwrap_or(*at);
                     statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch]));
                 }
+                FetchWrite::Ended { key, source, at } => {
+                    statements.extend(ended::put_end(event.position, key, source, *at));
+                }
             }
         }
     }
@@ -217,7 +224,7 @@ async fn asked_for(session: &mut Session, events: &[&AppliedEvent]) -> Result<BT
         .flat_map(|event| &event.fetches)
         .filter_map(|write| match write {
             FetchWrite::Came { fetch, .. } => Some(fetch.as_str()),
-            FetchWrite::Hint { .. } | FetchWrite::Confirmed { .. } => None,
+            FetchWrite::Hint { .. } | FetchWrite::Ended { .. } | FetchWrite::Confirmed { .. } => None,
         })
         .collect();
     let ids: Vec<&str> = ids.into_iter().collect();
@@ -253,6 +260,8 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
                  unverified = 0,
                  due_at = CASE WHEN fetches.state = 'refused' THEN excluded.due_at ELSE fetches.due_at END,
                  first_at = CASE WHEN fetches.state = 'refused' THEN excluded.first_at ELSE fetches.first_at END,
+                 trouble = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.trouble END,
+                 told = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.told END,
                  state = CASE WHEN fetches.state = 'refused' THEN 'due' ELSE fetches.state END",
             sql::rows(piece.len(), 12, 1)
         );
@@ -310,12 +319,25 @@ impl FetchStore for SqlStore {
         // Before anything is asked for: what comes in from now on is newer than what the answer will say.
         let begun = self.last_position().await?;
         let except = &except[..except.len().min(EXCEPT_MAX)];
-        let mut session = self.write("take due fetches").await?;
+        let mut session = self.read("look for due fetches").await?;
         let mut bound = values![now];
         bound.extend(except.iter().map(Value::from));
-        bound.extend(values![limit, begun]);
-        let claimed = session.rows(claim_sql(except.len()), bound).await?;
-        let mut claimed = claimed.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        bound.extend(values![limit]);
+        let due = session.rows(due_sql(except.len()), bound).await?;
+        let due = due.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        drop(session);
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.write("take due fetches").await?;
+        let mut claimed = Vec::new();
+        for piece in sql::padded(&due) {
+            let mut bound = values![begun, now];
+            bound.extend(piece.iter().map(|id| Value::from(id.as_str())));
+            for one in session.rows(claim_sql(piece.len()), bound).await? {
+                claimed.push(row(&one)?);
+            }
+        }
         session.commit().await?;
         claimed.sort_by(|one, other| (one.due_at, &one.id).cmp(&(other.due_at, &other.id)));
         Ok(claimed)
@@ -373,6 +395,30 @@ impl FetchStore for SqlStore {
         session.commit_after(statements).await.map(|_| ())
     }
 
+    async fn put_off_fetches(
+        &self,
+        rows: &[FetchRow],
+        off: PutOff<'_>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let PutOff { due_at, trouble, told } = off;
+        let statement = |piece: sql::Padded<'_, FetchRow>| {
+            let text = format!(
+                "UPDATE fetches
+                 SET    state = 'due', begun = NULL, due_at = $1, trouble = $2, told = $3,
+                        failing_since = COALESCE(failing_since, $4)
+                 WHERE  state = 'working' AND (id, begun) IN (VALUES {})",
+                sql::rows(piece.len(), 2, 5)
+            );
+            let mut bound = values![due_at, trouble, told, now];
+            bound.extend(piece.iter().flat_map(|row| values![&row.id, row.begun]));
+            Statement::new(text, bound)
+        };
+        let statements = sql::padded(rows).map(statement).collect();
+        let session = self.write("put off fetches").await?;
+        session.commit_after(statements).await.map(|_| ())
+    }
+
     async fn give_back(&self, id: &str, now: Millis) -> Result<(), StoreError> {
         let mut session = self.write("give a fetch back").await?;
         session
@@ -420,6 +466,22 @@ impl FetchStore for SqlStore {
             .await?;
         session.commit().await?;
         Ok(hurried)
+    }
+
+    async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError> {
+        self.records_that_ended(keys).await
+    }
+
+    async fn pull_in_fetches(&self, later: Millis, now: Millis) -> Result<i64, StoreError> {
+        let mut session = self.write("pull in fetches").await?;
+        let pulled = session
+            .execute(
+                "UPDATE fetches SET due_at = $1 WHERE state = 'due' AND due_at > $2",
+                values![now, later],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(pulled)
     }
 
     async fn fetch_row(&self, id: &str) -> Result<Option<FetchRow>, StoreError> {

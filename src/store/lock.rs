@@ -15,6 +15,21 @@ pub(super) struct NodeLock {
     _file: File,
 }
 
+/// Whether somebody holds the lock now.
+pub(super) fn is_held(file: &Path) -> Result<bool, StoreError> {
+    let failed = |error: std::io::Error| database_error("look at the lock of its folder", error);
+    let handle = match File::options().write(true).open(file) {
+        Ok(handle) => handle,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed(error)),
+    };
+    match handle.try_lock() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 /// Takes the lock, trying for a while. `None`: somebody else holds it still.
 pub(super) async fn take(file: &Path, tries: u32) -> Result<Option<NodeLock>, StoreError> {
     let failed = |error: std::io::Error| database_error("lock its folder", error);

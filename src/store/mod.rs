@@ -17,6 +17,7 @@ mod cards;
 mod causes;
 mod chains;
 mod delivery;
+mod ended;
 mod erase;
 mod events;
 mod fetches;
@@ -72,6 +73,8 @@ struct SqlStore {
     all_have_cards: std::sync::atomic::AtomicBool,
     /// Held as long as the store lives; `None` for commands beside a running node, and on Postgres.
     _node: Option<lock::NodeLock>,
+    /// The file that a serving node keeps locked; `None` in memory, and on Postgres.
+    node_file: Option<std::path::PathBuf>,
 }
 
 impl SqlStore {

@@ -61,6 +61,7 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<SqlStore, Sto
     Ok(SqlStore {
         database: Database::Postgres(Box::new(database)),
         _node: None,
+        node_file: None,
         all_have_cards: false.into(),
     })
 }
@@ -101,7 +102,12 @@ async fn open_sqlite(options: &OpenOptions) -> Result<SqlStore, StoreError> {
         sqlite_copy::find_applied(&database).await?;
     }
     drop(schema);
-    Ok(SqlStore { database: Database::Sqlite(database), _node: node, all_have_cards: false.into() })
+    Ok(SqlStore {
+        database: Database::Sqlite(database),
+        _node: node,
+        node_file: Some(node_file),
+        all_have_cards: false.into(),
+    })
 }
 
 /// An empty store in memory, for rehearsals and tests: the same SQL, gone when dropped.
@@ -112,5 +118,10 @@ pub async fn open_in_memory() -> Result<Arc<dyn Store>, StoreError> {
     session.execute("DROP TABLE events", Vec::new()).await?;
     session.commit().await?;
     sqlite_copy::make_journal(&database.journal).await?;
-    Ok(Arc::new(SqlStore { database: Database::Sqlite(database), _node: None, all_have_cards: false.into() }))
+    Ok(Arc::new(SqlStore {
+        database: Database::Sqlite(database),
+        _node: None,
+        node_file: None,
+        all_have_cards: false.into(),
+    }))
 }

@@ -8,7 +8,7 @@ use super::{
     finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
     sql, walk_places, walks,
 };
-use super::{erase, fetches, retention, seen};
+use super::{ended, erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -108,6 +108,8 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("versions of a booking", erase::VERSIONS.to_owned(), values!["booking", 10_i64]),
         ("runs of a booking", erase::RUNS.to_owned(), values!["booking"]),
         ("links to erase", erase::LINKS.to_owned(), values!["booking"]),
+        ("what is fetched of a booking to erase", erase::FETCHED.to_owned(), values!["fetch"]),
+        ("what walks told of a booking to erase", erase::FINDINGS.to_owned(), values!["account", "key"]),
         ("past bookings", erase::PAST.to_owned(), values!["2027-03-14", 0_i64, 10_i64]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
         ("open groups", causes::open_sql(), values![9_i64, 9_i64, "0f", 30_i64]),
@@ -115,7 +117,9 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a group", of_group, of_group_bound),
         ("counting a group", counted, counted_bound),
         ("overtaking", causes::overtake_sql(1), values!["run", 1_i64]),
-        ("due fetches", fetches::claim_sql(1), values![1_i64, "source", 8_i64, 1_i64]),
+        ("due fetches", fetches::due_sql(1), values![1_i64, "source", 8_i64]),
+        ("taking fetches", fetches::claim_sql(2), values![1_i64, 1_i64, "a", "b"]),
+        ("records that ended before they were known", ended::ended_sql(2), values!["id", "id"]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),

@@ -120,6 +120,22 @@ impl PostgresDatabase {
         )))
     }
 
+    /// Whether a node holds the lock of this database now.
+    pub(super) async fn is_served(&self) -> Result<bool, StoreError> {
+        // A lock by one 64-bit number shows as its two halves.
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks
+                            WHERE  locktype = 'advisory' AND granted AND objsubid = 1
+                            AND    classid = CAST($1 AS BIGINT) AND objid = CAST($2 AS BIGINT)
+                            AND    database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        )
+        .bind(NODE_KEY >> 32)
+        .bind(NODE_KEY & 0xffff_ffff)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|error| database_error("tell its locks", error))
+    }
+
     /// Makes sure that the node's lock is still held; takes it again where the server was restarted.
     pub(super) async fn keep_node_lock(&self) -> Result<(), StoreError> {
         if !self.exclusive {

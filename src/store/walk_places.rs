@@ -1,10 +1,10 @@
 //! What a walk has still to ask for, what it found, the bookings that it compares with, and what is forgotten after its end.
 //! Each read is bounded; removing goes in pieces, so that no transaction is long.
 
-use super::SqlStore;
 use super::rows::{booking_key, from_json, to_json, word};
 use super::session::{Row, Statement, Value, values};
 use super::sql;
+use super::{Database, SqlStore, lock};
 use crate::domain::{BookingId, BookingKey, ChangeRef, Millis};
 use crate::ports::{
     DuePlaces, FindingQuery, HereBooking, NewWalk, PlaceRow, StoreError, StoredBooking, WalkAct, WalkFilter,
@@ -183,6 +183,13 @@ impl WalkStore for SqlStore {
 
     async fn tidy_walks(&self) -> Result<bool, StoreError> {
         self.tidy_a_walk().await
+    }
+
+    async fn a_node_walks(&self) -> Result<bool, StoreError> {
+        match &self.database {
+            Database::Postgres(database) => database.is_served().await,
+            Database::Sqlite(_) => self.node_file.as_deref().map_or(Ok(false), lock::is_held),
+        }
     }
 }
 

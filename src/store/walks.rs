@@ -7,7 +7,8 @@ use super::session::{Row, Statement, Value, values};
 use super::walk_places::{finding_rows, place_rows};
 use crate::domain::Millis;
 use crate::ports::{
-    NewWalk, StoreError, WalkAct, WalkFilter, WalkPhase, WalkPurpose, WalkRow, WalkState, WalkWrite,
+    NewWalk, StoreError, WalkAct, WalkCounts, WalkFilter, WalkPhase, WalkPurpose, WalkRow, WalkState,
+    WalkWrite,
 };
 
 /// Walks of one look.
@@ -35,8 +36,9 @@ impl SqlStore {
             return Ok((walk_row(&row)?, false));
         }
         let text = format!(
-            "INSERT INTO walks (source, purpose, from_day, to_day, report, who, state, phase, began_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, 'open', 'begin', $7, $7)
+            "INSERT INTO walks
+                 (source, purpose, from_day, to_day, report, who, state, phase, counts, began_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, 'open', 'begin', $8, $7, $7)
              RETURNING {WALK_COLUMNS}"
         );
         let bound = values![
@@ -46,7 +48,8 @@ impl SqlStore {
             &new.to_day,
             new.report,
             &new.who,
-            new.at
+            new.at,
+            to_json("counts of a walk", &WalkCounts { end_gone: new.end_gone, ..WalkCounts::default() })?
         ];
         let row = session.row(text, bound).await?.ok_or_else(|| StoreError::Corrupt {
             what: String::from("walk"),
@@ -185,6 +188,7 @@ pub(super) fn done_sql(count: usize) -> String {
 }
 
 fn walk_row(row: &Row) -> Result<WalkRow, StoreError> {
+    let counts: WalkCounts = from_json("counts of a walk", &row.text("counts")?)?;
     Ok(WalkRow {
         seq: row.int("seq")?,
         asked: NewWalk {
@@ -193,6 +197,7 @@ fn walk_row(row: &Row) -> Result<WalkRow, StoreError> {
             from_day: row.text("from_day")?,
             to_day: row.text("to_day")?,
             report: row.int_or_null("report")?,
+            end_gone: counts.end_gone,
             who: row.text("who")?,
             at: row.int("began_at")?,
         },
@@ -204,7 +209,7 @@ fn walk_row(row: &Row) -> Result<WalkRow, StoreError> {
         rests_until: row.int_or_null("rests_until")?,
         failures: row.int("failures")?,
         note: row.text_or_null("note")?,
-        counts: from_json("counts of a walk", &row.text("counts")?)?,
+        counts,
         revision: row.int("revision")?,
     })
 }

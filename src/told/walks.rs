@@ -1,7 +1,7 @@
 //! Walks over a source's API, for programs. Told by `waypost backfill --json`, `waypost reconcile --json` and the API.
 
 use super::rfc3339;
-use crate::app::{WalkProgress, rests_until};
+use crate::app::{RepairAhead, WalkProgress, rests_until};
 use crate::domain::Millis;
 use crate::ports::{WalkFinding, WalkRow};
 use serde::Serialize;
@@ -42,12 +42,20 @@ pub struct WalkFigures {
     pub looked_up: i64,
     /// Here only: the booking system does not know them any more.
     pub here_only: i64,
+    /// Those of them that a repair would end, where the booking system does not know them the next time either.
+    pub would_end: i64,
+    /// Ended here, since the booking system does not know them any more.
+    pub ended: i64,
+    /// Not known to the booking system any more, and ended here before: nothing is to be done.
+    pub ended_before: i64,
     /// Here, not come upon, and known to the booking system all the same.
     pub elsewhere: i64,
     /// Left alone, since their guests were erased here.
     pub erased: i64,
     /// Could not be read.
     pub trouble: i64,
+    /// Lists that could not be read; what they hold was not looked at. Not in records.
+    pub unseen_lists: i64,
     /// Brought in.
     pub brought_in: i64,
 }
@@ -71,6 +79,10 @@ pub struct Walk {
     pub to_day: String,
     /// The reconcile whose findings it brings in, where it does only that.
     pub of_report: Option<i64>,
+    /// Whether bookings that the booking system does not know any more end also where they are a large part of all.
+    pub end_gone: bool,
+    /// Whether those that a repair would end are so many that it needs `end_gone`.
+    pub ends_many: bool,
     /// Who began it.
     pub who: String,
     /// `open`, `paused`, `done`, `stopped`.
@@ -107,7 +119,8 @@ pub struct WalkFound {
     pub account: String,
     /// Its key at the booking system.
     pub key: String,
-    /// `new`: in the source only. `differs`. `gone`: here only. `trouble`: could not be read. `repaired`: brought in.
+    /// `new`: in the source only. `differs`. `gone`: here only. `trouble`: could not be read. `repaired`: brought in, or
+    /// ended here.
     #[schema(example = "differs")]
     pub outcome: &'static str,
     /// The booking here, where there is one.
@@ -130,6 +143,8 @@ impl Walk {
             from_day: row.asked.from_day.clone(),
             to_day: row.asked.to_day.clone(),
             of_report: row.asked.report,
+            end_gone: row.asked.end_gone,
+            ends_many: RepairAhead::of(row).many,
             who: row.asked.who.clone(),
             state: row.state.as_str(),
             phase: row.phase.as_str(),
@@ -155,9 +170,13 @@ impl Walk {
                 newer_here: counts.newer,
                 looked_up: counts.here_only,
                 here_only: counts.gone,
+                would_end: RepairAhead::of(row).ends,
+                ended: counts.ended,
+                ended_before: counts.past,
                 elsewhere: counts.elsewhere,
                 erased: counts.erased,
-                trouble: counts.trouble,
+                trouble: counts.trouble + counts.aside,
+                unseen_lists: counts.unseen,
                 brought_in: counts.brought_in,
             },
         }

@@ -6,7 +6,7 @@ use super::note::Noting;
 use super::{Scene, SourceCall, Walked, Walker, place_of};
 use crate::connectors::{ApiTrouble, WalkCall, WalkPlace, WalkRecord};
 use crate::domain::Position;
-use crate::ports::{PlaceRow, StoreError, WalkFinding, WalkOutcome};
+use crate::ports::{PlaceRow, StoreError};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -34,16 +34,20 @@ impl Walker {
                     let answer = self.answer(scene, &what).await;
                     (place, what, answer)
                 }),
-                None => noting.put_aside(place, "it can't be read back"),
+                None => noting.put_aside(scene.spec, place, "it can't be read back"),
             }
         }
         let asked: Vec<Asked> = join_all(calls).await;
         let others = asked.iter().any(|(_, _, answer)| answer.is_ok());
-        if others {
+        if others || asked.iter().any(|(_, _, answer)| matches!(answer, Err(ApiTrouble::NotThere(_)))) {
             noting.answered();
         }
         let mut documents = Vec::new();
+        let mut unknown = Vec::new();
         for (place, what, answer) in asked {
+            if let (Ok(_), Some(account)) = (&answer, scene.account_at(&what)) {
+                noting.answered_of(account);
+            }
             match (answer, what) {
                 (Ok(body), WalkPlace::Call(call)) => {
                     noting.walk.counts.calls += 1;
@@ -53,18 +57,25 @@ impl Walker {
                     noting.walk.counts.calls += 1;
                     match scene.record.read_fetched(body) {
                         Ok(told) => documents.push(Document::Fetched(Box::new(place), record, told)),
-                        Err(why) => noting.failed(&place, &why, true),
+                        Err(why) => noting.failed(scene.spec, &place, &why, true),
                     }
                 }
-                (Err(ApiTrouble::NotThere(why)), what) => {
+                (Err(ApiTrouble::NotThere(why)), WalkPlace::Record(record)) => {
                     noting.walk.counts.calls += 1;
-                    noting.answered();
-                    self.not_there(scene, &mut noting, (&place, what), &why).await?;
+                    unknown.push((place, record, why));
+                }
+                // The list is gone, or was never there: what it holds was not looked at, and that is told.
+                (Err(ApiTrouble::NotThere(why)), WalkPlace::Call(_)) => {
+                    noting.walk.counts.calls += 1;
+                    noting.put_aside(scene.spec, place, &why);
                 }
                 (Err(trouble), _) => in_vain(&mut noting, scene, &place, trouble, others),
             }
         }
         self.look_at(scene, &mut noting, documents, begun).await?;
+        for (place, record, why) in unknown {
+            self.not_known(scene, &mut noting, (&place, &record), &why, begun).await?;
+        }
         self.write(noting).await
     }
 
@@ -103,7 +114,7 @@ impl Walker {
         let found = match scene.spec.read(call, body, scene.source.account.as_deref()) {
             Ok(found) => found,
             Err(unreadable) => {
-                noting.failed(place, &unreadable.to_string(), true);
+                noting.failed(scene.spec, place, &unreadable.to_string(), true);
                 return Ok(Vec::new());
             }
         };
@@ -147,58 +158,31 @@ impl Walker {
         }
         Ok(first)
     }
-
-    /// The API does not know what is asked for: a list is put aside, so that it is told; a record is here only, or nowhere.
-    async fn not_there(
-        &self,
-        scene: &Scene<'_>,
-        noting: &mut Noting,
-        (place, what): (&PlaceRow, WalkPlace),
-        why: &str,
-    ) -> Result<(), StoreError> {
-        let WalkPlace::Record(record) = what else {
-            noting.put_aside(place.clone(), why);
-            return Ok(());
-        };
-        noting.done(place);
-        noting.share_done(place.share);
-        let key = scene.key_of(&record, None);
-        let here = self.store.walks().here_by_key(std::slice::from_ref(&key)).await?.pop();
-        noting.walk.counts.looked += 1;
-        let (account, key) = named(&record);
-        let outcome = match &here {
-            Some(_) => {
-                noting.walk.counts.gone += 1;
-                WalkOutcome::Gone
-            }
-            None => {
-                noting.walk.counts.trouble += 1;
-                WalkOutcome::Trouble
-            }
-        };
-        let note = Some(why.to_owned());
-        let booking = here.map(|here| here.booking.id);
-        noting.find(WalkFinding { account, key, outcome, booking, paths: Vec::new(), note, at: scene.now });
-        Ok(())
-    }
 }
 
 /// A place was asked for in vain.
 fn in_vain(noting: &mut Noting, scene: &Scene<'_>, place: &PlaceRow, trouble: ApiTrouble, others: bool) {
     match trouble {
-        ApiTrouble::Rests { until, why } => noting.rest(until.max(scene.now + 1), why),
+        ApiTrouble::Rests { until, said, why } => {
+            noting.rest(until.max(scene.now + 1), why.clone());
+            // What was not asked for at all stays as it is.
+            if said {
+                noting.troubled(scene.spec, place, &why, false);
+            }
+        }
         ApiTrouble::NeedsAuth(why) => {
-            if noting.walk.rests_until.is_none() {
+            if noting.walk.rests_until.is_none() && !others {
                 noting.rest_longer(Some(scene.now + SIGN_IN_MS), format!("it needs sign-in: {why}"));
             }
+            noting.troubled(scene.spec, place, &why, false);
         }
         ApiTrouble::Down { until, why } => {
-            noting.failed(place, &why, others);
             if noting.walk.rests_until.is_none() && !others {
-                noting.rest_longer(until, why);
+                noting.rest_longer(until, why.clone());
             }
+            noting.troubled(scene.spec, place, &why, others);
         }
-        ApiTrouble::Refused(why) => noting.failed(place, &why, true),
+        ApiTrouble::Refused(why) => noting.failed(scene.spec, place, &why, true),
         // Handled where it is known what it is about.
         ApiTrouble::NotThere(_) => {}
     }

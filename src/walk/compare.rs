@@ -1,17 +1,15 @@
 //! The other way round: bookings that are here and that the walk did not come upon are looked up one by one before anything
-//! is said of them; and what an earlier report found is fetched once more, to be brought in.
+//! is said of them.
 
 use super::ask::named;
 use super::note::Noting;
 use super::{Scene, Walked, Walker};
-use crate::connectors::{WalkPlace, WalkRecord};
-use crate::ports::{FindingQuery, HereBooking, StoreError, WHOLE_SHARE, WalkFinding, WalkOutcome};
+use crate::connectors::{RecordSpec, WalkPlace, WalkRecord};
+use crate::ports::{HereBooking, StoreError, WalkFinding, WalkOutcome, WalkPhase, WalkPurpose};
 use serde_json::Value;
 
 /// Bookings that are looked at in one step.
 const BOOKINGS: i64 = 200;
-/// Findings of a report that are taken up in one step.
-const FINDINGS: i64 = 100;
 
 impl Walker {
     /// A page of the bookings here.
@@ -21,7 +19,14 @@ impl Walker {
         mut noting: Noting,
     ) -> Result<Walked, StoreError> {
         let here = self.store.walks().here_after(&noting.walk.cursor, BOOKINGS).await?;
-        let Some(last) = here.last() else { return self.through(noting).await };
+        let Some(last) = here.last() else {
+            if noting.walk.asked.purpose != WalkPurpose::Repair {
+                return self.through(noting, None).await;
+            }
+            noting.walk.phase = WalkPhase::Repair;
+            noting.walk.cursor = String::new();
+            return self.write(noting).await;
+        };
         noting.walk.cursor = last.booking.id.to_string();
         let mut wanted = Vec::new();
         for one in here {
@@ -66,40 +71,6 @@ impl Walker {
         }
         self.write(noting).await
     }
-
-    /// A page of what a report found.
-    pub(super) async fn repair_more(
-        &self,
-        scene: &Scene<'_>,
-        mut noting: Noting,
-    ) -> Result<Walked, StoreError> {
-        let Some(report) = noting.walk.asked.report else { return self.through(noting).await };
-        let after = serde_json::from_str::<(String, String)>(&noting.walk.cursor).ok();
-        let query = FindingQuery {
-            walk: report,
-            outcomes: vec![WalkOutcome::New, WalkOutcome::Differs],
-            after,
-            limit: FINDINGS,
-        };
-        let found = self.store.walks().findings(&query).await?;
-        let Some(last) = found.last() else { return self.through(noting).await };
-        noting.walk.cursor = Value::from(vec![last.account.clone(), last.key.clone()]).to_string();
-        let of = self.store.walks().walk(report).await?;
-        let whole = of.map_or(0, |of| of.counts.new + of.counts.differs).max(found.len() as i64);
-        noting.walk.counts.told = whole;
-        let records = found
-            .into_iter()
-            .map(|one| WalkRecord {
-                account: Some(one.account).filter(|account| !account.is_empty()),
-                key: one.key,
-            })
-            .collect();
-        for record in self.first_seen(&mut noting, records).await? {
-            noting.hear_of(&record);
-            noting.make(scene.spec, vec![WalkPlace::Record(record)], WHOLE_SHARE / whole)?;
-        }
-        self.write(noting).await
-    }
 }
 
 impl Scene<'_> {
@@ -114,6 +85,8 @@ impl Scene<'_> {
             || key.kind != self.record.kind
             || !of_source
             || here.erased
+            // It has ended here, and its system need not know it any more.
+            || RecordSpec::is_ended(&here.booking.status)
             // What came in since is none of its business.
             || here.created_at > asked.at
         {

@@ -58,16 +58,13 @@ impl Walker {
         let mut here: BTreeMap<BookingKey, HereBooking> =
             here.into_iter().map(|one| (one.booking.key.clone(), one)).collect();
         let known = self.store.walks().findings_of(noting.walk.seq, &records).await?;
-        let looked_up: Vec<(String, String)> = known
-            .into_iter()
-            .filter(|finding| finding.outcome == WalkOutcome::HereOnly)
-            .map(|finding| (finding.account, finding.key))
-            .collect();
+        let known: BTreeMap<(String, String), WalkOutcome> =
+            known.into_iter().map(|finding| ((finding.account, finding.key), finding.outcome)).collect();
         let mut events = Vec::new();
         for one in read {
-            let looked_up = looked_up.contains(&named(&one.record));
+            let known = known.get(&named(&one.record)).copied();
             let here = here.remove(&one.key);
-            if let Some(event) = self.one(scene, noting, one, (here, looked_up), begun)? {
+            if let Some(event) = self.one(scene, noting, one, (here, known), begun)? {
                 events.push(event);
             }
         }
@@ -110,7 +107,7 @@ impl Walker {
         scene: &Scene<'_>,
         noting: &mut Noting,
         read: Read,
-        (here, looked_up): (Option<HereBooking>, bool),
+        (here, known): (Option<HereBooking>, Option<WalkOutcome>),
         begun: Begun,
     ) -> Result<Option<NewEvent>, StoreError> {
         let Read { place, record, key, told } = read;
@@ -133,9 +130,15 @@ impl Walker {
             noting.done(place);
             noting.share_done(place.share);
         }
+        // Said to be gone by this very walk, and there again: it is not counted twice.
+        if known == Some(WalkOutcome::Gone) {
+            noting.walk.counts.gone -= 1;
+            noting.walk.counts.looked -= 1;
+        }
+        let looked_up = matches!(known, Some(WalkOutcome::HereOnly | WalkOutcome::Gone));
         let document = told.entity.clone();
-        let (outcome, paths) = if overtaken {
-            (WalkOutcome::Newer, Vec::new())
+        let (outcome, paths, note) = if overtaken {
+            (WalkOutcome::Newer, Vec::new(), None)
         } else {
             compare(scene, here.as_ref(), told, looked_up)?
         };
@@ -153,11 +156,10 @@ impl Walker {
         let brings_in = noting.walk.asked.purpose.brings_in()
             && matches!(outcome, WalkOutcome::New | WalkOutcome::Differs);
         let repaired = brings_in && noting.walk.asked.purpose == WalkPurpose::Repair;
+        let is_new = outcome == WalkOutcome::New;
         let outcome = if repaired { WalkOutcome::Repaired } else { outcome };
         let mut found = finding(scene, &record, outcome, here.as_ref());
-        if repaired && paths.is_empty() {
-            found.note = Some("it was in the source only".into());
-        }
+        found.note = if repaired && is_new { Some("it was in the source only".into()) } else { note };
         found.paths = paths;
         noting.find(found);
         Ok(brings_in.then(|| self.event(scene, noting, (&key, document), begun)))
@@ -172,7 +174,7 @@ impl Walker {
     ) -> NewEvent {
         let now = self.clock.now();
         let backfill = noting.walk.asked.purpose == WalkPurpose::Backfill;
-        let head = DocumentHead { key: key.clone(), begun, fetch: None, unverified: false };
+        let head = DocumentHead { key: key.clone(), begun, fetch: None, unverified: false, gone: false };
         NewEvent {
             id: self.entropy.event_id(now),
             source: scene.source.name.clone(),
@@ -205,7 +207,7 @@ impl Scene<'_> {
         match document {
             Document::Fetched(place, record, told) => {
                 if let Err(why) = self.fits(&told, Some(&record)) {
-                    noting.failed(&place, &why, true);
+                    noting.failed(self.spec, &place, &why, true);
                     return None;
                 }
                 let key = self.key_of(&record, Some(&told));
@@ -263,10 +265,10 @@ fn compare(
     here: Option<&HereBooking>,
     told: Told,
     looked_up: bool,
-) -> Result<(WalkOutcome, Vec<String>), StoreError> {
-    let Some(here) = here else { return Ok((WalkOutcome::New, Vec::new())) };
+) -> Result<(WalkOutcome, Vec<String>, Option<String>), StoreError> {
+    let Some(here) = here else { return Ok((WalkOutcome::New, Vec::new(), None)) };
     if here.erased {
-        return Ok((WalkOutcome::Erased, Vec::new()));
+        return Ok((WalkOutcome::Erased, Vec::new(), None));
     }
     let entity = serde_json::from_str(&here.booking.body).map_err(|error| StoreError::Corrupt {
         what: format!("booking {}", here.booking.id),
@@ -274,12 +276,14 @@ fn compare(
     })?;
     let StoredBooking { hash, status, happened_at, .. } = here.booking.clone();
     let present = Present { entity, hash, status, happened_at };
-    let Compared { kind, paths, .. } = scene.record.compare(Some(&present), told);
+    let Compared { kind, paths, note, .. } = scene.record.compare(Some(&present), told);
+    // A sentence is told where no field says what differs.
+    let note = note.filter(|_| paths.is_empty());
     Ok(match kind {
-        ChangeKind::Unchanged if looked_up => (WalkOutcome::Elsewhere, Vec::new()),
-        ChangeKind::Unchanged => (WalkOutcome::Same, Vec::new()),
-        ChangeKind::Stale => (WalkOutcome::Newer, paths),
-        _ => (WalkOutcome::Differs, paths),
+        ChangeKind::Unchanged if looked_up => (WalkOutcome::Elsewhere, Vec::new(), None),
+        ChangeKind::Unchanged => (WalkOutcome::Same, Vec::new(), None),
+        ChangeKind::Stale => (WalkOutcome::Newer, paths, None),
+        _ => (WalkOutcome::Differs, paths, note),
     })
 }
 

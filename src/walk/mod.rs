@@ -1,5 +1,5 @@
 //! Beside the stages: walks over all that a source's API has of a range of days. Backfill brings in what is new or differs,
-//! reconcile reports it, repair does both.
+//! reconcile reports it, repair does both and ends what the source does not know any more.
 //!
 //! One call of [`Walker::step`] does one bounded piece and says what it did; `runner` (or a command, where nothing runs)
 //! calls it again. What is still to be asked for is kept as rows: a place goes in the same transaction in which all that it
@@ -12,12 +12,15 @@
 
 mod ask;
 mod compare;
+mod gone;
+#[cfg(test)]
+mod gone_tests;
 mod look;
 mod note;
 #[cfg(test)]
 mod tests;
 
-use crate::connectors::{ApiTrouble, Call, RecordSpec, Source, WalkPlace, WalkSpec};
+use crate::connectors::{ApiTrouble, Call, RecordSpec, Source, WAIT_MS_MAX, WalkPlace, WalkSpec};
 use crate::domain::Millis;
 use crate::ports::{
     Clock, Entropy, PlaceRow, Store, StoreError, WHOLE_SHARE, WalkPhase, WalkRow, WalkState, WalkWrite,
@@ -34,8 +37,14 @@ use std::sync::Arc;
 const RECORDS_AT_ONCE: usize = 32;
 /// Lists that are asked for at once: their answers may be large.
 const LISTS_AT_ONCE: usize = 8;
+/// So few places that are left are the last ones.
+const LAST: i64 = 8;
 /// Name of the fact that says through which sources bodies of an account came in.
 const DOORS: &str = "doors";
+/// Places put aside that are counted at the end.
+const ASIDE: i64 = 1_000;
+/// Names of the facts that say of which account a source's API is begin with this.
+pub const API_ACCOUNT: &str = "api.account.";
 /// Time that counts as work between two steps; more is a stop.
 const WORK_MS_MAX: i64 = 600_000;
 
@@ -109,7 +118,8 @@ impl Walker {
         if row.state != WalkState::Open {
             return Ok(Walked::Over);
         }
-        if let Some(until) = row.rests_until.filter(|until| *until > now) {
+        // One that rests for longer than it ever does was sent to rest before the clock was set back.
+        if let Some(until) = row.rests_until.filter(|until| (now + 1..=now + WAIT_MS_MAX).contains(until)) {
             return Ok(Walked::Rests(until));
         }
         let mut noting = Noting::begin(row, now);
@@ -126,14 +136,31 @@ impl Walker {
             }
         };
         let mut places = self.store.walks().due_places(seq, now, RECORDS_AT_ONCE as i64).await?;
+        if places.next_at.is_some_and(|at| at > now + 2 * WAIT_MS_MAX) {
+            places = self.store.walks().due_places(seq, Millis::MAX, RECORDS_AT_ONCE as i64).await?;
+        }
         if let Some(first) = places.due.first() {
             let level = first.level;
             let records = level >= scene.spec.depth_of_records();
             places.due.retain(|place| place.level == level);
             places.due.truncate(if records { RECORDS_AT_ONCE } else { LISTS_AT_ONCE });
+            // One that was in trouble is asked for alone, when all others of its level were: so it shows whose trouble it is.
+            if places.due.iter().any(|place| place.failing_since.is_none()) {
+                places.due.retain(|place| place.failing_since.is_none());
+            } else {
+                places.due.truncate(1);
+                if (self.store.walks().due_places(seq, Millis::MAX, LAST).await?.due.len() as i64) < LAST {
+                    noting.is_among_the_last();
+                }
+            }
             return self.ask(&scene, noting, places.due).await;
         }
         if let Some(next_at) = places.next_at {
+            // Where something is in the way, the page says until when.
+            if let Some(why) = noting.walk.note.clone() {
+                noting.rest(next_at, why);
+                return self.write(noting).await;
+            }
             return Ok(Walked::Rests(next_at));
         }
         match noting.walk.phase {
@@ -146,7 +173,7 @@ impl Walker {
                 noting.walk.phase = WalkPhase::Compare;
                 self.write(noting).await
             }
-            WalkPhase::Walk => self.through(noting).await,
+            WalkPhase::Walk => self.through(noting, None).await,
             WalkPhase::Compare => self.compare_more(&scene, noting).await,
             WalkPhase::Repair => self.repair_more(&scene, noting).await,
         }
@@ -167,13 +194,29 @@ impl Walker {
         self.write(noting).await
     }
 
-    /// All was asked for.
-    async fn through(&self, mut noting: Noting) -> Result<Walked, StoreError> {
-        let aside = self.store.walks().aside_places(noting.walk.seq, 1_000).await?.len();
-        let note = (aside > 0).then(|| match aside {
-            1 => "one place could not be read".to_owned(),
-            many => format!("{many} places could not be read"),
-        });
+    /// All was asked for. What was put aside and read at a later try does not count any more. `more`: what else there is
+    /// to say, a sentence without its end.
+    async fn through(&self, mut noting: Noting, more: Option<String>) -> Result<Walked, StoreError> {
+        let aside = self.store.walks().aside_places(noting.walk.seq, ASIDE).await?;
+        if (aside.len() as i64) < ASIDE {
+            let records =
+                aside.iter().filter(|row| matches!(place_of(row), Some(WalkPlace::Record(_)))).count();
+            noting.walk.counts.aside = records as i64;
+            noting.walk.counts.unseen = (aside.len() - records) as i64;
+        }
+        let counts = &noting.walk.counts;
+        let records = match counts.aside {
+            0 => None,
+            1 => Some("one booking could not be read".to_owned()),
+            many => Some(format!("{many} bookings could not be read")),
+        };
+        let lists = match counts.unseen {
+            0 => None,
+            1 => Some("one list could not be read, so that what it holds was not looked at".to_owned()),
+            many => Some(format!("{many} lists could not be read, so that what they hold was not looked at")),
+        };
+        let all: Vec<String> = [records, lists, more].into_iter().flatten().collect();
+        let note = (!all.is_empty()).then(|| all.join("; "));
         noting.end(WalkState::Done, note);
         self.write(noting).await
     }
@@ -207,8 +250,17 @@ fn scene_of<'s>(
     Ok(Scene { ruleset, source, spec, record, account, now })
 }
 
+/// The account that a source's API said its credential is of, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ApiAccountKept {
+    /// The account.
+    pub account: String,
+    /// The name of the credential that it is of.
+    pub credential: String,
+}
+
 /// The account of a source's records that tell none: what its file says, else the only one that its webhooks were of so far
-/// (which `bookings` keeps as a fact).
+/// (which `bookings` keeps as a fact), else what its API said.
 pub async fn account_of(store: &dyn Store, source: &Source) -> Result<Option<String>, StoreError> {
     if source.account.is_some() {
         return Ok(source.account.clone());
@@ -221,7 +273,12 @@ pub async fn account_of(store: &dyn Store, source: &Source) -> Result<Option<Str
         .filter(|(_, sources)| sources.contains(&source.name))
         .filter_map(|(account, _)| account.strip_prefix(&of_connector));
     let (first, more) = (accounts.next(), accounts.next());
-    Ok(first.filter(|_| more.is_none()).map(str::to_owned))
+    if let (Some(only), None) = (first, more) {
+        return Ok(Some(only.to_owned()));
+    }
+    let kept = store.fact(&format!("{API_ACCOUNT}{}", source.name)).await?;
+    let kept: Option<ApiAccountKept> = kept.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(kept.map(|kept| kept.account))
 }
 
 /// Why a walk can't be gone without knowing the account: a sentence without its end.

@@ -1,7 +1,7 @@
 //! What a step comes to, gathered until it is written in one transaction: new places with their shares, places that are done
 //! or stay, findings, counts.
 
-use super::worked;
+use super::{place_of, worked};
 use crate::connectors::{WalkPlace, WalkRecord, WalkSpec};
 use crate::domain::Millis;
 use crate::ports::{
@@ -13,10 +13,15 @@ use std::collections::BTreeSet;
 const RESTS_S: [i64; 8] = [2, 5, 15, 30, 60, 120, 300, 600];
 /// A place that fails while others are answered is put aside after so many tries.
 const TRIES_MAX: i64 = 4;
-/// One that nothing else is answered beside, after so long.
+/// One that nothing else is answered beside, after so long: the whole API is away.
 const FAILING_MS_MAX: i64 = 6 * 3_600_000;
+/// The same of one that failed beside others that were answered, where hardly anything else is left to be asked for, so that
+/// a walk does not hang on it.
+const LAST_MS_MAX: i64 = 20 * 60_000;
 /// Between two tries of one place.
 const TRY_AGAIN_MS: i64 = 15_000;
+/// What is told of a place that was put aside.
+const ASIDE_CHARS_MAX: usize = 400;
 /// Accounts that are remembered.
 const ACCOUNTS_MAX: usize = 1_000;
 
@@ -27,6 +32,7 @@ pub(super) struct Noting {
     /// Documents that went into the journal.
     pub brought_in: usize,
     now: Millis,
+    among_the_last: bool,
     made: Vec<PlaceRow>,
     kept: Vec<PlaceRow>,
     done: Vec<i64>,
@@ -45,12 +51,24 @@ impl Noting {
             walk,
             brought_in: 0,
             now,
+            among_the_last: false,
             made: Vec::new(),
             kept: Vec::new(),
             done: Vec::new(),
             findings: Vec::new(),
             seen: BTreeSet::new(),
         }
+    }
+
+    /// Hardly anything else is left.
+    pub fn is_among_the_last(&mut self) {
+        self.among_the_last = true;
+    }
+
+    /// So long a place may fail while nothing else is answered.
+    fn patience_ms(&self, place: &PlaceRow) -> i64 {
+        // One that failed while others were answered is likely to be the trouble itself.
+        if self.among_the_last && place.tries > 0 { LAST_MS_MAX } else { FAILING_MS_MAX }
     }
 
     /// Makes places, which have this share together. Gives it back to the whole where there are none.
@@ -123,26 +141,52 @@ impl Noting {
     }
 
     /// A place was asked for in vain. `others` says whether anything else was answered in this step.
-    pub fn failed(&mut self, place: &PlaceRow, why: &str, others: bool) {
+    pub fn failed(&mut self, spec: &WalkSpec, place: &PlaceRow, why: &str, others: bool) {
         let mut kept = place.clone();
         let since = *kept.failing_since.get_or_insert(self.now);
         if others {
             kept.tries += 1;
         }
-        if kept.tries >= TRIES_MAX || self.now - since > FAILING_MS_MAX {
-            self.put_aside(kept, why);
+        if kept.tries >= TRIES_MAX || self.now - since > self.patience_ms(&kept) {
+            self.put_aside(spec, kept, why);
             return;
         }
         kept.due_at = self.now + TRY_AGAIN_MS * kept.tries.max(i64::from(others));
         self.kept.push(kept);
     }
 
-    /// A place can't be read.
-    pub fn put_aside(&mut self, mut place: PlaceRow, why: &str) {
-        self.walk.counts.trouble += 1;
+    /// What was answered to a place sounds like trouble of the whole API (sign-in, limit, no answer). Where it comes again
+    /// although other places were answered in between, it is the place's own. Others come first meanwhile.
+    pub fn troubled(&mut self, spec: &WalkSpec, place: &PlaceRow, why: &str, others: bool) {
+        let between = place.failing_since.is_some_and(|since| self.walk.counts.answered_at > since);
+        if !(others || between) {
+            let mut kept = place.clone();
+            let since = *kept.failing_since.get_or_insert(self.now);
+            kept.due_at = self.walk.rests_until.unwrap_or(self.now) + TRY_AGAIN_MS;
+            if self.now - since > self.patience_ms(&kept) {
+                self.put_aside(spec, kept, why);
+            } else {
+                self.kept.push(kept);
+            }
+            return;
+        }
+        // Each try counts only where others were answered since the one before.
+        let place = PlaceRow { failing_since: place.failing_since.map(|_| self.now), ..place.clone() };
+        self.failed(spec, &place, why, true);
+    }
+
+    /// A place can't be read. Where it is a list, what it holds is not looked at.
+    pub fn put_aside(&mut self, spec: &WalkSpec, mut place: PlaceRow, why: &str) {
+        let what = place_of(&place);
+        if matches!(what, Some(WalkPlace::Record(_))) {
+            self.walk.counts.aside += 1;
+        } else {
+            self.walk.counts.unseen += 1;
+        }
         self.walk.counts.share_done += place.share;
         place.share = 0;
-        place.aside = Some(why.to_owned());
+        let told = what.map_or_else(|| why.to_owned(), |what| format!("{}: {why}", spec.in_words(&what)));
+        place.aside = Some(told.chars().take(ASIDE_CHARS_MAX).collect());
         self.kept.push(place);
     }
 
@@ -169,6 +213,15 @@ impl Noting {
     pub fn answered(&mut self) {
         self.walk.failures = 0;
         self.walk.note = None;
+        self.walk.counts.answered_at = self.now;
+    }
+
+    /// Something was answered of this account.
+    pub fn answered_of(&mut self, account: String) {
+        let known = &mut self.walk.counts.answering;
+        if known.len() < ACCOUNTS_MAX && !known.contains(&account) {
+            known.push(account);
+        }
     }
 
     /// The walk ends.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
-struct Hands(AtomicI64);
+pub(super) struct Hands(pub(super) AtomicI64);
 
 impl Clock for Hands {
     fn now(&self) -> Millis {
@@ -37,7 +37,7 @@ impl Clock for Hands {
 type Mood = Box<dyn FnMut(&str) -> Option<ApiTrouble> + Send>;
 
 /// Answers by path and query.
-struct Vendor {
+pub(super) struct Vendor {
     answers: Mutex<BTreeMap<String, Value>>,
     asked: Mutex<Vec<String>>,
     mood: Mutex<Mood>,
@@ -45,9 +45,9 @@ struct Vendor {
     dies_at: AtomicUsize,
     died: Notify,
     /// A call says that it has begun, and waits for a word to go on.
-    waits: AtomicBool,
-    asked_now: Notify,
-    go_on: Notify,
+    pub(super) waits: AtomicBool,
+    pub(super) asked_now: Notify,
+    pub(super) go_on: Notify,
 }
 
 impl Vendor {
@@ -64,15 +64,20 @@ impl Vendor {
         })
     }
 
-    fn says(&self, path: &str, answer: Value) {
+    pub(super) fn says(&self, path: &str, answer: Value) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    fn feels(&self, mood: impl FnMut(&str) -> Option<ApiTrouble> + Send + 'static) {
+    pub(super) fn feels(&self, mood: impl FnMut(&str) -> Option<ApiTrouble> + Send + 'static) {
         *self.mood.lock().unwrap() = Box::new(mood);
     }
 
-    fn asked_for(&self, part: &str) -> usize {
+    /// What a booking was, of which the company is not known any more.
+    fn once(&self, key: &str) -> Value {
+        booking("c0", key, "")
+    }
+
+    pub(super) fn asked_for(&self, part: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
     }
 }
@@ -122,7 +127,7 @@ impl SourceCalls for Vendor {
 }
 
 /// A tree of companies, items, availabilities and bookings, told as FareHarbor would.
-fn harbour(
+pub(super) fn harbour(
     vendor: &Vendor,
     companies: usize,
     items: usize,
@@ -162,22 +167,22 @@ fn harbour(
     uuids
 }
 
-fn booking(company: &str, uuid: &str, note: &str) -> Value {
+pub(super) fn booking(company: &str, uuid: &str, note: &str) -> Value {
     json!({
         "uuid": uuid, "status": "booked", "note": note, "company": { "shortname": company },
         "availability": { "pk": 1, "start_at": "2027-03-03T09:30:00-1000" }, "customers": [],
     })
 }
 
-struct World {
-    store: Arc<dyn Store>,
-    vendor: Arc<Vendor>,
-    clock: Arc<Hands>,
-    ruleset: Arc<Ruleset>,
+pub(super) struct World {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) vendor: Arc<Vendor>,
+    pub(super) clock: Arc<Hands>,
+    pub(super) ruleset: Arc<Ruleset>,
 }
 
 /// A source file, and more files.
-async fn world(source: &str, more: &[(&str, &str)]) -> World {
+pub(super) async fn world(source: &str, more: &[(&str, &str)]) -> World {
     let mut texts = BTreeMap::from([("sources/tours.yaml".to_owned(), source.to_owned())]);
     texts.extend(more.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     let compiled = compile(&Files { texts }, None);
@@ -190,24 +195,30 @@ async fn world(source: &str, more: &[(&str, &str)]) -> World {
     }
 }
 
-const TOURS: &str = "connector: fareharbor\napi: { app: { secret: app }, user: { secret: user } }\n";
+pub(super) const TOURS: &str =
+    "connector: fareharbor\napi: { app: { secret: app }, user: { secret: user } }\n";
 
 impl World {
-    fn walker(&self) -> Walker {
+    pub(super) fn walker(&self) -> Walker {
         Walker::new(self.store.clone(), Arc::new(OsEntropy), self.clock.clone(), self.vendor.clone())
     }
 
-    async fn begin(&self, purpose: WalkPurpose) -> i64 {
+    pub(super) async fn begin(&self, purpose: WalkPurpose) -> i64 {
         self.begin_over(purpose, None).await
     }
 
     async fn begin_over(&self, purpose: WalkPurpose, report: Option<i64>) -> i64 {
+        self.begin_as(purpose, report, false).await
+    }
+
+    pub(super) async fn begin_as(&self, purpose: WalkPurpose, report: Option<i64>, end_gone: bool) -> i64 {
         let new = NewWalk {
             source: "tours".into(),
             purpose,
             from_day: "2027-03-01".into(),
             to_day: "2027-03-05".into(),
             report,
+            end_gone,
             who: "Ada".into(),
             at: self.clock.now(),
         };
@@ -217,7 +228,7 @@ impl World {
     }
 
     /// Goes on to the end, sleeping by the clock's hands.
-    async fn go(&self, seq: i64) -> WalkRow {
+    pub(super) async fn go(&self, seq: i64) -> WalkRow {
         let walker = self.walker();
         for _ in 0..100_000 {
             match walker.step(&self.ruleset, seq).await.expect("a step") {
@@ -233,7 +244,7 @@ impl World {
         panic!("it never ends: {:?}", self.row(seq).await);
     }
 
-    async fn row(&self, seq: i64) -> WalkRow {
+    pub(super) async fn row(&self, seq: i64) -> WalkRow {
         self.store.walks().walk(seq).await.expect("the store answers").expect("it is there")
     }
 
@@ -243,14 +254,19 @@ impl World {
         let mut keys = Vec::new();
         for event in events {
             let body: Value = serde_json::from_slice(&event.body).expect("JSON");
-            assert!(DocumentHead::read(&event.headers).is_some(), "{}", event.headers);
-            keys.push(self.put(&body, event.position).await);
+            let head = DocumentHead::read(&event.headers).expect("a document");
+            let entity = if head.gone { self.vendor.once(&head.key.key) } else { body };
+            keys.push(self.put_as(&entity, event.position, head.gone.then_some("deleted")).await);
         }
         keys
     }
 
-    /// A booking as a change at this position left it.
     async fn put(&self, entity: &Value, position: i64) -> String {
+        self.put_as(entity, position, None).await
+    }
+
+    /// A booking as a change at this position left it, with the status that it tells, or another one.
+    async fn put_as(&self, entity: &Value, position: i64, status: Option<&str>) -> String {
         let source = &self.ruleset.sources["tours"];
         let spec =
             source.connector.source.as_ref().expect("a source side").record("booking").expect("bookings");
@@ -264,6 +280,7 @@ impl World {
         };
         let known = self.store.bookings_by_key(std::slice::from_ref(&key)).await.expect("bookings").pop();
         let id = known.map_or_else(|| BookingId::new(format!("bkg_{}", told.key)), |known| known.id);
+        let status = status.unwrap_or(&told.status).to_owned();
         let compared = spec.compare(None, told);
         let reference = ChangeRef { position, ordinal: 0 };
         let change = NewChange {
@@ -284,7 +301,7 @@ impl World {
             key: key.clone(),
             source: "tours".into(),
             change: reference,
-            status: "booked".into(),
+            status,
             view: View { person: json!({}), trip: json!({}) },
             hash: compared.hash,
             terms: Vec::new(),
@@ -302,7 +319,7 @@ impl World {
     }
 
     /// A webhook came in and was applied.
-    async fn webhook(&self, entity: &Value) {
+    pub(super) async fn webhook(&self, entity: &Value) {
         let event = NewEvent {
             id: EventId::new(format!("evt_{entity}")),
             source: "tours".into(),
@@ -315,7 +332,7 @@ impl World {
         self.put(entity, position).await;
     }
 
-    async fn found(&self, walk: i64) -> Vec<(String, WalkOutcome, String)> {
+    pub(super) async fn found(&self, walk: i64) -> Vec<(String, WalkOutcome, String)> {
         let query = FindingQuery { walk, outcomes: WalkOutcome::ALL.to_vec(), after: None, limit: 1_000 };
         let found = self.store.walks().findings(&query).await.expect("findings");
         found
@@ -419,9 +436,11 @@ async fn trouble_of_the_whole_api_rests_the_walk_and_loses_nothing() {
     world.vendor.feels(move |_| {
         calls += 1;
         match calls {
-            2 | 3 => {
-                Some(ApiTrouble::Rests { until: clock.now() + 30_000, why: "the limit is used up".into() })
-            }
+            2 | 3 => Some(ApiTrouble::Rests {
+                until: clock.now() + 30_000,
+                said: true,
+                why: "the limit is used up".into(),
+            }),
             5..=9 => Some(ApiTrouble::Down { until: None, why: "it does not answer".into() }),
             11 => Some(ApiTrouble::NeedsAuth("the key is not taken".into())),
             _ => None,
@@ -443,15 +462,15 @@ async fn a_place_that_fails_alone_is_put_aside_and_tried_again_when_a_person_say
         path.contains("c0-1001-1/").then(|| ApiTrouble::Refused("a mistake of ours (500)".into()))
     });
     let row = world.go(seq).await;
-    assert_eq!((row.state, row.note.as_deref()), (WalkState::Done, Some("one place could not be read")));
-    assert_eq!((row.counts.looked, row.counts.trouble), (7, 1));
+    assert_eq!((row.state, row.note.as_deref()), (WalkState::Done, Some("one booking could not be read")));
+    assert_eq!((row.counts.looked, row.counts.trouble, row.counts.aside), (7, 0, 1));
     assert_eq!(world.vendor.asked_for("c0-1001-1/"), 4);
     let aside = world.store.walks().aside_places(seq, 10).await.unwrap();
-    assert_eq!(aside[0].aside.as_deref(), Some("a mistake of ours (500)"));
+    assert_eq!(aside[0].aside.as_deref(), Some("booking c0-1001-1 of c0: a mistake of ours (500)"));
     world.vendor.feels(|_| None);
     assert!(world.store.walks().act_on_walk(seq, WalkAct::Resume, world.clock.now()).await.unwrap());
     let row = world.go(seq).await;
-    assert_eq!((row.state, row.note, row.counts.looked), (WalkState::Done, None, 8));
+    assert_eq!((row.state, row.note, row.counts.looked, row.counts.aside), (WalkState::Done, None, 8, 0));
 }
 
 #[tokio::test]
@@ -461,10 +480,8 @@ async fn a_list_that_is_none_is_never_taken_for_an_empty_one() {
     world.vendor.says("/companies/c0/availabilities/1000/bookings/", json!({ "error": "odd" }));
     let seq = world.begin(WalkPurpose::Backfill).await;
     let row = world.go(seq).await;
-    assert_eq!(
-        (row.counts.found, row.counts.trouble, row.note.as_deref()),
-        (0, 1, Some("one place could not be read"))
-    );
+    let note = "one list could not be read, so that what it holds was not looked at";
+    assert_eq!((row.counts.found, row.counts.unseen, row.note.as_deref()), (0, 1, Some(note)));
 }
 
 #[tokio::test]
@@ -531,10 +548,11 @@ async fn a_reconcile_reports_and_a_repair_of_it_brings_in() {
     assert!(world.apply().await.is_empty(), "a report changes nothing");
     let repair = world.begin_over(WalkPurpose::Repair, Some(report)).await;
     let row = world.go(repair).await;
-    assert_eq!(told(&row.counts), [3, 3, 0, 2, 1, 0, 3]);
+    assert_eq!(told(&row.counts), [4, 4, 0, 2, 1, 0, 3]);
+    assert_eq!(row.counts.ended, 1);
     let outcomes: Vec<WalkOutcome> =
         world.found(repair).await.into_iter().map(|(_, outcome, _)| outcome).collect();
-    assert_eq!(outcomes, [WalkOutcome::Repaired; 3]);
+    assert_eq!(outcomes, [WalkOutcome::Repaired; 4]);
     assert_eq!(
         world.vendor.asked_for("/availabilities/1000/bookings/"),
         1,
@@ -542,7 +560,7 @@ async fn a_reconcile_reports_and_a_repair_of_it_brings_in() {
     );
     let again = world.begin(WalkPurpose::Reconcile).await;
     let row = world.go(again).await;
-    assert_eq!((row.counts.same, row.counts.new, row.counts.differs), (4, 0, 0));
+    assert_eq!((row.counts.same, row.counts.new, row.counts.differs, row.counts.gone), (4, 0, 0, 0));
 }
 
 #[tokio::test]

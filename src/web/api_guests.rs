@@ -150,6 +150,9 @@ impl From<GuestError> for ApiError {
             GuestError::Changed => Self::not_now("the guest's bookings have changed since they were found")
                 .called("guest_changed")
                 .hinted("Nothing was erased. Find the guest again, and erase with the new mark."),
+            GuestError::BeingFetched => Self::not_now(&why)
+                .called("being_fetched")
+                .hinted("Wait until it came, or mend what keeps it from coming, and erase then."),
             GuestError::UnderWay(_) => Self::not_now(&why).called("under_way").hinted(
                 "They would send again what is to be erased. Let them end, or cancel them, and erase then.",
             ),

@@ -6,7 +6,7 @@ use super::api_error::ApiError;
 use super::api_paging::{Page, cursor, limit, place, wrong_cursor};
 use super::api_run_acts::Nothing;
 use super::viewer::Viewer;
-use super::walk_show::act_word;
+use super::walk_show::{act_word, repaired};
 use crate::app::{App, check_days};
 use crate::ports::{FindingQuery, NewWalk, WalkAct, WalkFilter, WalkOutcome, WalkPurpose};
 use crate::told::{Walk, WalkFound};
@@ -32,6 +32,20 @@ pub(super) struct NewWalkAsked {
     /// The last day.
     #[schema(example = "2027-03-31", format = Date)]
     to_day: Option<String>,
+    /// Of a repair: bookings that the booking system does not know any more end also where they are more than ten, and more
+    /// than a fifth of those that are here. Left out: then none of them ends, and the walk's note says so.
+    #[serde(default)]
+    end_gone: bool,
+}
+
+/// How a report is repaired.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RepairAsked {
+    /// Bookings that the booking system does not know any more end also where they are more than ten, and more than a fifth of
+    /// those that are here. Left out: then none of them ends.
+    #[serde(default)]
+    end_gone: bool,
 }
 
 /// A walk that is under way.
@@ -101,6 +115,7 @@ pub(super) async fn begin_walk(
         from_day,
         to_day,
         report: None,
+        end_gone: asked.end_gone,
         who: viewer.name().to_owned(),
         at: app.clock.now(),
     };
@@ -201,20 +216,23 @@ pub(super) async fn stop_walk(
 
 /// Bring in what a reconcile found
 ///
-/// What is in the booking system only, and what differs: each is fetched again and takes the way that webhooks take.
+/// What is in the booking system only, and what differs: each is fetched again and takes the way that webhooks take. What the
+/// booking system does not know any more is asked for once more, and ends here if it still does not know it (`would_end` of the
+/// report says how many).
 #[utoipa::path(post, path = "/api/v1/walks/{id}/repair", tag = "sources",
     params(("id" = i64, Path, description = "Number of the reconcile.")),
-    request_body(content = Nothing, description = "May be left out."),
+    request_body(content = RepairAsked, description = "May be left out."),
     responses((status = 202, description = "It is under way.", body = WalkBegun)))]
 pub(super) async fn repair_walk(
     app: web::Data<App>,
     viewer: Viewer,
     id: web::Path<String>,
-    Body(Nothing {}): Body<Nothing>,
+    Body(asked): Body<RepairAsked>,
 ) -> Answer {
-    let (row, began) = app.repair_walk(number(&id)?, viewer.name()).await?;
+    let (row, began) = app.repair_walk(number(&id)?, asked.end_gone, viewer.name()).await?;
     if began {
-        app.audit(&viewer.who(), "source.repaired", &row.asked.source, &format!("walk {id}")).await;
+        let about = repaired(&id, asked.end_gone);
+        app.audit(&viewer.who(), "source.repaired", &row.asked.source, &about).await;
     }
     with(StatusCode::ACCEPTED, &WalkBegun { began, walk: Walk::of(&row, app.clock.now()) })
 }

@@ -100,7 +100,7 @@ impl BookingShow {
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
         let erased = app.store.keeping().erased_booking(id).await?;
         page.erased = erased.filter(|erased| erased.position >= booking.position).map(|erased| erased.why);
-        page.fetches = app.fetches_by(&booking.key.connector, &booking.source).is_some();
+        page.fetches = app.fetches_by(&booking.key, &booking.source).is_some();
         let row = app.store.fetches().fetch_row(&fetch_id(&booking.key, 0)).await?;
         page.fetch = row.map(|row| fetch_mark(&row, &page.connector));
         let here = format!("/bookings/{}", in_address(id.as_str()));

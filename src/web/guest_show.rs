@@ -111,6 +111,10 @@ pub(super) async fn refused(app: &App, form: &Form, error: GuestError) -> Result
                 .to_owned()
         }
         GuestError::UnderWay(runs) => under_way(*runs),
+        GuestError::BeingFetched => "A booking of this guest is about to be fetched from the booking system, which would \
+                                     bring back what is to be erased. Wait until it came, or mend what keeps it from \
+                                     coming: the booking's page says so"
+            .to_owned(),
     };
     let guest = app.guest(&form.who).await;
     shown(app, form, FormErrors::at("confirm", &errors), guest.as_ref().ok()).await

@@ -61,7 +61,10 @@ pub async fn walk_show(
     let row = app.walk_row(number(&id)?).await?;
     let scene = Scene::read(&app).await?;
     let after = query.after.as_deref().and_then(|after| serde_json::from_str::<(String, String)>(after).ok());
-    let asked = FindingQuery { walk: row.seq, outcomes: WalkOutcome::TOLD.to_vec(), after, limit: PAGE };
+    // What a backfill brought in is all well, and may be a year.
+    let told =
+        if row.asked.purpose.compares() { WalkOutcome::TOLD.to_vec() } else { vec![WalkOutcome::Trouble] };
+    let asked = FindingQuery { walk: row.seq, outcomes: told, after, limit: PAGE };
     let findings = app.store.walks().findings(&asked).await?;
     let next = findings.last().filter(|_| findings.len() as i64 == PAGE);
     let next =
@@ -108,15 +111,26 @@ pub async fn walk_stop(
     act(&app, &viewer, &id, WalkAct::Stop).await
 }
 
+/// What the form of a repair sends.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct RepairForm {
+    /// `yes`: bookings that are gone end also where they are many.
+    #[serde(default)]
+    end_gone: String,
+}
+
 /// `POST /walks/{id}/repair`.
 pub async fn walk_repair(
     app: web::Data<App>,
     viewer: Viewer,
     id: web::Path<String>,
+    form: web::Form<RepairForm>,
 ) -> Result<HttpResponse, PageError> {
-    let (row, began) = app.repair_walk(number(&id)?, viewer.name()).await?;
+    let end_gone = form.end_gone == "yes";
+    let (row, began) = app.repair_walk(number(&id)?, end_gone, viewer.name()).await?;
     if began {
-        app.audit(&viewer.who(), "source.repaired", &row.asked.source, &format!("walk {id}")).await;
+        let about = repaired(&id, end_gone);
+        app.audit(&viewer.who(), "source.repaired", &row.asked.source, &about).await;
     }
     Ok(go_to(&format!("/walks/{}", row.seq)))
 }
@@ -130,6 +144,11 @@ async fn act(app: &App, viewer: &Viewer, id: &str, act: WalkAct) -> Result<HttpR
 
 fn number(id: &str) -> Result<i64, PageError> {
     id.parse().map_err(|_| PageError::unknown("walk"))
+}
+
+/// What the audit log says of a repair.
+pub(super) fn repaired(id: &str, end_gone: bool) -> String {
+    if end_gone { format!("walk {id}, also what is gone, however many") } else { format!("walk {id}") }
 }
 
 /// What the audit log calls it.
@@ -162,7 +181,7 @@ impl Found {
             WalkOutcome::New => Mark::new(Tone::Bad, "in the booking system only"),
             WalkOutcome::Differs => Mark::new(Tone::Bad, "differs"),
             WalkOutcome::Gone => Mark::new(Tone::Bad, "here only"),
-            WalkOutcome::Repaired => Mark::new(Tone::Good, "brought in"),
+            WalkOutcome::Repaired => Mark::new(Tone::Good, "mended"),
             _ => Mark::new(Tone::Bad, "could not be read"),
         };
         let text = |value: Option<&Value>| {

@@ -5,7 +5,7 @@ use super::errors::capital;
 use super::scene::Scene;
 use super::times::{Moment, counted};
 use super::words::{Mark, Tone};
-use crate::app::{WalkProgress, rests_until};
+use crate::app::{RepairAhead, WalkProgress, rests_until};
 use crate::domain::Millis;
 use crate::ports::{WalkPhase, WalkPurpose, WalkRow, WalkState};
 
@@ -29,8 +29,12 @@ pub(super) struct WalkTold {
     pub resumes: bool,
     /// It says what differs.
     pub reports: bool,
-    /// What it found can be brought in.
-    pub repairs: i64,
+    /// What a repair of it would do.
+    pub ahead: RepairAhead,
+    /// The same in a sentence.
+    pub will: String,
+    /// The repair's button.
+    pub repair_words: String,
 }
 
 impl WalkTold {
@@ -38,9 +42,8 @@ impl WalkTold {
     pub fn of(row: &WalkRow, scene: &Scene) -> Self {
         let counts = &row.counts;
         let progress = WalkProgress::of(row);
-        let reports = row.asked.purpose == WalkPurpose::Reconcile;
         let done = row.state == WalkState::Done;
-        let repairs = if reports && done { counts.new + counts.differs } else { 0 };
+        let ahead = RepairAhead::of(row);
         Self {
             id: row.seq,
             title: title(row),
@@ -57,9 +60,11 @@ impl WalkTold {
             paused: row.state == WalkState::Paused,
             resumes: row.state == WalkState::Paused
                 || rests_until(row, scene.now).is_some()
-                || (done && counts.trouble > 0 && row.note.is_some()),
+                || (done && counts.aside + counts.unseen > 0),
             reports: row.asked.purpose.compares(),
-            repairs,
+            ahead,
+            will: will(ahead, counts.here()),
+            repair_words: repair_words(ahead),
         }
     }
 
@@ -94,13 +99,14 @@ fn mark(row: &WalkRow, now: Millis) -> Mark {
         WalkState::Open => Mark::new(Tone::Waiting, "under way"),
         WalkState::Paused => Mark::new(Tone::Waiting, "paused"),
         WalkState::Stopped => Mark::new(Tone::Quiet, "stopped"),
-        WalkState::Done if counts.trouble > 0 => Mark::new(Tone::Bad, "not complete"),
+        WalkState::Done if counts.unread() > 0 => Mark::new(Tone::Bad, "not complete"),
         WalkState::Done if row.asked.purpose == WalkPurpose::Reconcile => {
             match counts.new + counts.differs + counts.gone {
                 0 => Mark::new(Tone::Good, "all well"),
                 differing => Mark::new(Tone::Bad, format!("{differing} differ")),
             }
         }
+        WalkState::Done if counts.gone > 0 => Mark::new(Tone::Bad, format!("{} here only", counts.gone)),
         WalkState::Done => Mark::new(Tone::Good, "through"),
     }
 }
@@ -128,13 +134,23 @@ fn sentence(row: &WalkRow, now: Millis) -> String {
         WalkState::Done => {
             let came = match row.asked.purpose {
                 WalkPurpose::Reconcile => match counts.new + counts.differs + counts.gone {
+                    0 if counts.unread() > 0 => {
+                        format!(
+                            "{looked} here are as they are in the booking system, but not all was looked at."
+                        )
+                    }
                     0 => format!("All well: {looked} here are as they are in the booking system."),
                     1 => format!("Of {looked}, one is not the same here and in the booking system."),
                     many => format!("Of {looked}, {many} are not the same here and in the booking system."),
                 },
-                WalkPurpose::Backfill | WalkPurpose::Repair => match counts.brought_in {
-                    0 => format!("{looked} looked at. All were here already."),
-                    many => format!("{looked} looked at, {many} brought in."),
+                WalkPurpose::Backfill | WalkPurpose::Repair => match (counts.brought_in, counts.ended) {
+                    (0, 0) if counts.gone + counts.unread() > 0 => {
+                        format!("{looked} looked at, none brought in.")
+                    }
+                    (0, 0) => format!("{looked} looked at. All were here already."),
+                    (many, 0) => format!("{looked} looked at, {many} brought in."),
+                    (0, ended) => format!("{looked} looked at, {ended} ended here."),
+                    (many, ended) => format!("{looked} looked at, {many} brought in, {ended} ended here."),
                 },
             };
             match note {
@@ -155,7 +171,9 @@ fn estimate(row: &WalkRow, progress: &WalkProgress) -> String {
         Some(records) => format!("{looked} of about {records} bookings"),
         None => format!("{}; how many there are is not known yet", counted(looked, "booking")),
     }];
-    parts.extend(progress.calls_per_minute.map(|calls| format!("{calls} calls a minute")));
+    parts.extend(
+        progress.calls_per_minute.filter(|calls| *calls > 0).map(|calls| format!("{calls} calls a minute")),
+    );
     parts.push(match progress.seconds_left {
         None => "how long it takes is not known yet".to_owned(),
         Some(..60) => "less than a minute left".to_owned(),
@@ -163,6 +181,48 @@ fn estimate(row: &WalkRow, progress: &WalkProgress) -> String {
         Some(left) => format!("about {} left", counted((left + 1_800) / 3_600, "hour")),
     });
     parts.join(" · ")
+}
+
+/// What will happen when its repair is begun.
+fn will(ahead: RepairAhead, here: i64) -> String {
+    let RepairAhead { brings_in, ends, many } = ahead;
+    let brought = match brings_in {
+        0 => None,
+        1 => Some("One booking is fetched again and brought in".to_owned()),
+        all => Some(format!("{all} bookings are fetched again and brought in")),
+    };
+    let ended = match ends {
+        0 => None,
+        1 => Some(
+            "One is asked for once more, and ends here if the booking system does not know it".to_owned(),
+        ),
+        all => Some(format!(
+            "{all} are asked for once more, and end here where the booking system does not know them"
+        )),
+    };
+    let then = (ends > 0).then(|| {
+        "Rules see them as deleted, which counts as cancelled for those that don't ask for more".to_owned()
+    });
+    let so_many = many.then(|| {
+        format!(
+            "These are {ends} of {here} bookings here, so many that they end only if you say so; look first whether the keys \
+             are of the right account"
+        )
+    });
+    let all: Vec<String> = [brought, ended, then, so_many].into_iter().flatten().collect();
+    if all.is_empty() { String::new() } else { format!("{}.", all.join(". ")) }
+}
+
+/// What its button says.
+fn repair_words(ahead: RepairAhead) -> String {
+    let these = |count: i64| if count == 1 { "this one".to_owned() } else { format!("these {count}") };
+    match (ahead.brings_in, if ahead.many { 0 } else { ahead.ends }) {
+        (0, 0) => String::new(),
+        (brings_in, 0) => format!("Bring in {}", these(brings_in)),
+        (0, ends) => format!("End {}", these(ends)),
+        (1, 1) => "Bring in one, and end one".to_owned(),
+        (brings_in, ends) => format!("Bring in {brings_in}, and end {ends}"),
+    }
 }
 
 /// They add up to the bookings that were looked at.
@@ -175,9 +235,11 @@ fn figures(row: &WalkRow) -> Vec<(i64, &'static str)> {
         (counts.differs, if brings_in { "differed: brought in" } else { "differ" }),
         (counts.newer, "newer here: something came in meanwhile"),
         (counts.gone, "here only: the booking system does not know them any more"),
+        (counts.ended, "not known to the booking system any more: ended here"),
+        (counts.past, "not known to the booking system any more, and ended here before"),
         (counts.elsewhere, "the same, but not where the walk looked"),
         (counts.erased, "left alone, since their guests were erased here"),
-        (counts.trouble, "could not be read"),
+        (counts.trouble + counts.aside, "could not be read"),
     ];
     all.into_iter().filter(|(count, _)| *count > 0).collect()
 }
@@ -192,6 +254,7 @@ pub(super) fn rows() -> Vec<WalkRow> {
         from_day: "2027-01-01".into(),
         to_day: "2027-12-31".into(),
         report: None,
+        end_gone: false,
         who: HOSTILE.into(),
         at: NOW - 3_600_000,
     };
@@ -228,6 +291,25 @@ pub(super) fn rows() -> Vec<WalkRow> {
         ended_at: Some(NOW),
         ..row(4, WalkPurpose::Reconcile, WalkState::Done)
     };
+    let many = WalkRow {
+        counts: WalkCounts {
+            looked: 40,
+            same: 20,
+            gone: 20,
+            endable: 20,
+            unseen: 2,
+            past: 1,
+            ..WalkCounts::default()
+        },
+        ended_at: Some(NOW),
+        ..row(7, WalkPurpose::Reconcile, WalkState::Done)
+    };
+    let ended = WalkRow {
+        counts: WalkCounts { looked: 40, same: 37, ended: 2, gone: 1, endable: 3, ..WalkCounts::default() },
+        note: Some(HOSTILE.into()),
+        ended_at: Some(NOW),
+        ..row(8, WalkPurpose::Repair, WalkState::Done)
+    };
     let well = WalkRow {
         counts: WalkCounts { looked: 3, same: 3, ..WalkCounts::default() },
         ended_at: Some(NOW),
@@ -238,5 +320,5 @@ pub(super) fn rows() -> Vec<WalkRow> {
         ended_at: Some(NOW),
         ..row(6, WalkPurpose::Repair, WalkState::Stopped)
     };
-    vec![early, resting, row(3, WalkPurpose::Repair, WalkState::Paused), through, well, stopped]
+    vec![early, resting, row(3, WalkPurpose::Repair, WalkState::Paused), through, well, stopped, many, ended]
 }

@@ -52,6 +52,8 @@ pub struct WalksList {
     to: String,
     purpose: String,
     walks: Vec<WalkTold>,
+    /// Why it should be subscribed first.
+    subscribe_first: Option<String>,
 }
 
 /// `GET /sources/{name}/walks`.
@@ -84,6 +86,7 @@ pub async fn walk_begin(
         from_day: from,
         to_day: to,
         report: None,
+        end_gone: false,
         who: viewer.name().to_owned(),
         at: app.clock.now(),
     };
@@ -123,6 +126,7 @@ impl WalksList {
         let mut page = Self::of(&scene, (name, connector), App::walkable(source), form, walks);
         page.frame = Frame::new(Place::Connections, &scene, said);
         page.errors = errors;
+        page.subscribe_first = app.subscribe_first(source).await?;
         Ok(page)
     }
 
@@ -150,6 +154,7 @@ impl WalksList {
             to: form.to,
             purpose: form.purpose,
             walks,
+            subscribe_first: None,
         }
     }
 
@@ -174,6 +179,7 @@ impl WalksList {
         let none = Self::of(&scene, ("other", HOSTILE), Walkable::No(HOSTILE.into()), form(""), Vec::new());
         let mut wrong = Self::of(&scene, ("other", HOSTILE), yes.clone(), form(HOSTILE), Vec::new());
         wrong.errors = FormErrors::at("from", HOSTILE);
+        wrong.subscribe_first = Some(HOSTILE.into());
         vec![none, wrong, Self::of(&scene, ("other", HOSTILE), yes, form("2027-03-01"), told)]
     }
 }

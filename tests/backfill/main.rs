@@ -14,6 +14,7 @@ mod process;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod commands;
 #[expect(clippy::disallowed_methods, reason = "limits are counted by the time that the caller sees")]
 mod vendor;
 #[expect(clippy::disallowed_methods, reason = "it measures")]

@@ -41,6 +41,8 @@ struct State {
     /// Calls beyond a limit.
     over: u64,
     failed: u64,
+    /// Calls that came when the longer window was as full as a long walk lets it become, or nearly.
+    near: u64,
     /// The most calls that any second and any window held.
     most: (usize, usize),
     times: VecDeque<Instant>,
@@ -76,6 +78,13 @@ impl Vendor {
     pub fn counts(&self) -> (u64, u64, u64, (usize, usize)) {
         let state = self.state.lock().expect("the counts");
         (state.calls, state.over, state.failed, state.most)
+    }
+
+    /// How many of a hundred calls came at the limit: when the longer window was four fifths full, of the nine tenths that a
+    /// walk may fill.
+    pub fn at_limit(&self) -> u64 {
+        let state = self.state.lock().expect("the counts");
+        state.near * 100 / state.calls.max(1)
     }
 
     /// A booking changes. Gives it as a webhook would tell it.
@@ -123,6 +132,7 @@ impl Vendor {
         // longer window is kept to the letter.
         let (second, window) = (within(Duration::from_millis(800)), within(length));
         state.most = (state.most.0.max(second), state.most.1.max(window));
+        state.near += u64::from(window * 5 >= in_window * 4);
         if second > self.size.per_second || window > in_window {
             state.over += 1;
             let status = if state.over.is_multiple_of(2) { 403 } else { 429 };

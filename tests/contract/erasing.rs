@@ -9,11 +9,12 @@ use sqlx::{AssertSqlSafe, Row as _};
 use std::sync::Arc;
 use waypost::domain::{
     BookingId, ChangeKind, ChangeRef, EventId, LinkKey, RecordKey, RunId, RunState, StepProgress, StepState,
-    Verdict, VerdictCode, search_words,
+    Verdict, VerdictCode, fetch_id, search_words,
 };
 use waypost::ports::{
-    AppliedEvent, AttemptBegin, AttemptEnd, BookingQuery, DeliveryWrite, Erased, Erasure, LinkBooking,
-    LinkWrite, NewChange, NewEvent, Store,
+    AppliedEvent, AttemptBegin, AttemptEnd, BookingQuery, DeliveryWrite, Erased, Erasure, FetchEnd,
+    FetchPolicy, FindingQuery, LinkBooking, LinkWrite, NewChange, NewEvent, NewFetch, NewWalk, Store,
+    WalkFinding, WalkOutcome, WalkPurpose, WalkWrite,
 };
 
 const WHY: &str = "The guest's data were erased on 14 March 2027, as they had asked.";
@@ -224,6 +225,68 @@ on_both! {
         let after = everything(place, &store).await;
         assert_eq!(before.matches("Bhriain").count(), after.matches("Bhriain").count());
         assert_eq!(store.keeping().erased_booking(&booking_id("a")).await.unwrap(), None);
+    }
+
+    async fn a_guest_whose_booking_is_about_to_be_fetched_is_left_as_a_whole(place: &Place) {
+        let store = place.open().await;
+        guest(&store, "a", RunState::Done).await;
+        let id = fetch_id(&key("a"), 0);
+        let asked = NewFetch {
+            id: id.clone(),
+            key: key("a"),
+            way: 0,
+            source: "tours".into(),
+            policy: FetchPolicy::Hold,
+            due_at: 8_000,
+            at: 8_000,
+        };
+        store.fetches().ask_fetch(&asked, "ann").await.unwrap();
+        assert_eq!(store.keeping().erase_booking(&erasure("a")).await.unwrap(), Erased::BeingFetched);
+        let row = store.fetches().claim_fetches(&[], 9_000, 1).await.unwrap().remove(0);
+        assert_eq!(store.keeping().erase_booking(&erasure("a")).await.unwrap(), Erased::BeingFetched);
+        assert!(everything(place, &store).await.contains("Bhriain"));
+        let told = "it answered 404: no booking of Siobhán Ní Bhriain".to_owned();
+        let end = FetchEnd::Refused { told };
+        store.fetches().end_fetch(&row, &end, 9_000).await.unwrap();
+        assert!(matches!(store.keeping().erase_booking(&erasure("a")).await.unwrap(), Erased::Done { .. }));
+        assert!(store.keeping().forget_logs().await.unwrap());
+        let after = everything(place, &store).await;
+        assert!(!after.contains("Bhriain"), "{after}");
+    }
+
+    async fn what_a_walk_told_of_a_guest_goes_with_the_guest(place: &Place) {
+        let store = place.open().await;
+        guest(&store, "a", RunState::Done).await;
+        let new = NewWalk {
+            source: "tours".into(),
+            purpose: WalkPurpose::Reconcile,
+            from_day: "2027-01-01".into(),
+            to_day: "2027-01-31".into(),
+            report: None,
+            end_gone: false,
+            who: "ann".into(),
+            at: 5_000,
+        };
+        let (walk, _) = store.walks().begin_walk(&new).await.unwrap();
+        let finding = WalkFinding {
+            account: key("a").account.to_string(),
+            key: "a".into(),
+            outcome: WalkOutcome::Differs,
+            booking: Some(booking_id("a")),
+            paths: vec!["custom_fields.Siobhán Ní Bhriain".into()],
+            note: Some("guest1@example.org can't be read".into()),
+            at: 5_000,
+        };
+        let write = WalkWrite { walk: walk.clone(), findings: vec![finding], ..WalkWrite::default() };
+        assert!(store.walks().write_walk(&write).await.unwrap());
+        assert!(everything(place, &store).await.contains("can't be read"));
+        store.keeping().erase_booking(&erasure("a")).await.unwrap();
+        assert!(store.keeping().forget_logs().await.unwrap());
+        let after = everything(place, &store).await;
+        assert!(!after.contains("Bhriain") && !after.contains("guest1@example.org"), "{after}");
+        let query = FindingQuery { walk: walk.seq, outcomes: WalkOutcome::ALL.to_vec(), after: None, limit: 9 };
+        let left = store.walks().findings(&query).await.unwrap();
+        assert_eq!((left.len(), left[0].outcome), (1, WalkOutcome::Differs), "that it differed stays");
     }
 
     async fn a_record_that_others_point_to_is_left_to_them(place: &Place) {

@@ -179,4 +179,27 @@ on_both! {
         let heard = fetches.last_of_source(SOURCE, "checked").await.unwrap();
         assert_eq!((heard.fetched_at, heard.checked_at), (None, None));
     }
+
+    async fn a_record_that_ended_before_it_was_known_is_remembered_for_a_while(place: &Place) {
+        const DAY_MS: i64 = 86_400_000;
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two", "three"]).await;
+        let ended = |name: &str, position: Position, at: i64| {
+            let fetches = vec![FetchWrite::Ended { key: key(name), source: SOURCE.to_owned(), at }];
+            AppliedEvent { position, fetches, ..AppliedEvent::default() }
+        };
+        let fetches = store.fetches();
+        store.apply_events(&[ended("a", positions[0], 1_000)]).await.unwrap();
+        assert_eq!(fetches.ended_unknown(&[]).await.unwrap(), []);
+        assert_eq!(fetches.ended_unknown(&[key("a"), key("b")]).await.unwrap(), [(key("a"), positions[0])]);
+        // Nothing is fetched for it, and nothing waits.
+        assert!(fetches.claim_fetches(&[], 9_000, 9).await.unwrap().is_empty());
+        assert!(fetches.count_fetches().await.unwrap().is_empty());
+        // Told once more, the later one counts.
+        store.apply_events(&[ended("a", positions[1], 2_000)]).await.unwrap();
+        assert_eq!(fetches.ended_unknown(&[key("a")]).await.unwrap(), [(key("a"), positions[1])]);
+        store.apply_events(&[ended("b", positions[2], 8 * DAY_MS)]).await.unwrap();
+        let known = fetches.ended_unknown(&[key("a"), key("b")]).await.unwrap();
+        assert_eq!(known, [(key("b"), positions[2])], "the other is past");
+    }
 }

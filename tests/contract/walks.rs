@@ -15,6 +15,7 @@ fn asked(source: &str) -> NewWalk {
         from_day: "2027-01-01".into(),
         to_day: "2027-01-31".into(),
         report: None,
+        end_gone: false,
         who: "Ada".into(),
         at: 5_000,
     }
@@ -218,5 +219,39 @@ on_both! {
         let erasure = waypost::ports::Erasure { booking: booking_id("a"), now: 9, why: "asked".into() };
         store.keeping().erase_booking(&erasure).await.unwrap();
         assert!(store.walks().here_by_key(&[key("a")]).await.unwrap()[0].erased);
+    }
+
+    async fn what_was_asked_for_of_what_is_gone_is_kept(place: &Place) {
+        let store = place.open().await;
+        let new = NewWalk { end_gone: true, purpose: WalkPurpose::Repair, ..asked("tours") };
+        let (row, _) = store.walks().begin_walk(&new).await.unwrap();
+        assert!(row.asked.end_gone && row.counts.end_gone);
+        let counts = WalkCounts { looked: 3, ..row.counts.clone() };
+        let write = WalkWrite { walk: WalkRow { counts, ..row.clone() }, ..WalkWrite::default() };
+        assert!(store.walks().write_walk(&write).await.unwrap());
+        let row = store.walks().walk(row.seq).await.unwrap().unwrap();
+        assert!(row.asked.end_gone && row.counts.looked == 3);
+        let (row, _) = store.walks().begin_walk(&asked("inn")).await.unwrap();
+        assert!(!row.asked.end_gone);
+    }
+
+    async fn a_command_sees_whether_a_node_serves(place: &Place) {
+        let command = place.open().await;
+        assert!(!command.walks().a_node_walks().await.unwrap());
+        let mut options = place.options();
+        options.exclusive = true;
+        let node = waypost::store::open(&options).await.unwrap();
+        assert!(command.walks().a_node_walks().await.unwrap());
+        assert!(node.walks().a_node_walks().await.unwrap());
+        node.close().await;
+        drop(node);
+        // Postgres frees a lock when it notices that its connection is gone.
+        for _ in 0..500 {
+            if !command.walks().a_node_walks().await.unwrap() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("nobody serves any more");
     }
 }

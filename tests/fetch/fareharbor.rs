@@ -5,6 +5,7 @@ use crate::support::{Booking, Router};
 use crate::world::{events, first_is, kinds, settled, tours};
 use serde_json::json;
 use waypost::domain::ChangeKind::{Cancelled, Coalesced, Created, Fetching, Refused, Unchanged, Updated};
+use waypost::ports::ListFilter;
 
 async fn world(lines: &str) -> (FareHarborApi, Router) {
     let api = FareHarborApi::start().await;
@@ -101,5 +102,23 @@ async fn late_copies_are_asked_about_where_there_are_keys() {
         (vec![Created, Updated, Coalesced, Cancelled, Coalesced], vec![Unchanged, Unchanged])
     );
     assert_eq!(crm(&router, 1)["status"], "cancelled");
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_api_does_not_give_is_not_asked_for() {
+    let (_api, mut router) = world("verify: never\n").await;
+    let item =
+        json!({ "item": { "pk": 47, "name": "Sunset Sail", "company": { "shortname": "reeftours" } } });
+    router.post(&Booking { body: item }).await;
+    router.quiet().await;
+    let app = router.served().app.clone();
+    let filter = ListFilter { limit: 9, ..ListFilter::default() };
+    let found = app.store.list_bookings(&filter).await.expect("the records");
+    assert_eq!((found.len(), found[0].key.kind.as_str()), (1, "item"));
+    let asked = app.fetch_booking(&found[0].id, "somebody").await.map_err(|error| error.to_string());
+    let why = "this can't be fetched: its source has no keys for the booking system's API, or that does not give it";
+    assert_eq!(asked.err().as_deref(), Some(why));
+    assert!(app.store.fetches().count_fetches().await.expect("the fetches").is_empty());
     router.stop().await;
 }

@@ -4,12 +4,13 @@ use crate::support::Booking;
 use bytes::Bytes;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use waypost::bookings::Applier;
 use waypost::clock::OsEntropy;
 use waypost::connectors::{ApiAnswer, ApiTrouble};
-use waypost::domain::ChangeKind::{self, Coalesced, Created, Fetching, Stale, Unchanged, Updated};
+use waypost::domain::ChangeKind::{
+    self, Coalesced, Created, Fetching, Ignored, Refused, Stale, Unchanged, Updated,
+};
 use waypost::domain::{Millis, ORIGIN_WEBHOOK};
 use waypost::fetch::{FetchOutcome, FetchWork, Fetched, Fetcher};
 use waypost::ports::{Entropy as _, ListFilter, NewEvent, Secrets, Store, Think};
@@ -45,14 +46,23 @@ struct World {
     now: Millis,
 }
 
+fn ruleset(files: &[(&str, &str)]) -> Arc<Ruleset> {
+    let texts = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    let compiled = compile(&Files { texts }, None);
+    compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
+}
+
 impl World {
     async fn new(verify: &str) -> Self {
         let source = format!(
             "connector: fareharbor\napi: {{ app: {{ secret: a }}, user: {{ secret: b }} }}\nverify: {verify}\n"
         );
-        let texts = BTreeMap::from([("sources/tours.yaml".to_owned(), source)]);
-        let compiled = compile(&Files { texts }, None);
-        let ruleset = compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        Self::of(source).await
+    }
+
+    /// With this source.
+    async fn of(source: String) -> Self {
+        let ruleset = ruleset(&[("sources/tours.yaml", &source)]);
         let store = waypost::store::open_in_memory().await.expect("a store");
         let entropy = Arc::new(OsEntropy);
         Self {
@@ -65,6 +75,16 @@ impl World {
     }
 
     async fn comes_in(&mut self, booking: &Booking) {
+        self.hears(&booking.body).await;
+    }
+
+    async fn hears(&mut self, body: &Value) {
+        self.keeps(body).await;
+        self.apply().await;
+    }
+
+    /// A webhook that is not applied yet.
+    async fn keeps(&mut self, body: &Value) {
         self.now += 1_000;
         let event = NewEvent {
             id: OsEntropy.event_id(self.now),
@@ -72,10 +92,9 @@ impl World {
             received_at: self.now,
             origin: ORIGIN_WEBHOOK,
             headers: "{}".to_owned(),
-            body: Bytes::from(booking.body.to_string()),
+            body: Bytes::from(body.to_string()),
         };
         self.store.append_events(&[event]).await.expect("it is kept");
-        self.apply().await;
     }
 
     async fn apply(&self) {
@@ -252,7 +271,8 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     for number in 1..=40 {
         world.comes_in(&Booking::new(number)).await;
     }
-    let rests = || ApiTrouble::Rests { until: 2_000_000_000, why: "the limit is used up".to_owned() };
+    let rests =
+        || ApiTrouble::Rests { until: 2_000_000_000, said: false, why: "the limit is used up".to_owned() };
     for work in world.claim().await {
         world.settle(work, Err(rests())).await;
     }
@@ -261,4 +281,231 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     world.now = 2_000_000_000;
     assert_eq!(world.claim().await.len(), 16);
     assert_eq!(world.waiting().await, 40);
+}
+
+/// An event of apaleo about its one reservation.
+fn event(id: u32, word: &str) -> Value {
+    json!({
+        "topic": "Reservation", "type": word, "id": format!("00000000-0000-4000-8000-{id:012}"), "accountId": "ACME",
+        "timestamp": 1_767_225_600_000_i64 + i64::from(id), "data": { "entityId": "XPGMSXGF-1" },
+    })
+}
+
+fn inn() -> String {
+    "connector: apaleo\naccount: ACME\napi: { client_id: { secret: a }, client_secret: { secret: b } }\n"
+        .to_owned()
+}
+
+fn reservation() -> Value {
+    json!({
+        "id": "XPGMSXGF-1", "bookingId": "XPGMSXGF", "status": "Confirmed", "modified": "2026-01-01T00:00:00Z",
+        "arrival": "2027-03-14T15:00:00+01:00", "departure": "2027-03-16T11:00:00+01:00",
+    })
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_it_is_fetched_for_the_first_time_is_not_brought_to_life() {
+    let mut world = World::of(inn()).await;
+    world.hears(&event(1, "created")).await;
+    let work = world.claim().await.pop().expect("a fetch");
+    world.hears(&event(2, "deleted")).await;
+    world.settle(work, Ok(reservation())).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale]);
+    assert_eq!(world.waiting().await, 0);
+    // Where it is there after all, somebody says so later, and it is asked for then.
+    world.hears(&event(3, "changed")).await;
+    world.answered(Ok(reservation())).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale, Coalesced, Created]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_in_the_same_breath_as_its_document_comes_is_not_brought_to_life() {
+    let mut world = World::of(inn()).await;
+    world.hears(&event(1, "created")).await;
+    let work = world.claim().await.pop().expect("a fetch");
+    // Neither has been applied when the other comes.
+    world.keeps(&event(2, "deleted")).await;
+    world.settle(work, Ok(reservation())).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Stale]);
+}
+
+/// Bookings come in, one a minute, and the first of them is never let in. Gives after how many minutes that ended.
+async fn one_is_not_let_in(world: &mut World, trouble: impl Fn(Millis) -> ApiTrouble) -> Option<u32> {
+    world.comes_in(&Booking::new(1)).await;
+    let secret = Booking::new(1).body["booking"]["uuid"].clone();
+    for minute in 2..=30 {
+        world.comes_in(&Booking::new(minute)).await;
+        for _ in 0..20 {
+            for work in world.claim().await {
+                if secret == json!(work.row.key.key) {
+                    let trouble = trouble(world.now);
+                    if world.settle(work, Err(trouble)).await == FetchOutcome::Refused {
+                        return Some(minute);
+                    }
+                    continue;
+                }
+                let all = (2..=minute).map(|number| Booking::new(number).body);
+                let found = all.into_iter().find(|body| body["booking"]["uuid"] == json!(work.row.key.key));
+                assert_eq!(world.settle(work, Ok(found.expect("a booking"))).await, FetchOutcome::Came(1));
+            }
+            world.now += 2_000;
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_booking_that_the_keys_may_not_read_holds_up_no_other_and_ends() {
+    let limit = |now| ApiTrouble::Rests { until: now + 5_000, said: true, why: "HTTP 403: no".to_owned() };
+    let mut world = World::new("always").await;
+    assert_eq!(one_is_not_let_in(&mut world, limit).await, Some(7));
+    assert_eq!(
+        world.notes().await[0],
+        "FareHarbor's API answers for others, and does not let us read this booking: HTTP 403: no. Nothing was changed"
+    );
+    let mut world = World::new("always").await;
+    assert_eq!(one_is_not_let_in(&mut world, |_| ApiTrouble::NeedsAuth("no".to_owned())).await, Some(8));
+    // What is about the limit for sure never ends anything.
+    let sure = |now| ApiTrouble::Rests { until: now + 5_000, said: false, why: "HTTP 429".to_owned() };
+    let mut world = World::new("always").await;
+    assert_eq!(one_is_not_let_in(&mut world, sure).await, None);
+    assert_eq!(world.waiting().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_turned_away_is_not_the_first_to_be_asked_for_again() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    let rests = ApiTrouble::Rests { until: world.now + 5_000, said: true, why: "HTTP 403".to_owned() };
+    let turned = world.claim().await.pop().expect("a fetch");
+    let key = turned.row.key.clone();
+    world.settle(turned, Err(rests)).await;
+    world.comes_in(&Booking::new(2)).await;
+    world.now += 7_000;
+    let next = world.claim().await;
+    assert_eq!(next.len(), 1);
+    assert_ne!(next[0].row.key, key);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_gone_by_is_appended_once_however_long_it_waits_to_be_applied() {
+    let mut world = World::new("{ when_down: payload }").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.answered(Err(down())).await;
+    world.now += 40_000;
+    let mut appended = Vec::new();
+    for _ in 0..5 {
+        world.now += 500;
+        let claim = world.fetcher.claim(&world.ruleset, 0, world.now).await.expect("a claim");
+        appended.push(claim.appended);
+    }
+    assert_eq!(appended, [true, false, false, false, false]);
+    assert_eq!(world.store.unapplied_events(100, 1 << 20).await.expect("the events").len(), 1);
+    world.apply().await;
+    assert_eq!(world.kinds().await, [Coalesced, Created]);
+    // What comes in later, and can't be verified either, is gone by too.
+    world.comes_in(&Booking::new(1).with("/note", "more")).await;
+    world.now += 40_000;
+    world.claim().await;
+    assert_eq!(world.kinds().await, [Coalesced, Created, Coalesced, Updated]);
+}
+
+#[tokio::test]
+async fn a_source_that_cant_be_asked_leaves_the_database_in_peace_and_is_asked_once_it_has_keys() {
+    const HOUR: Millis = 3_600_000;
+    let mut world = World::of("connector: apaleo\naccount: ACME\n".to_owned()).await;
+    for number in 1..=40 {
+        let mut hint = event(number, "changed");
+        hint["data"]["entityId"] = json!(format!("R-{number}"));
+        world.hears(&hint).await;
+    }
+    assert!(world.claim().await.is_empty());
+    // None of the others is as much as looked at, although they have been due for long.
+    for _ in 0..3 {
+        world.now += 1_000;
+        let claim = world.fetcher.claim(&world.ruleset, 16, world.now).await.expect("a claim");
+        assert!(claim.work.is_empty());
+        assert!(claim.again_at.is_some_and(|at| at > world.now + 200_000), "{:?}", claim.again_at);
+    }
+    let rows = world.store.fetches().fetches_of_source("tours", 50).await.expect("the fetches");
+    let told: Vec<&str> = rows.iter().filter_map(|row| row.told.as_deref()).collect();
+    assert_eq!(told, ["the source has no keys for the booking system's API: add `api:` to its file"; 16]);
+    world.ruleset = ruleset(&[("sources/tours.yaml", &inn())]);
+    assert_eq!(world.claim().await.len(), 16);
+    assert_eq!(world.fetcher.recover(world.now).await.expect("a start"), 16);
+    // Without keys they wait however long; where the source is gone, a day.
+    world.ruleset = ruleset(&[("sources/tours.yaml", "connector: apaleo\naccount: ACME\n")]);
+    for _ in 0..30 {
+        world.now += HOUR;
+        assert!(world.claim().await.is_empty());
+    }
+    assert_eq!(world.waiting().await, 40);
+    world.ruleset = ruleset(&[("sources/other.yaml", &inn())]);
+    for _ in 0..40 {
+        world.now += HOUR;
+        assert!(world.claim().await.is_empty());
+    }
+    assert_eq!(world.waiting().await, 0);
+    assert_eq!(world.notes().await, ["its source was removed: nothing was changed"; 40]);
+}
+
+#[tokio::test]
+async fn an_answer_about_another_account_is_not_kept_again_and_again() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    let other = Booking::new(1).with("/company/shortname", "another");
+    for _ in 0..3 {
+        assert_eq!(world.answered(Ok(other.body.clone())).await, FetchOutcome::Again);
+        world.now += 60_000;
+    }
+    assert_eq!(world.kinds().await, [Fetching]);
+    let row = world.store.fetches().fetches_of_source("tours", 1).await.expect("the fetches").remove(0);
+    let why = "the answer is about another account than the one that was asked for";
+    assert_eq!((row.tries, row.told.as_deref()), (3, Some(why)));
+}
+
+#[tokio::test]
+async fn what_the_api_does_not_know_yet_is_asked_for_once_more() {
+    let not_there = || ApiTrouble::NotThere("404".to_owned());
+    let mut world = World::new("always").await;
+    // One is known to the API a little later than its webhook comes in, and one is made up.
+    world.comes_in(&Booking::new(1)).await;
+    assert_eq!(world.answered(Err(not_there())).await, FetchOutcome::Again);
+    world.now += 10_000;
+    assert_eq!(world.answered(Ok(Booking::new(1).body)).await, FetchOutcome::Came(1));
+    world.comes_in(&Booking::new(2)).await;
+    assert_eq!(world.answered(Err(not_there())).await, FetchOutcome::Again);
+    world.now += 10_000;
+    assert_eq!(world.answered(Err(not_there())).await, FetchOutcome::Refused);
+    assert_eq!(world.kinds().await, [Coalesced, Created, Refused]);
+    assert_eq!(world.waiting().await, 0);
+}
+
+#[tokio::test]
+async fn an_api_that_knows_nothing_of_one_thing_is_well() {
+    let mut world = World::new("{ when_down: payload }").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.answered(Err(down())).await;
+    world.now += 20_000;
+    world.answered(Err(ApiTrouble::NotThere("404".to_owned()))).await;
+    // Neither the one that was in trouble nor the next one is gone by its webhook.
+    world.now += 15_000;
+    assert_eq!(world.claim().await.len(), 1);
+    assert_eq!(world.kinds().await, [Fetching]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_nothing_waiting_for_as_long() {
+    const DAY: Millis = 86_400_000;
+    let mut world = World::new("always").await;
+    for number in 1..=3 {
+        world.comes_in(&Booking::new(number)).await;
+    }
+    let rests = ApiTrouble::Rests { until: world.now + 60_000, said: false, why: "HTTP 429".to_owned() };
+    let mut work = world.claim().await;
+    world.settle(work.pop().expect("a fetch"), Err(rests)).await;
+    world.settle(work.pop().expect("a fetch"), Err(down())).await;
+    world.settle(work.pop().expect("a fetch"), Ok(json!({ "error": "x" }))).await;
+    world.now -= DAY;
+    assert_eq!(world.claim().await.len(), 3);
 }

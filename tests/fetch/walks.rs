@@ -3,10 +3,11 @@
 use crate::fake_apaleo::{Apaleo, event, reservation};
 use crate::fake_http::Reply;
 use crate::support::Router;
-use crate::world::{inn, post, settled};
+use crate::world::{events, inn, post, settled};
 use serde_json::json;
 use waypost::app::AskError;
-use waypost::ports::{FindingQuery, NewWalk, WalkOutcome, WalkPurpose, WalkRow, WalkState};
+use waypost::domain::{BookingKey, ChangeKind, DocumentHead, EventId, ORIGIN_RECONCILE};
+use waypost::ports::{FindingQuery, NewEvent, NewWalk, WalkOutcome, WalkPurpose, WalkRow, WalkState};
 
 /// So many, a few of each second.
 const MANY: u32 = 450;
@@ -39,6 +40,7 @@ async fn walk(router: &Router, purpose: WalkPurpose) -> WalkRow {
         from_day: "2026-11-19".into(),
         to_day: "2026-11-21".into(),
         report: None,
+        end_gone: false,
         who: "a test".into(),
         at: app.clock.now(),
     };
@@ -105,14 +107,18 @@ async fn a_report_names_what_differs_and_a_repair_brings_it_in() {
     );
     assert_eq!((report.counts.elsewhere, report.counts.brought_in), (1, 0));
     let repaired = walk(&router, WalkPurpose::Repair).await;
-    assert_eq!((repaired.counts.brought_in, repaired.counts.gone), (2, 1));
+    assert_eq!((repaired.counts.brought_in, repaired.counts.gone, repaired.counts.ended), (2, 0, 1));
     let all = router.records("bookings");
     assert!(all.get("NEW-1").is_some(), "{all}");
+    // What apaleo does not know any more has ended, and the rule, which does not ask for more, says so as of one cancelled.
+    assert_eq!(all[id(5)]["kind"], "cancelled", "{}", all[id(5)]);
+    let again = walk(&router, WalkPurpose::Reconcile).await;
+    assert_eq!((found(&router, &again).await, again.counts.unread()), (vec![], 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whose_reservations_they_are_must_be_known() {
-    let (_apaleo, router) = world("").await;
+async fn whose_reservations_they_are_is_asked_where_nobody_said_so() {
+    let (apaleo, router) = world("").await;
     let app = &router.served().app;
     let new = NewWalk {
         source: "inn".into(),
@@ -120,11 +126,71 @@ async fn whose_reservations_they_are_must_be_known() {
         to_day: "2026-11-21".into(),
         ..NewWalk::default()
     };
-    let refused = app.begin_walk(&new).await.expect_err("it can't be begun");
-    assert!(matches!(&refused, AskError::NotNow(why) if why.contains("write the account")), "{refused}");
-    // The first webhook tells it.
+    let call = "GET /account/v1/accounts/current";
+    for (reply, why) in [
+        (Reply::json(500, &json!({})), "could not be asked of which account its keys are"),
+        (Reply::json(200, &json!({ "name": "Inn" })), "did not say of which account its keys are"),
+    ] {
+        apaleo.script(call, 1, Some(reply));
+        let refused = app.begin_walk(&new).await.expect_err("it can't be begun");
+        assert!(matches!(&refused, AskError::NotNow(told) if told.contains(why)), "{refused}");
+    }
+    // The first backfill needs neither a webhook nor the account in the file, and it is asked for once.
+    let row = walk(&router, WalkPurpose::Backfill).await;
+    assert_eq!((row.counts.new, row.counts.brought_in), (450, 450));
+    let row = walk(&router, WalkPurpose::Backfill).await;
+    assert_eq!((row.counts.same, apaleo.calls(call)), (450, 3));
+    // A webhook of a reservation is about the same booking.
+    apaleo.put(reservation(&id(7), "Canceled", "2026-11-21T08:00:00Z"));
+    assert_eq!(post(&router, &event(1, "Reservation/canceled", &id(7))).await, 200);
+    settled(&router).await;
+    assert_eq!(router.records("bookings").as_object().map(serde_json::Map::len), Some(450));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_webhooks_told_is_not_asked_for() {
+    let (apaleo, router) = world("").await;
     assert_eq!(post(&router, &event(1, "Reservation/created", &id(1))).await, 200);
     settled(&router).await;
     let row = walk(&router, WalkPurpose::Backfill).await;
     assert_eq!((row.counts.same, row.counts.new), (1, 449));
+    assert_eq!(apaleo.calls("GET /account/v1/accounts/current"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_is_of_the_time_before_what_came_in_ends_nothing() {
+    let (_apaleo, router) = world("account: ACME\n").await;
+    assert_eq!(post(&router, &event(1, "Reservation/created", &id(1))).await, 200);
+    settled(&router).await;
+    let store = &router.served().app.store;
+    let [connector, account, kind] = ["apaleo", "ACME", "booking"].map(str::to_owned);
+    let end = async |name: &str, begun| {
+        let key = BookingKey {
+            connector: connector.clone(),
+            account: account.clone(),
+            kind: kind.clone(),
+            key: id(1),
+        };
+        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: true };
+        let event = NewEvent {
+            id: EventId::new(name),
+            source: "inn".into(),
+            received_at: 1,
+            origin: ORIGIN_RECONCILE,
+            headers: head.to_headers(),
+            body: bytes::Bytes::from_static(b"{}"),
+        };
+        store.append_events(&[event]).await.expect("it is stored");
+        settled(&router).await;
+        let last = events(&router).await.pop().expect("an event");
+        (last.changes[0].kind, last.changes[0].note.clone().unwrap_or_default())
+    };
+    let late = "something newer came in while it was asked for, so it does not end".to_owned();
+    assert_eq!(end("evt_end1", 0).await, (ChangeKind::Stale, late));
+    assert_eq!(router.records("bookings")[id(1)]["status"], "Confirmed");
+    let now = store.fetches().last_position().await.expect("the journal");
+    let twice = "apaleo does not know it any more: it was asked twice".to_owned();
+    assert_eq!(end("evt_end2", now).await, (ChangeKind::Deleted, twice));
+    assert_eq!(router.records("bookings")[id(1)]["kind"], "cancelled");
+    assert_eq!(end("evt_end3", now + 1).await.0, ChangeKind::Unchanged, "it ends once");
 }

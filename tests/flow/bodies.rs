@@ -148,3 +148,38 @@ fn whatever_comes_ends_with_a_change() {
     runtime.block_on(store.close());
     tried.expect("each ends with a change");
 }
+
+#[test]
+fn a_batch_is_bounded_by_what_its_bodies_unpack_to() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let ruleset = ruleset();
+    let store = runtime.block_on(waypost::store::open_in_memory()).unwrap();
+    let applier = Applier::new(store.clone(), Arc::new(OsEntropy));
+    // Five megabytes of nothing, in five thousand bytes.
+    let text = format!("{{\"events\":[]{}}}", " ".repeat(5 << 20));
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(text.as_bytes()).unwrap();
+    let packed = bytes::Bytes::from(packer.finish().unwrap());
+    assert!(packed.len() < 10_000, "{}", packed.len());
+    let events: Vec<NewEvent> = (0..5)
+        .map(|number| NewEvent {
+            id: EventId::new(format!("evt_{number}")),
+            source: "door".into(),
+            received_at: number,
+            origin: ORIGIN_WEBHOOK,
+            headers: r#"{"content-encoding":"gzip"}"#.into(),
+            body: packed.clone(),
+        })
+        .collect();
+    let steps: Vec<usize> = runtime.block_on(async {
+        store.append_events(&events).await.unwrap();
+        let mut steps = Vec::new();
+        for _ in 0..4 {
+            steps.push(applier.step(&ruleset, 9, &Here).await.unwrap().events);
+        }
+        store.close().await;
+        steps
+    });
+    assert_eq!(steps, [2, 2, 1, 0]);
+}

@@ -245,7 +245,7 @@ impl Sim {
             && let Some(row) = self.fetching.remove(&number)
         {
             let until = self.clock.now() + 1_000;
-            let trouble = ApiTrouble::Rests { until, why: "its turn has not come".to_owned() };
+            let trouble = ApiTrouble::Rests { until, said: false, why: "its turn has not come".to_owned() };
             self.fetched.push(Fetched { row, result: Err(trouble) });
         }
         true

@@ -323,9 +323,12 @@ forward_part! {
     writes claim_fetches(except: &[String], now: Millis, limit: i64) -> Vec<FetchRow>;
     reads next_fetch_at(except: &[String]) -> Option<Millis>;
     writes end_fetch(row: &FetchRow, end: &FetchEnd, now: Millis) -> ();
+    writes put_off_fetches(rows: &[FetchRow], off: PutOff<'_>, now: Millis) -> ();
     writes give_back(id: &str, now: Millis) -> ();
     writes ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
     writes hurry_fetches(source: &str, now: Millis) -> i64;
+    reads ended_unknown(keys: &[BookingKey]) -> Vec<(BookingKey, Position)>;
+    writes pull_in_fetches(later: Millis, now: Millis) -> i64;
     reads fetch_row(id: &str) -> Option<FetchRow>;
     reads fetch_of_change(change: ChangeRef) -> Option<FetchRow>;
     reads fetches_of_source(source: &str, limit: i64) -> Vec<FetchRow>;

@@ -358,7 +358,7 @@ impl Node {
                 }
                 Wish::Walk(new) => app.begin_walk(&new).await.map(|(row, _)| format!(": {}", row.seq)),
                 Wish::Repair(report) => {
-                    app.repair_walk(report, "somebody").await.map(|(row, _)| format!(": {}", row.seq))
+                    app.repair_walk(report, false, "somebody").await.map(|(row, _)| format!(": {}", row.seq))
                 }
             };
             match result {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use waypost::app::App;
 use waypost::clock::OsEntropy;
 use waypost::domain::Role;
+use waypost::ports::{NewWalk, PlaceRow, WalkFinding, WalkOutcome, WalkPurpose, WalkWrite};
 
 /// What gives guests of the filled site away, in any spelling.
 const TRACES: [&str; 12] = [
@@ -81,6 +82,68 @@ async fn an_admin_masks_guests_for_viewers_and_nobody_else() {
 
     site.post("/settings/masking", &[("on", "")]).await;
     assert!(seen(&site, &viewer).await.len() > 10);
+}
+
+/// A walk that found the first guest's booking to differ, put a place aside, and rests.
+async fn walked(site: &Site) -> i64 {
+    let walks = site.app.store.walks();
+    let new = NewWalk {
+        source: "tours".into(),
+        purpose: WalkPurpose::Reconcile,
+        from_day: "2027-01-01".into(),
+        to_day: "2027-01-31".into(),
+        report: None,
+        end_gone: false,
+        who: "ann".into(),
+        at: 5_000,
+    };
+    let (mut walk, _) = walks.begin_walk(&new).await.expect("a walk");
+    let seq = walk.seq;
+    walk.note = Some("it answered: Okonkwo is not known".into());
+    let finding = WalkFinding {
+        account: "harbour".into(),
+        key: "guest1@example.org".into(),
+        outcome: WalkOutcome::Differs,
+        booking: None,
+        paths: vec!["answers.shoe_size of Siobhán".into()],
+        note: Some("guest2@example.org".into()),
+        at: 5_000,
+    };
+    let trouble =
+        WalkFinding { key: "k2".into(), outcome: WalkOutcome::Trouble, paths: vec![], ..finding.clone() };
+    let place = PlaceRow {
+        place: 1,
+        level: 1,
+        share: 1,
+        what: "{\"of\":\"guest4@example.org\"}".into(),
+        tries: 4,
+        failing_since: Some(1),
+        due_at: 0,
+        aside: Some("it answered: guest5@example.org".into()),
+    };
+    let write = WalkWrite {
+        walk,
+        made: vec![place.clone()],
+        kept: vec![place],
+        findings: vec![finding, trouble],
+        ..WalkWrite::default()
+    };
+    assert!(walks.write_walk(&write).await.expect("a step"));
+    seq
+}
+
+#[actix_web::test]
+async fn what_a_walk_tells_of_guests_is_masked() {
+    let site = Site::filled().await;
+    let viewer = session_of(&site.app, "viewer@example.org", Role::Viewer).await;
+    let seq = walked(&site).await;
+    let address = format!("/walks/{seq}");
+    let traces = |page: &str| TRACES.iter().filter(|trace| page.contains(**trace)).count();
+    assert!(traces(&site.get_as(&viewer, &address).await.text) >= 4, "as everybody else");
+    site.post("/settings/masking", &[("on", "yes")]).await;
+    let masked = site.get_as(&viewer, &address).await;
+    assert_eq!((masked.status, traces(&masked.text)), (StatusCode::OK, 0), "{}", masked.text);
+    assert!(traces(&site.get(&address).await.text) >= 4, "the admin sees it");
 }
 
 #[actix_web::test]

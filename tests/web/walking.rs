@@ -129,14 +129,22 @@ async fn a_report_is_paged_and_its_button_brings_in() {
         ..finding("z1", WalkOutcome::Gone)
     });
     findings.push(finding("a0", WalkOutcome::Same));
-    let counts = WalkCounts { looked: 62, same: 1, differs: 60, gone: 1, ..WalkCounts::default() };
+    let counts =
+        WalkCounts { looked: 62, same: 1, differs: 60, gone: 1, endable: 1, ..WalkCounts::default() };
     let done =
         WalkRow { state: WalkState::Done, ended_at: Some(shop.app.clock.now()), counts, ..row.clone() };
     note(&shop, &row, done, findings).await;
     let page = shop.get(&format!("/walks/{}", row.seq)).await;
     has(
         &page,
-        &["61 are not the same here", "Bring in these 60", "reeftours k49", "contact.phone", "Further ones"],
+        &[
+            "61 are not the same here",
+            "Bring in 60, and end 1",
+            "60 bookings are fetched again and brought in. One is asked for once more, and ends here if",
+            "reeftours k49",
+            "contact.phone",
+            "Further ones",
+        ],
     );
     assert!(!page.text.contains("reeftours k50") && !page.text.contains("reeftours a0"));
     let next =
@@ -214,6 +222,7 @@ async fn a_program_does_the_same() {
     );
     let (status, repair) = program.post(&format!("/api/v1/walks/{id}/repair"), &json!({})).await;
     assert_eq!((status, &repair["walk"]["of_report"]), (202, &json!(id)));
+    assert_eq!(repair["walk"]["end_gone"], json!(false));
     let (status, stopped) =
         program.post(&format!("/api/v1/walks/{}/stop", repair["walk"]["id"]), &json!({})).await;
     assert_eq!((status, &stopped["state"]), (200, &json!("stopped")));
@@ -222,4 +231,80 @@ async fn a_program_does_the_same() {
     assert_eq!(program.ask("/api/v1/sources/none/walks").await.status, StatusCode::NOT_FOUND);
     let reader = Program::with(&shop.app, Scope::Read).await;
     assert_eq!(reader.tell("/api/v1/sources/tours/walks", &asked).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_sent_until_a_silence_ended_is_fetched_by_a_walk_of_its_own() {
+    let source = format!("{SOURCE}on_silence: backfill\n");
+    let shop = Workshop::with(&[("sources/tours.yaml", &source)], 2).await;
+    let (app, now) = (&shop.app, shop.app.clock.now());
+    // The source was silent, its gap is being filled, and it sends again while that is under way.
+    let first = app.fill_gap("tours", now - 3_600_000, "on_silence").await.expect("it begins");
+    let since = format!("out_1 {}", now - 3_600_000);
+    app.store.set_fact("gap.tours", &since).await.expect("a store");
+    app.fill_gaps().await.expect("a store");
+    let open = async || app.open_walk("tours").await.expect("a store").map(|row| row.seq);
+    let fact = async || app.store.fact("gap.tours").await.expect("a store").unwrap_or_default();
+    assert_eq!((open().await, fact().await), (Some(first.seq), since));
+    // That one is through: another one begins, and then it is done.
+    note(&shop, &first, WalkRow { state: WalkState::Done, ended_at: Some(now), ..first.clone() }, vec![])
+        .await;
+    app.fill_gaps().await.expect("a store");
+    assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
+    app.fill_gaps().await.expect("a store");
+    assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_many_would_end_the_page_asks_first() {
+    let shop = shop().await;
+    let row = begin(&shop, &FORM).await;
+    let findings = (0..20).map(|n| finding(&format!("g{n:02}"), WalkOutcome::Gone)).collect();
+    let counts = WalkCounts { looked: 40, same: 20, gone: 20, endable: 20, ..WalkCounts::default() };
+    let done =
+        WalkRow { state: WalkState::Done, ended_at: Some(shop.app.clock.now()), counts, ..row.clone() };
+    note(&shop, &row, done, findings).await;
+    let page = shop.get(&format!("/walks/{}", row.seq)).await;
+    has(
+        &page,
+        &[
+            "These are 20 of 40 bookings here, so many that they end only if you say so",
+            "name=\"end_gone\" value=\"yes\" required",
+            "End these 20",
+        ],
+    );
+    let repair = format!("/walks/{}/repair", row.seq);
+    let seen = shop.post(&repair, &[]).await;
+    assert_eq!(seen.status, StatusCode::CONFLICT, "{}", seen.text);
+    let program = Program::with(&shop.app, Scope::Write).await;
+    let (status, told) = program.post(&format!("/api/v1{repair}"), &json!({})).await;
+    assert_eq!((status, &told["error"]["code"]), (409, &json!("not_now")), "{told}");
+    let report = program.get(&format!("/api/v1/walks/{}", row.seq)).await;
+    assert_eq!((&report["ends_many"], &report["records"]["would_end"]), (&json!(true), &json!(20)));
+    let seen = shop.post(&repair, &[("end_gone", "yes")]).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "{}", seen.text);
+    let open = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
+    assert_eq!((open.asked.report, open.asked.end_gone), (Some(row.seq), true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_is_not_well_where_a_part_was_not_looked_at() {
+    let shop = shop().await;
+    let row = begin(&shop, &FORM).await;
+    let counts = WalkCounts { looked: 40, same: 40, unseen: 1, ..WalkCounts::default() };
+    let why = "one list could not be read, so that what it holds was not looked at";
+    let done = WalkRow {
+        state: WalkState::Done,
+        ended_at: Some(shop.app.clock.now()),
+        note: Some(why.into()),
+        counts,
+        ..row.clone()
+    };
+    note(&shop, &row, done, Vec::new()).await;
+    let page = shop.get(&format!("/walks/{}", row.seq)).await;
+    has(&page, &["not complete", "but not all was looked at", "what it holds was not looked at"]);
+    assert!(!page.text.contains("All well"), "{}", page.text);
+    let program = Program::with(&shop.app, Scope::Read).await;
+    let report = program.get(&format!("/api/v1/walks/{}", row.seq)).await;
+    assert_eq!(report["records"]["unseen_lists"], json!(1));
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { booking, GUESTS } from "./guests.mjs";
 import { Crm, Waypost } from "./programs.mjs";
 import { Visitor } from "./visitor.mjs";
+import { Walked } from "./walked.mjs";
 
 /** Whom the CRM refuses here. */
 export const REFUSED = { name: "Tomás Ó Súilleabháin", email: "guest9@example.org", phone: "087 555 0109", tour: "Whale watch — half day" };
@@ -38,6 +39,12 @@ export class House {
     await house.channel(chromium);
     await house.read();
     return house;
+  }
+
+  /** A house beside it that asks its booking systems, for pages of walks and subscriptions. */
+  async walk(chromium) {
+    this.walked = await Walked.start(chromium, this.crm);
+    Object.assign(this.names, this.walked.names);
   }
 
   async people() {
@@ -108,6 +115,8 @@ export class House {
         return Visitor.signedIn(chromium, this.waypost, "vera@example.org", options);
       case "admin of an empty house":
         return Visitor.signedIn(chromium, this.empty, "ciara@example.org", options);
+      case "admin of a house with booking systems":
+        return Visitor.signedIn(chromium, this.walked.waypost, "ciara@example.org", options);
       case "nobody":
         return Visitor.come(chromium, this.waypost, options);
       case "half way in":

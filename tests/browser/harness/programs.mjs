@@ -99,8 +99,8 @@ export class Crm {
 /** Waypost on a home of its own. */
 export class Waypost {
   /** `crm`: where its connection leads; `rules`: whether the shipped example is in its folder; `terminal`: it believes to
-   * run on one, and says the link for the first account. */
-  static async start({ crm, rules = true, terminal = false } = {}) {
+   * run on one, and says the link for the first account; `hooksUrl`: where webhooks come in from outside. */
+  static async start({ crm, rules = true, terminal = false, hooksUrl } = {}) {
     const waypost = new Waypost();
     waypost.home = mkdtempSync(join(tmpdir(), "waypost-browser-"));
     folders.add(waypost.home);
@@ -113,12 +113,13 @@ export class Waypost {
     waypost.git("commit", "--quiet", "--allow-empty", "--message=The rules as they were");
     const serve = ["serve", "--rules", waypost.rules, "--data", waypost.data, "--show-tokens", "--log", "warn"];
     serve.push("--listen", "127.0.0.1:0", "--ui-listen", "127.0.0.1:0");
+    if (hooksUrl) serve.push("--hooks-url", hooksUrl);
     const quoted = [BINARY, ...serve].map((word) => `'${word}'`).join(" ");
     waypost.program = terminal
       ? new Program("script", ["--quiet", "--flush", "--return", "--command", quoted, "/dev/null"])
       : new Program(BINARY, serve);
     waypost.url = await waypost.program.says(/pages +(http:\/\/[\d.:]+)\//);
-    if (rules) waypost.hook = await waypost.program.says(/(http:\/\/[\d.:]+\/hooks\/harbour-tours\/\w+)/);
+    if (rules) waypost.hook = await waypost.program.says(/(https?:\/\/[\w.:-]+\/hooks\/harbour-tours\/\w+)/);
     return waypost;
   }
 

@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { House, turnOnSecondFactor } from "../harness/filled.mjs";
 import { barriers, BYTES_MAX, keyboard, LOOKS, overflow, skips, turn, weight } from "../harness/look.mjs";
 import { pages } from "../harness/pages.mjs";
+import { endVendors } from "../harness/vendors.mjs";
 import { endChromium, startChromium, WIDE } from "../harness/visitor.mjs";
 
 let chromium, house;
@@ -14,10 +15,12 @@ const visitors = new Map();
 before(async () => {
   chromium = await startChromium();
   house = await House.filled(chromium);
+  await house.walk(chromium);
 });
 after(async () => {
   for (const visitor of visitors.values()) await visitor.leave();
   await endChromium(chromium);
+  endVendors();
 });
 
 async function visitorOf(who) {

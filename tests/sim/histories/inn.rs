@@ -95,9 +95,10 @@ fn of_reservation(wanted: &mut Wanted, knowledge: &Knowledge, known: &Known) {
     let key = id(booking.number);
     may_have_been(wanted, known);
     if booking.status == Status::Deleted {
-        // It may have been gone before anybody could ask; what was known then stays as it was.
+        // It may have been gone before anybody could ask. But if anything was known of it, its end is known too.
         wanted.maybe("bookings", key.clone(), json!({}));
         wanted.maybe("bookings", format!("end-{key}"), json!({ "kind": "deleted" }));
+        wanted.goes_with(("bookings", key.clone()), ("bookings", format!("end-{key}")));
         wanted.note(format!("created {key}"), (0, 1));
         wanted.note(format!("cancelled {key}"), (0, 1));
         return;

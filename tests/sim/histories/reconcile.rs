@@ -1,5 +1,5 @@
 //! After the weather: reconcile tells of exactly those bookings that are not here as they are in truth, and its repair brings
-//! them in.
+//! them in, and ends those that are gone.
 
 use super::apaleo::{self, id};
 use super::fareharbor::{self, Shape, uuid};
@@ -16,40 +16,47 @@ use waypost::ports::{Clock, FindingQuery, ListFilter, StoreError, WalkOutcome, W
 pub struct Found {
     /// Bookings that are not here, or not as they are in truth.
     pub wanted: BTreeSet<String>,
-    /// Bookings whose end nobody can bring in: they were deleted, and nobody said so here.
+    /// Bookings that were deleted, and nobody said so here.
     pub gone: BTreeSet<u32>,
+    /// The same, but they had been cancelled before, so that they have ended here all the same.
+    pub over: BTreeSet<u32>,
 }
 
 impl Found {
     /// By what is here.
     pub async fn look(sim: &Sim, vendor: Vendor, history: &History) -> Result<Self, StoreError> {
         let here = here(sim).await?;
-        let (mut wanted, mut gone) = (BTreeSet::new(), BTreeSet::new());
+        let (mut wanted, mut gone, mut over) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (number, booking) in &history.truth() {
             let key = if vendor == Vendor::Apaleo { id(*number) } else { uuid(*number) };
             let known = here.get(&key);
             if booking.status == Status::Deleted {
-                gone.extend(known.filter(|(status, _)| status != "deleted").map(|_| *number));
+                match known.map(|(status, _)| status.as_str()) {
+                    None | Some("deleted") => {}
+                    Some("Canceled") => _ = over.insert(*number),
+                    Some(_) => _ = gone.insert(*number),
+                }
             } else if known
                 .is_none_or(|(_, body)| essence(body.clone()) != essence(document(vendor, booking)))
             {
                 wanted.insert(key);
             }
         }
-        Ok(Self { wanted, gone })
+        Ok(Self { wanted, gone, over })
     }
 }
 
-/// Compares, and repairs. Gives the bookings whose end nobody can bring in.
+/// Compares, and repairs. Gives the bookings whose end nobody brings in: they were deleted, and nobody said so here; but they
+/// had been cancelled before, so that they have ended here all the same.
 pub async fn reconcile(
     sim: &mut Sim,
     (vendor, source): (Vendor, &'static str),
     history: &History,
 ) -> Result<BTreeSet<u32>, StoreError> {
-    let Found { wanted, gone } = Found::look(sim, vendor, history).await?;
+    let Found { wanted, gone, over } = Found::look(sim, vendor, history).await?;
     sim.tell(format!("somebody compares; {wanted:?} should differ, {gone:?} are gone"));
     let new = new_walk(source, WalkPurpose::Reconcile, all_days(vendor), sim.clock.now());
-    let Some(report) = goes(sim, Wish::Walk(new)).await? else { return Ok(gone) };
+    let Some(report) = goes(sim, Wish::Walk(new)).await? else { return Ok(over) };
     let told = told(sim, report, &[WalkOutcome::New, WalkOutcome::Differs]).await?;
     if told != wanted {
         sim.wrong.push(format!("reconcile tells of {told:?}, and in truth it is {wanted:?}"));
@@ -64,14 +71,15 @@ pub async fn reconcile(
     if !troubled.is_empty() {
         sim.wrong.push(format!("reconcile could not read {troubled:?}"));
     }
-    if !wanted.is_empty() {
+    if !wanted.is_empty() || !gone.is_empty() {
         goes(sim, Wish::Repair(report)).await?;
-        let left = Found::look(sim, vendor, history).await?.wanted;
-        if !left.is_empty() {
-            sim.wrong.push(format!("after the repair {left:?} still differ"));
+        let left = Found::look(sim, vendor, history).await?;
+        if !left.wanted.is_empty() || !left.gone.is_empty() {
+            sim.wrong
+                .push(format!("after the repair {:?} still differ, {:?} are gone", left.wanted, left.gone));
         }
     }
-    Ok(gone)
+    Ok(over)
 }
 
 /// Somebody begins a walk, and it is gone to its end. Gives its number.

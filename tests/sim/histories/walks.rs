@@ -36,6 +36,7 @@ pub fn new_walk(source: &str, purpose: WalkPurpose, days: (&str, &str), at: Mill
         from_day: days.0.to_owned(),
         to_day: days.1.to_owned(),
         report: None,
+        end_gone: false,
         who: "somebody".to_owned(),
         at,
     }
@@ -71,7 +72,7 @@ fn is_to_be_repaired(walk: &WalkRow) -> bool {
 
 /// It is through, and could read everything.
 fn is_clean(walk: &WalkRow) -> bool {
-    walk.state == WalkState::Done && walk.counts.trouble == 0 && walk.note.is_none()
+    walk.state == WalkState::Done && walk.counts.unread() == 0 && walk.note.is_none()
 }
 
 /// What is known for sure by walks.

@@ -117,6 +117,8 @@ pub struct Wanted {
     pub(super) contacts: Vec<(String, String)>,
     /// What must stand in records that may be there.
     maybe: BTreeMap<Place, Map<String, Value>>,
+    /// Where the first is there, the second must be.
+    together: Vec<(Place, Place)>,
     /// How often each note should have been made, at least and at most.
     notes: BTreeMap<String, (usize, usize)>,
 }
@@ -164,6 +166,11 @@ impl Wanted {
         let Value::Object(fields) = fields else { return };
         self.maybe.insert((object, key.clone()), fields);
         self.former.insert((object, key));
+    }
+
+    /// The first is not there without the second.
+    pub(super) fn goes_with(&mut self, one: Place, other: Place) {
+        self.together.push((one, other));
     }
 
     pub(super) fn record(&mut self, object: &'static str, key: String, fields: Value) {
@@ -291,6 +298,10 @@ impl Wanted {
             if !self.records.keys().any(here) && !self.former.iter().any(here) {
                 wrong.push(format!("{object} {key} should not be there"));
             }
+        }
+        let there = |(object, key): &Place| sim.crm.find(&format!("crm/{object}"), key).is_some();
+        for (one, other) in self.together.iter().filter(|(one, other)| there(one) && !there(other)) {
+            wrong.push(format!("{} {} is there without {} {}", one.0, one.1, other.0, other.1));
         }
         for (uuid, address) in &self.contacts {
             let contact = sim.crm.find("crm/contacts", address).map(|contact| contact.id.as_str());
