@@ -54,6 +54,8 @@ licences: ## licences and sources of dependencies, where cargo-deny is installed
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
 	 else echo "cargo-deny is not installed: licences are not looked at"; fi
 
+# Many tests wait (for a retry, a limit, a disk), so a few more than there are processors run at the same time.
+export NEXTEST_TEST_THREADS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 tests: deps ## all tests, with cargo-nextest where it is installed
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  echo "$(CARGO) nextest run"; $(CARGO) nextest run --locked --no-fail-fast && $(CARGO) test --locked --quiet --doc \
@@ -63,11 +65,12 @@ tests: deps ## all tests, with cargo-nextest where it is installed
 	  && $(CARGO) test $(BENCH) --quiet --no-fail-fast; \
 	 fi
 
-# Journeys through the pages in headless Chromium, see tests/browser. ONLY=viewer runs those with that in the file's name.
+# Journeys through the pages in headless Chromium, see tests/browser: two at a time, since the walk over every page takes as
+# long as all others. ONLY=viewer runs those with that in the file's name.
 JOURNEYS := tests/browser
 browser: deps $(JOURNEYS)/node_modules/.package-lock.json ## the pages in a browser: journeys, and axe-core on every page; ONLY=viewer runs some
 	$(CARGO) build --locked --quiet
-	node --test --test-reporter=spec $(or $(wildcard $(JOURNEYS)/journeys/*$(ONLY)*.test.mjs),$(error no journey is called $(ONLY)))
+	node --test --test-concurrency=2 --test-reporter=spec $(or $(wildcard $(JOURNEYS)/journeys/*$(ONLY)*.test.mjs),$(error no journey is called $(ONLY)))
 
 $(JOURNEYS)/node_modules/.package-lock.json: $(JOURNEYS)/package.json $(JOURNEYS)/package-lock.json | deps
 	cd $(JOURNEYS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

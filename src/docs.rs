@@ -1,4 +1,4 @@
-//! Four walks through the code, for whoever changes it.
+//! Walks through the code, for whoever changes it.
 //!
 //! # A booking arrives
 //!
@@ -35,6 +35,25 @@
 //! of it once only. Delivery asks for the chain of a run's booking (`delivery::chain`): an old booking is older than whatever a
 //! newer one sent to the same record, and a rule that moves records goes in the lane of the chain's oldest booking and reads the
 //! links of all of it. Links move with the write of the new booking's own call or verdict. `tests/rebooking` tries all orders.
+//!
+//! # A webhook only hints
+//!
+//! Where a kind of record has `hint:` (apaleo), or a source says `verify: always`, applying an event writes a fetch instead of a
+//! change: the change is `fetching`, and a second hint for the same booking joins it. `runner::fetching` calls
+//! [`crate::fetch::Fetcher::claim`], makes the calls through `source_api` (one set of limits and one token for each credential,
+//! whoever calls), and hands what came to [`crate::fetch::Fetcher::settle`]. A document goes into the journal as an event of its
+//! own, which is applied like any other; in that transaction its hints become `coalesced` and the fetch ends. Its position is
+//! the moment at which the request began: a hint that came in since makes another fetch, and a document that is older than what
+//! is known changes nothing. Where the API does not know the booking, the hints are `refused`. While it is away they wait, or
+//! `fetch::go_by` lets the webhook count, marked as unverified, and the fetch stays.
+//!
+//! # Nothing comes
+//!
+//! `store::hours` counts webhooks by source and hour; `domain::silence` makes the usual of it and says whether a source is silent
+//! for longer than chance makes it. `alerts::signs` looks every now and then and `alerts` tells people once; `app::pulse` says the
+//! same to pages and the API, with the hours in which Waypost was away (`domain::downtime`) and the webhooks that it refused. With
+//! `on_silence: backfill` a walk over the gap is begun.
+//!
 //! # A year is brought in
 //!
 //! `App::begin_walk` writes a row; `runner::walks` finds it and calls [`crate::walk::Walker::step`] again and again. A step asks
@@ -77,6 +96,7 @@
 //! | one answer | 256 KiB read, the rest is left | cut, and said so | `connectors::auth`, `outbound` |
 //! | idle connections to one host | 64, for 30 s | closed | `outbound` |
 //! | subscriptions that a booking system tells of | 1,000 | nothing is done, and it is said so | `connectors::subscriptions` |
+//! | whoever changes a source's subscriptions | one process at a time; one that was killed, for 10 min | told, and tried again | `app::turns` |
 //! | rulesets kept compiled | 8 | read from the database again | `app::rulesets` |
 //! | the rules folder | 2,000 files of 1 MiB, 20,000 entries | a mistake that says so | `workspace::folder` |
 //! | accounts whose doors are known by heart | 10,000 | asked of the database | `bookings::doors` |
@@ -87,6 +107,14 @@
 //! | bookings looked through for one page of a search | 4,000, or 2,000 that have its rarest word | the page says so and leads on | `store::finding` |
 //! | pages that hear of news | 64, for 10 min each | they look by themselves every few seconds | `app::live`, `web::live` |
 //! | looks ahead at the same time (previews, tests, what applying comes to) | 4; 2 s of waiting for room | 429 with `Retry-After` | `app::look` |
+//! | fetches at the same time | 16 | further ones wait in the database | `fetch` |
+//! | hints at one booking within 300 ms | one fetch | each is told what came of it | `bookings` |
+//! | a fetch that fails | again after 2 s, 10 s, 30 s, 2 min, 10 min, 30 min, then every hour; after a refused sign-in every minute | it goes on until it came | `fetch` |
+//! | a document that can't be used | asked for again after 1 min; after 1 h where a mistake of Waypost came up | it is shown as `unreadable` | `bookings` |
+//! | events of a source that are looked through for what its API did not know | 500, of the last hour; told from 5 in a row | older ones are not counted | `app::fetching` |
+//! | a silence | learned from 8 weeks (2 and 10 webhooks at least), 15 min at least, once in ten years by chance | nothing is told | `domain::silence` |
+//! | a look at the certificate of the address | 10 s; every hour, every minute while something is wrong | what was seen before stands | `app::certificate` |
+//! | what comes in for a source that was removed | 30 days from then | 404 | `app::activate` |
 //! | walks over sources' APIs at the same time | 8, one per source | further ones wait | `runner::walks` |
 //! | places of a walk that are asked for at once | 32 records, or 8 lists; an answer as large as the API's client takes | the next step | `walk` |
 //! | places of a walk that wait | those that a few lists led to: the deepest come first | they stay in the database | `walk` |

@@ -2,6 +2,7 @@
 //!
 //! A hint carries no data: with all hints lost, polling still delivers (see the intervals below).
 
+mod certificate;
 mod fetching;
 mod subscribing;
 mod walks;
@@ -146,7 +147,7 @@ impl Runner {
                 app.hints.apply.notify_one();
             }
         });
-        let parts: [(&str, Thread, Part); 16] = [
+        let parts: [(&str, Thread, Part); 17] = [
             ("deliver", Thread::Own, |runner| Box::pin(runner.recover_and_deliver())),
             ("apply", Thread::Own, |runner| Box::pin(runner.apply())),
             ("fetch", Thread::Own, |runner| Box::pin(runner.fetch())),
@@ -161,6 +162,7 @@ impl Runner {
             ("count webhooks", Thread::Shared, |runner| Box::pin(runner.count_webhooks())),
             ("remove what is old", Thread::Shared, |runner| Box::pin(runner.remove_what_is_old())),
             ("keep subscriptions", Thread::Shared, |runner| Box::pin(subscribing::subscribe(runner))),
+            ("look at the certificate", Thread::Shared, |runner| Box::pin(certificate::look(runner))),
             ("tell the pages", Thread::Shared, |runner| Box::pin(runner.tell_the_pages())),
             ("keep the pulse", Thread::Shared, |runner| Box::pin(runner.keep_pulse())),
         ];
@@ -447,7 +449,12 @@ impl Runner {
                 tracing::debug!(error = %error, "who is told of outages could not be read");
             }
             let active = self.app.active();
-            let world = World { ruleset: active.as_deref(), disk_free: self.app.disk_free() };
+            let certificate = self.app.certificate();
+            let world = World {
+                ruleset: active.as_deref(),
+                disk_free: self.app.disk_free(),
+                certificate: Some(&certificate),
+            };
             if let Err(error) = self.watcher.look(&world, now).await {
                 tracing::warn!(error = %error, cause = error.cause(), "outages could not be looked for");
             }

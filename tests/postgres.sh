@@ -4,7 +4,8 @@
 #   tests/postgres.sh STATE_FOLDER
 #
 # The caller holds a shared lock (flock) on STATE_FOLDER/users as long as it needs the server, and calls this while it
-# holds STATE_FOLDER/starting alone. Once nobody holds `users` any more, the server stops and its files are removed.
+# holds STATE_FOLDER/starting alone. Once nobody was seen to hold `users` for a minute, the server stops and its files are
+# removed: tests without Postgres run in between, and making a server takes seconds.
 # Durable as in earnest (fsync on), reachable by a socket only.
 set -eu
 
@@ -46,8 +47,11 @@ echo "postgres://waypost@localhost/postgres?host=$home" >"$state/url"
 
 # The one that cleans up: it goes on by itself, and holds nothing that the caller would wait for.
 stop="exec 9>'$state/users'
+      idle=0
       while sleep 3; do
-          flock --nonblock --exclusive 9 || continue
+          flock --nonblock --exclusive 9 || { idle=0; continue; }
+          idle=\$((idle + 1))
+          [ \$idle -ge 20 ] || { flock --unlock 9; continue; }
           rm -f '$state/url' '$state/home'
           if [ \"\$(id -u)\" = 0 ]; then
               runuser -u postgres -- '$bin/pg_ctl' --pgdata='$home/data' --mode=immediate stop

@@ -6,7 +6,8 @@
 //! crash in between neither loses an outage nor tells one twice. A letter may arrive twice where its answer was lost: its
 //! id is then the same.
 //!
-//! Promises: one alert for an outage, one all-clear, and in between at most the reminders that were asked for. What is over
+//! Promises: one alert for an outage, one all-clear, and in between at most the reminders that were asked for (and one where a
+//! certificate that ends soon becomes urgent). What is over
 //! before its time is not told. That webhooks can't be stored is told without the database (`storing`). No guest's name, number or address is in a letter.
 //!
 //! Invariant: a try is written down before it is made, and sending is bounded in time and number
@@ -23,7 +24,7 @@ pub use signature::signing_key;
 pub use signs::World;
 pub use storing::{Storing, Unstored};
 
-use crate::domain::{AlertOptions, Millis};
+use crate::domain::{AlertOptions, Millis, OutageKind};
 use crate::ports::{
     AlertChannel, DueLetter, Entropy, Outage, OutageWrite, Sending, Store, StoreError, TryEnd,
 };
@@ -155,7 +156,7 @@ impl Watcher {
         }
         let options = options(&*self.store).await?;
         let channels = self.channels_in_use().await?;
-        let words = Words::new(&self.base, &options, now);
+        let words = Words::new(&self.base, &options, now).with_certificate(world.certificate);
         let lasts = |outage: &&Outage| outage.told_at.is_some();
         let mut told = open.iter().filter(lasts).count();
         let mut writes: Vec<OutageWrite> = Vec::new();
@@ -287,6 +288,10 @@ fn becomes(
         };
     };
     let back = outage.good_since.is_some().then(|| OutageWrite::Good { id: id.clone(), since: None });
+    // What ends soon ends at last: that is told once more.
+    let worse = outage.kind == OutageKind::Certificate
+        && outage.reminders == 0
+        && outage.headline != words::in_short(sign);
     let told = match outage.told_at {
         None => {
             let lasts = now - outage.opened_at >= options.delay_minutes * 60_000;
@@ -296,6 +301,7 @@ fn becomes(
                 letter: words.alert(outage, sign),
             })
         }
+        Some(_) if worse => Some(OutageWrite::Remind { id, number: 1, letter: words.reminder(outage, sign) }),
         Some(told_at) if options.remind_hours > 0 => {
             let number = (now - told_at) / (options.remind_hours * 3_600_000);
             (number > outage.reminders).then(|| OutageWrite::Remind {

@@ -3,7 +3,8 @@
 
 use crate::connectors::OnSilence;
 use crate::domain::{
-    Millis, OutageKind, RATE_WEEKS, Rhythm, Stretch, VerdictCode, downtimes, refused_in_words,
+    CertificateGrade, CertificateSeen, CertificateWatch, Millis, OutageKind, RATE_WEEKS, Rhythm, Stretch,
+    VerdictCode, downtimes, refused_in_words,
 };
 use crate::ports::{ConnectionState, Glance, Outage, Store, StoreError};
 use crate::rules::Ruleset;
@@ -26,6 +27,8 @@ pub struct World<'a> {
     pub ruleset: Option<&'a Ruleset>,
     /// Bytes that are free on the disk of the data folder, where that is known.
     pub disk_free: Option<u64>,
+    /// What was seen of the certificate of the address for webhooks.
+    pub certificate: Option<&'a CertificateWatch>,
 }
 
 /// Something that is wrong.
@@ -65,6 +68,8 @@ pub enum Why {
     Silent(Box<Silent>),
     /// So many bytes are free.
     Disk(u64),
+    /// The certificate of the address for webhooks is so.
+    Certificate(CertificateGrade, Box<CertificateSeen>),
 }
 
 /// What is known of a source that is silent.
@@ -76,6 +81,8 @@ pub struct Silent {
     pub missed: f64,
     /// What it may be, as sentences.
     pub causes: Vec<String>,
+    /// What its booking system asks of the certificate, as a sentence; may be empty.
+    pub certificate: String,
     /// A sentence, where webhooks were refused of late.
     pub refused: Option<String>,
     /// When Waypost itself was not running since the last webhook: the last of these times.
@@ -108,6 +115,14 @@ impl Signs {
 #[derive(Default)]
 pub struct Silence(Mutex<Option<(Millis, Heard)>>);
 
+impl Silence {
+    /// The last webhook of each source, as far as they were listened to.
+    fn lasts(&self) -> Vec<(String, Option<Millis>)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, heard)| heard.lasts.clone()).unwrap_or_default()
+    }
+}
+
 /// What was heard of the sources.
 #[derive(Clone, Default)]
 struct Heard {
@@ -139,6 +154,7 @@ pub async fn read(
         None => unknown.extend([(OutageKind::Connection, None), (OutageKind::Silence, None)]),
     }
     needs_you(store, world.ruleset, &open, &mut found).await?;
+    certificate(world.certificate, &silence.lasts(), now, (&mut found, &mut unknown));
     match world.disk_free {
         Some(free) if free < DISK_BYTES_MIN => found.push(disk(free)),
         Some(free) if free >= DISK_BYTES_WELL => {}
@@ -267,6 +283,7 @@ async fn listen(
                 usually: found.usually,
                 missed: found.missed,
                 causes: spec.map(|spec| spec.causes.clone()).unwrap_or_default(),
+                certificate: spec.map(|spec| spec.certificate.clone()).unwrap_or_default(),
                 refused: told.map(|told| format!("{told} {failures}").trim_end().to_owned()),
                 away: downs.iter().rfind(|down| down.to > found.since).copied(),
             })),
@@ -274,6 +291,38 @@ async fn listen(
     }
     *silence.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, heard.clone()));
     Ok(heard)
+}
+
+/// What is wrong with the certificate of the address for webhooks.
+fn certificate(
+    watch: Option<&CertificateWatch>,
+    lasts: &[(String, Option<Millis>)],
+    now: Millis,
+    (found, unknown): (&mut Vec<Sign>, &mut Vec<(OutageKind, Option<String>)>),
+) {
+    let seen = match watch {
+        None | Some(CertificateWatch::Off) => return,
+        Some(CertificateWatch::NotYet) => {
+            unknown.push((OutageKind::Certificate, None));
+            return;
+        }
+        Some(CertificateWatch::Seen(seen)) => seen,
+    };
+    let last = lasts.iter().filter_map(|(_, last)| *last).max();
+    let grade = seen.told(last, now, &|_| String::new()).grade;
+    if grade > CertificateGrade::Well {
+        found.push(Sign {
+            kind: OutageKind::Certificate,
+            object: String::new(),
+            title: seen.host.clone(),
+            since: seen.bad_since,
+            waiting: 0,
+            why: Why::Certificate(grade, Box::new(seen.clone())),
+        });
+    } else if seen.found.is_err() && last <= seen.bad_since {
+        // It may be a moment only: neither is known.
+        unknown.push((OutageKind::Certificate, None));
+    }
 }
 
 fn disk(free: u64) -> Sign {

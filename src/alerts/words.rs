@@ -3,7 +3,10 @@
 
 use super::signs::{Sign, Silent, Why};
 use crate::connectors::OnSilence;
-use crate::domain::{AlertOptions, Letter, LetterKind, Millis, OutageKind};
+use crate::domain::{
+    AlertOptions, CertificateGrade, CertificateSeen, CertificateState, CertificateWatch, Letter, LetterKind,
+    Millis, OutageKind,
+};
 use crate::ports::Outage;
 use crate::rules::Ruleset;
 use jiff::Timestamp;
@@ -22,12 +25,22 @@ pub struct Words<'a> {
     zone: TimeZone,
     /// Now.
     pub now: Millis,
+    certificate: Option<&'a CertificateWatch>,
 }
 
 impl<'a> Words<'a> {
     /// For letters of now.
     pub fn new(base: &'a str, options: &AlertOptions, now: Millis) -> Self {
-        Self { base, zone: TimeZone::get(&options.zone).unwrap_or(TimeZone::UTC), now }
+        Self { base, zone: TimeZone::get(&options.zone).unwrap_or(TimeZone::UTC), now, certificate: None }
+    }
+
+    /// With what was seen of the certificate of the address for webhooks.
+    pub fn with_certificate(self, certificate: Option<&'a CertificateWatch>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    fn seen(&self) -> Option<&'a CertificateSeen> {
+        self.certificate.and_then(CertificateWatch::seen)
     }
 
     /// Where the pages are.
@@ -67,7 +80,7 @@ impl<'a> Words<'a> {
         match &sign.why {
             Why::NoAnswer => format!("{title} has not answered since {since}"),
             Why::Credential => format!("{title} has not taken its credential since {since}"),
-            Why::NeedsYou { .. } | Why::Disk(_) => in_short(sign),
+            Why::NeedsYou { .. } | Why::Disk(_) | Why::Certificate(..) => in_short(sign),
             Why::Silent(_) => format!("{title} has sent nothing since {since}"),
         }
     }
@@ -82,7 +95,7 @@ impl<'a> Words<'a> {
             OutageKind::Silence => known(
                 ruleset.and_then(|ruleset| ruleset.sources.get(&outage.object)).map(|known| &known.title),
             ),
-            OutageKind::NeedsYou | OutageKind::Disk => None,
+            OutageKind::NeedsYou | OutageKind::Disk | OutageKind::Certificate => None,
         };
         let gone = title.is_none();
         let title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| outage.object.clone());
@@ -121,6 +134,7 @@ impl<'a> Words<'a> {
                 String::from("There is room on Waypost's disk again"),
                 format!("It was nearly full {lasted}."),
             ),
+            OutageKind::Certificate => self.certificate_is_fine(&lasted),
         };
         Letter {
             kind: LetterKind::AllClear,
@@ -159,6 +173,7 @@ impl<'a> Words<'a> {
                 one_line(rule)
             ),
             Why::Silent(silent) => self.silent(silent),
+            Why::Certificate(grade, seen) => self.certificate_is_not(*grade, seen),
             Why::Disk(_) => String::from(
                 "When it is full, webhooks can't be stored and are answered with 503. Make room on the disk of the data \
                  folder.",
@@ -183,14 +198,56 @@ impl<'a> Words<'a> {
         if let Some(sentence) = &silent.refused {
             told.push_str(&format!(" {sentence}"));
         }
+        let when = |at| self.date_and_time(at);
+        if let Some(fine) = self.seen().and_then(|seen| seen.cleared(&when)) {
+            told.push_str(&format!(" {fine}"));
+        }
         told.push_str(
             " Look whether bookings come in there, whether its webhook still points to Waypost, and whether Waypost can be \
              reached from outside.",
         );
-        if !silent.causes.is_empty() {
-            told.push_str(&format!(" What it may be: {}", silent.causes.join(" ")));
+        let seen = self.seen().and_then(|seen| seen.as_cause(&when));
+        let seen = seen.map(|seen| format!("{seen} {}", silent.certificate).trim_end().to_owned());
+        let causes: Vec<String> = seen.into_iter().chain(silent.causes.iter().cloned()).collect();
+        if !causes.is_empty() {
+            told.push_str(&format!(" What it may be: {}", causes.join(" ")));
         }
         told
+    }
+
+    /// What was seen of the certificate, what becomes of webhooks, and what to do.
+    fn certificate_is_not(&self, grade: CertificateGrade, seen: &CertificateSeen) -> String {
+        // Whether webhooks came in since is part of the grade already.
+        let told = seen.told(None, self.now, &|at| self.date_and_time(at));
+        let then = match grade {
+            CertificateGrade::Bad => {
+                "Booking systems deliver to a valid certificate only; what they send meanwhile may not come in."
+            }
+            _ => "When it has ended, booking systems deliver no webhook any more.",
+        };
+        format!("{} {then} What to do: {}.", told.text, told.way_out)
+    }
+
+    /// Headline and text of that it is well again.
+    fn certificate_is_fine(&self, lasted: &str) -> (String, String) {
+        let Some(seen) = self.seen() else {
+            return (
+                String::from("The certificate of the address for webhooks is not looked at any more"),
+                format!(
+                    "It was amiss {lasted}. Waypost has another address for webhooks now, or none with TLS."
+                ),
+            );
+        };
+        let host = one_line(&seen.host);
+        match seen.cleared(&|at| self.date_and_time(at)) {
+            Some(fine) => {
+                (format!("The certificate of {host} is fine again"), format!("It was not {lasted}. {fine}"))
+            }
+            None => (
+                format!("Webhooks come in again at {host}"),
+                format!("It was amiss {lasted}. Seen from Waypost itself, it still shows no certificate."),
+            ),
+        }
     }
 
     fn link(&self, outage: &Outage) -> String {
@@ -198,9 +255,17 @@ impl<'a> Words<'a> {
             OutageKind::Connection => String::from("/connections"),
             OutageKind::NeedsYou => format!("/needs-you/{}", outage.object),
             OutageKind::Silence => format!("/sources/{}", utf8_percent_encode(&outage.object, UNSAFE)),
-            OutageKind::Disk => String::from("/"),
+            OutageKind::Disk | OutageKind::Certificate => String::from("/"),
         };
         format!("{}{path}", self.base)
+    }
+
+    /// `Sat 14 March 2027, 08:12 IST`.
+    fn date_and_time(&self, at: Millis) -> String {
+        Timestamp::from_millisecond(at).map_or_else(
+            |_| String::from("an unknown time"),
+            |at| at.to_zoned(self.zone.clone()).strftime("%a %-d %B %Y, %H:%M %Z").to_string(),
+        )
     }
 
     /// `08:12 IST`, with the day where that is another one than today.
@@ -229,6 +294,17 @@ pub fn in_short(sign: &Sign) -> String {
         Why::Disk(free) => {
             format!("Waypost's disk is nearly full: {:.1} GB are free", *free as f64 / 1e9)
         }
+        Why::Certificate(grade, seen) => match (grade, &seen.found) {
+            (CertificateGrade::Well | CertificateGrade::Soon, _) => {
+                format!("The certificate of {title} ends soon")
+            }
+            (CertificateGrade::Urgent, _) => format!("The certificate of {title} ends within three days"),
+            (CertificateGrade::Bad, Ok(CertificateState::Expired { .. })) => {
+                format!("The certificate of {title} has ended")
+            }
+            (CertificateGrade::Bad, Ok(_)) => format!("The certificate of {title} is not taken"),
+            (CertificateGrade::Bad, Err(_)) => format!("{title} shows no certificate"),
+        },
     }
 }
 

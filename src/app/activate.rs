@@ -1,7 +1,8 @@
 //! A rules folder becomes the active ruleset: validated whole, kept in the database, activated at once.
 
 use super::App;
-use crate::connectors::SecretRef;
+use crate::connectors::{SecretRef, SourceSpec};
+use crate::delivery::Rulesets as _;
 use crate::document::{Diagnostic, Severity};
 use crate::domain::{Verdict, VerdictCode};
 use crate::ingest::{Door, Doors, Way, hash_token};
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 /// A source that was removed keeps acking and storing for so long.
 const REMOVED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// What is remembered of a source whose address holds no secret of ours begins with this; the hash of the last ruleset that
+/// had it follows.
+const RULESET: &str = "ruleset:";
 /// Runs cancelled in one transaction.
 const CHUNK: i64 = 500;
 
@@ -245,20 +249,25 @@ impl App {
                 // The vault can't be read: what its tokens hashed to is remembered, and ingest goes on.
                 hashes = hashes_of(&known.tokens);
             }
-            let tokens = hashes.iter().map(hex).collect::<Vec<_>>().join(",");
+            let tokens = if by_address {
+                hashes.iter().map(hex).collect::<Vec<_>>().join(",")
+            } else {
+                format!("{RULESET}{}", ruleset.hash)
+            };
             let memory = SourceMemory { name: source.name.clone(), tokens, removed_at: None };
-            if !hashes.is_empty() && known != Some(&memory) {
+            if !memory.tokens.is_empty() && known != Some(&memory) {
                 memories.push(memory);
             }
             let spec = source.connector.source.as_ref();
             // What signs in is compared and never kept, whatever a file lists.
             let kept = |name: &&String| !source.sign_in.is_credential(name);
             let headers = spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect();
+            let unstored = spec.map(SourceSpec::unstored).unwrap_or_default();
             let mut ways = self.other_ways(source);
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
             }
-            doors.insert(source.name.clone(), Door { ways, headers });
+            doors.insert(source.name.clone(), Door { ways, headers, until: None, unstored });
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -266,9 +275,9 @@ impl App {
                 memories.push(SourceMemory { removed_at: Some(now), ..memory.clone() });
             }
             if now - removed_at < REMOVED_KEPT_MS {
-                let tokens = hashes_of(&memory.tokens);
-                let ways = vec![Way::Address { tokens, old: None }];
-                let door = Door { ways, headers: Vec::new() };
+                let ways = self.ways_of_removed(memory).await;
+                let until = Some(removed_at + REMOVED_KEPT_MS);
+                let door = Door { ways, headers: Vec::new(), until, unstored: Vec::new() };
                 doors.insert(memory.name.clone(), door);
             }
         }
@@ -281,6 +290,21 @@ impl App {
             Err(poisoned) => *poisoned.into_inner() = doors,
         }
         Ok(())
+    }
+
+    /// What opens the door of a source that was removed: the secret in its address by its hash, else what the last ruleset
+    /// that had it asks for. Never nothing: where that can't be told any more, nothing opens it, and the sender tries again.
+    async fn ways_of_removed(&self, memory: &SourceMemory) -> Vec<Way> {
+        let shut = Way::Address { tokens: hashes_of(&memory.tokens), old: None };
+        let Some(hash) = memory.tokens.strip_prefix(RULESET) else { return vec![shut] };
+        let ruleset = self.rulesets.by_hash(hash).await;
+        let source = ruleset.as_ref().and_then(|ruleset| ruleset.sources.get(&memory.name));
+        let ways = source.map(|source| self.other_ways(source)).unwrap_or_default();
+        if ways.is_empty() {
+            tracing::warn!(source = memory.name, "how a removed source signed in is not known any more");
+            return vec![shut];
+        }
+        ways
     }
 
     async fn token_hashes(&self, source: &crate::connectors::Source) -> Vec<[u8; 32]> {

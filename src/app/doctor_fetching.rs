@@ -1,4 +1,5 @@
-//! The check-up of what is fetched from booking systems: what waits for it, and what is in the way.
+//! The check-up of what is fetched from booking systems: what waits for it, and what is in the way; of what they are told to
+//! send; and of sources that are gone and still sent to.
 
 use super::App;
 use super::doctor::{Finding, Health};
@@ -16,7 +17,12 @@ impl App {
             let about = format!("source {}", source.name);
             findings.extend(self.try_subscriptions(ruleset, source, &about).await?);
             let Some(fetching) = self.fetching(source).await? else { continue };
-            if let Some(trouble) = &fetching.trouble {
+            // That its keys are not taken was found by trying them.
+            let told = source.reach.as_ref().is_some_and(|reach| {
+                let tried = reach.spec.test.is_some() || reach.missing_secret(&*self.secrets).is_some();
+                tried && self.api_client().standing(reach).needs_auth.is_some()
+            });
+            if let Some(trouble) = fetching.trouble.as_ref().filter(|_| !told) {
                 findings.push(Finding::amiss(
                     &about,
                     trouble,
@@ -34,6 +40,7 @@ impl App {
                 findings.push(Finding::new(&about, Health::Notice, text));
             }
         }
+        findings.extend(self.removed_sources().await?.iter().map(super::RemovedSource::finding));
         Ok(())
     }
 }

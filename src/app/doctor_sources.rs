@@ -4,15 +4,16 @@
 
 use super::doctor::{Finding, Health};
 use super::{App, AskError, SourcePulse};
-use crate::connectors::{OnSilence, SilenceSpec, Source};
-use crate::domain::{Millis, Stretch, refused_in_words};
+use crate::connectors::{OnSilence, SecretRef, SilenceSpec, Source, SourceApi};
+use crate::domain::{
+    CertificateGrade, CertificateState, Millis, NOT_SHOWN_WAY_OUT, Stretch, refused_in_words,
+};
 use crate::expr::Engine;
-use crate::ports::{CertificateState, Certificates, Outbound, OutboundRequest, StoreError};
+use crate::ports::{Outbound, OutboundRequest, StoreError};
 use crate::rules::Ruleset;
 use crate::source_api::{ApiCall, ApiTrouble};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::sync::Arc;
 
 /// Name of the fact that says where webhooks come in from outside.
 const HOOKS_URL_FACT: &str = "hooks.url";
@@ -21,10 +22,6 @@ const GREETING: &[u8] = b"This address takes webhooks";
 /// The address answers within this time, as a booking system would wait for it.
 const ADDRESS_MS_MAX: u64 = 10_000;
 const ANSWER_BYTES_MAX: usize = 4 << 10;
-const DAY: Millis = 24 * 3_600_000;
-/// A certificate that ends within so many days is told, and within so many is amiss: renewals are due long before.
-const DAYS_WARNED: i64 = 14;
-const DAYS_AMISS: i64 = 3;
 /// So many refused webhooks in a day are amiss.
 const REFUSED_AMISS: i64 = 10;
 
@@ -50,11 +47,6 @@ impl App {
             None => self.store.fact(HOOKS_URL_FACT).await?,
         };
         Ok(base.filter(|base| !base.is_empty()))
-    }
-
-    /// Says who looks at certificates. The first time counts.
-    pub fn look_at_certificates_by(&self, certificates: Arc<dyn Certificates>) {
-        let _ = self.certificates.set(certificates);
     }
 
     /// Looks a source over at a person's wish.
@@ -138,21 +130,32 @@ impl App {
             Ok(told) => {
                 let reached = test.reached_in(&told);
                 let reached = if reached.is_empty() { title.clone() } else { reached };
-                Finding::well(about, format!("Its API takes the keys: {reached} was reached."))
+                Finding::well(about, format!("Its API takes the keys. Reached: {reached}."))
             }
-            Err(ApiTrouble::NeedsAuth(why)) => Finding::amiss(
-                about,
-                format!("Its API does not take the keys: {why}"),
-                "set their secrets anew",
-            )
-            .on_page("Make new keys there, and set them anew."),
+            Err(ApiTrouble::NeedsAuth(why)) => {
+                let way_out = format!(
+                    "look in {title} whether they are still there and what they may do; else set them anew{}",
+                    set_anew(api)
+                );
+                let on_page = format!(
+                    "Look in {title} whether they are still there and what they may do; else set new ones further down on \
+                     the page of the source."
+                );
+                let text = format!("Its API does not take the keys: {}.", why.trim_end_matches('.'));
+                Finding::amiss(about, text, way_out).on_page(on_page)
+            }
             Err(ApiTrouble::Rests { why, .. }) => {
-                Finding::new(about, Health::Notice, format!("Its API can't be asked just now: {why}"))
+                let why = why.trim_end_matches('.');
+                let text = format!(
+                    "{title} asks us to wait ({why}), so the keys can't be tried just now. What waits goes on by itself."
+                );
+                Finding::new(about, Health::Notice, text)
             }
             Err(ApiTrouble::Down { why, .. } | ApiTrouble::NotThere(why) | ApiTrouble::Refused(why)) => {
                 let way_out =
                     "look whether that system has an outage, and at base_url below api: in its file";
-                Finding::amiss(about, format!("Its API could not be asked: {why}"), way_out)
+                let text = format!("Its API could not be asked: {}.", why.trim_end_matches('.'));
+                Finding::amiss(about, text, way_out)
                     .on_page("Look whether that system has an outage. Try again in a moment.")
             }
         });
@@ -183,84 +186,42 @@ impl App {
             findings.push(finding);
             return true;
         }
-        let certificates = self.certificates.get_or_init(|| Arc::new(crate::outbound::TlsLook::new()));
-        match certificates.look(base, now).await {
+        match self.look_at_certificate_of(base, now).await {
             Ok(state) => {
                 let taken = matches!(state, CertificateState::Good { .. });
                 findings.push(certificate(about, base.trim_start_matches("https://"), &state, now));
                 taken
             }
             Err(none) => {
-                let way_out = "look whether the proxy in front runs, and whether its name leads to it";
-                findings.push(Finding::amiss(about, none.to_string(), way_out).on_page(
-                    "Look whether the proxy in front of Waypost runs, and whether its name leads to it.",
-                ));
+                let page = format!("{}.", super::doctor::begun(NOT_SHOWN_WAY_OUT));
+                findings.push(Finding::amiss(about, none.to_string(), NOT_SHOWN_WAY_OUT).on_page(page));
                 false
             }
         }
     }
 }
 
+/// The commands that set an API's keys, where they are in the vault.
+fn set_anew(api: &SourceApi) -> String {
+    let commands = api.secrets.iter().filter_map(|(_, secret, _)| match secret {
+        SecretRef::Vault(name) => Some(format!("waypost secret set {name}")),
+        SecretRef::Env(_) => None,
+    });
+    let commands: Vec<String> = commands.collect();
+    if commands.is_empty() { String::new() } else { format!(": {}", commands.join("; ")) }
+}
+
 /// What is to be said of a certificate.
 fn certificate(about: &str, host: &str, state: &CertificateState, now: Millis) -> Finding {
-    let amiss = |text: String, way_out: &str| {
-        let page = format!("{}.", super::doctor::begun(way_out));
-        Finding::amiss(about, text, way_out).on_page(page)
-    };
-    let at = |at: &Option<Millis>| at.map(|at| format!(" ({})", moment(at))).unwrap_or_default();
-    match state {
-        CertificateState::Good { until: None } => {
-            Finding::well(about, format!("The certificate of {host} is taken."))
+    let told = state.told(host, now, &moment);
+    let page = format!("{}.", super::doctor::begun(told.way_out));
+    match told.grade {
+        CertificateGrade::Well => Finding::well(about, told.text),
+        CertificateGrade::Soon => {
+            Finding { health: Health::Notice, ..Finding::amiss(about, told.text, told.way_out) }.on_page(page)
         }
-        CertificateState::Good { until: Some(until) } => {
-            let days = (until - now).max(0) / DAY;
-            let text = format!(
-                "The certificate of {host} is taken, and good for {days} more day{}, until {}.",
-                if days == 1 { "" } else { "s" },
-                moment(*until)
-            );
-            let renew = "renew it now: whatever renews it seems not to work";
-            match days {
-                ..DAYS_AMISS => amiss(text, renew),
-                DAYS_AMISS..DAYS_WARNED => Finding { health: Health::Notice, ..amiss(text, renew) },
-                _ => Finding::well(about, text),
-            }
-        }
-        CertificateState::Expired { at: ended } => amiss(
-            format!(
-                "The certificate of {host}, or one that it is signed with, has ended{}: no webhook is delivered.",
-                at(ended)
-            ),
-            "renew it, and let the proxy take up the new one",
-        ),
-        CertificateState::NotYet { at: begins } => amiss(
-            format!("The certificate of {host} is not valid yet{}.", at(begins)),
-            "look at the clocks of this machine and of whoever made it",
-        ),
-        CertificateState::OtherName { names } => {
-            let names: Vec<&str> = names.iter().map(String::as_str).take(5).collect();
-            let others = if names.is_empty() { String::from("another name") } else { names.join(", ") };
-            amiss(
-                format!("The certificate that {host} shows is for {others}: no webhook is delivered."),
-                "let the proxy show one for this name, or correct --hooks-url",
-            )
-        }
-        CertificateState::SelfSigned => amiss(
-            format!("The certificate of {host} is signed by itself, which booking systems don't take."),
-            "let an authority sign it: Let's Encrypt does so for nothing",
-        ),
-        CertificateState::Unsigned { sent: 1 } => amiss(
-            format!(
-                "The certificate of {host} was sent alone, and nobody known has signed it: those in between are missing."
-            ),
-            "let the proxy send the whole chain (fullchain.pem), not the certificate alone",
-        ),
-        CertificateState::Unsigned { sent } => amiss(
-            format!("{host} sends {sent} certificates, and nobody known has signed them."),
-            "let a known authority sign it, and let the proxy send the chain that belongs to it",
-        ),
-        CertificateState::Refused(why) => {
-            amiss(format!("The certificate of {host} is not taken ({why})."), "make a new one")
+        CertificateGrade::Urgent | CertificateGrade::Bad => {
+            Finding::amiss(about, told.text, told.way_out).on_page(page)
         }
     }
 }

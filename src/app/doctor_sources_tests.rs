@@ -1,11 +1,13 @@
 //! What is said of certificates, refusals and downtimes.
 
-use super::{DAY, Finding, Health, certificate, refused_way_out, try_address};
-use crate::ports::{Answer, CertificateState, Outbound, OutboundFailure, OutboundRequest};
+use super::{Finding, Health, certificate, refused_way_out, try_address};
+use crate::domain::CertificateState;
+use crate::ports::{Answer, Outbound, OutboundFailure, OutboundRequest};
 use async_trait::async_trait;
 use bytes::Bytes;
 
 const NOW: i64 = 1_800_000_000_000;
+const DAY: i64 = 24 * 3_600_000;
 
 fn told(finding: &Finding) -> String {
     format!("{:?}: {} -> {}\n", finding.health, finding.text, finding.way_out.as_deref().unwrap_or("-"))

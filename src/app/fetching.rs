@@ -3,10 +3,15 @@
 use super::{App, AskError};
 use crate::connectors::{ApiStanding, Source, Verify};
 use crate::domain::{BookingId, BookingKey, Millis, fetch_id};
-use crate::ports::{FetchCount, FetchPolicy, FetchRow, NewFetch, StoreError};
+use crate::fetch::KNOWS_NO_SUCH;
+use crate::ports::{FetchCount, FetchPolicy, FetchRow, HeardAsked, NewFetch, StoreError};
 
 /// Fetches of a source that are looked at for what is in the way.
 const LOOK_AT: i64 = 50;
+
+/// So many hints in a row at what the API does not know, within this time, are no chance.
+const UNKNOWN_MIN: i64 = 5;
+const UNKNOWN_MS: Millis = 3_600_000;
 
 /// How a source's fetches stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,9 +41,15 @@ impl App {
         let counts = fetches.count_fetches().await?;
         let count = counts.into_iter().find(|count| count.source == source.name);
         let rows = fetches.fetches_of_source(&source.name, LOOK_AT).await?;
-        let last = fetches.last_of_source(&source.name, "checked this address").await?;
+        let asked = HeardAsked {
+            source: &source.name,
+            check: "checked this address",
+            unknown: KNOWS_NO_SUCH,
+            since: self.clock.now() - UNKNOWN_MS,
+        };
+        let last = fetches.last_of_source(asked).await?;
         Ok(Some(Fetching {
-            trouble: self.trouble_of(source, &rows),
+            trouble: self.trouble_of(source, &rows).or_else(|| knows_none(source, last.unknown)),
             last_at: last.fetched_at,
             checked_at: last.checked_at,
             ..standing(count)
@@ -129,6 +140,22 @@ impl App {
         };
         active.sources.get(source).filter(|source| can(source)).map(|source| source.name.clone())
     }
+}
+
+/// The API knows nothing of what webhooks told: they may be made up, and it may be the wrong place that is asked.
+fn knows_none(source: &Source, unknown: i64) -> Option<String> {
+    let title = &source.connector.title;
+    let account = match &source.account {
+        Some(account) => format!("the account “{account}”"),
+        None => String::from("the account"),
+    };
+    (unknown >= UNKNOWN_MIN && source.reach.is_some()).then(|| {
+        format!(
+            "{title} knew nothing of what the last {unknown} webhooks told of, so they changed nothing. Either somebody sends \
+             made-up ones, or {title} is asked at the wrong place: compare {account}, the keys and a base_url below `api:` in \
+             this source's file with what is there."
+        )
+    })
 }
 
 fn refused(title: &str, why: &str) -> String {

@@ -391,6 +391,7 @@ around! {
     passes remove_secret(name: &str) -> bool;
     passes fact(name: &str) -> Option<String>;
     passes set_fact(name: &str, value: &str) -> ();
+    passes swap_fact(name: &str, before: Option<&str>, value: &str) -> bool;
     masks list_events(filter: &ListFilter) -> Vec<EventView>;
     masks event(id: &EventId) -> Option<(EventView, StoredEvent)>;
     masks list_bookings(filter: &ListFilter) -> Vec<BookingView>;

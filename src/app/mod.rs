@@ -10,6 +10,7 @@ mod apply;
 mod ask;
 mod backup;
 mod booking_test;
+mod certificate;
 mod chains;
 mod connect;
 mod disk;
@@ -50,6 +51,9 @@ mod serve;
 mod source_keys;
 mod source_sign_in;
 mod subscriptions;
+mod subscriptions_removed;
+mod subscriptions_seen;
+mod turns;
 mod walk_account;
 mod walks;
 
@@ -95,7 +99,9 @@ pub use rulesets::KeptRulesets;
 pub use serve::{ServeError, ServeOptions, Served, serve, start};
 pub use source_keys::SourceKey;
 pub use source_sign_in::OfferedSignIn;
-pub use subscriptions::{Subscribing, SubscriptionTold, Subscriptions, SubscriptionsDone, SubscriptionsSeen};
+pub use subscriptions::{Subscribing, Subscriptions, SubscriptionsDone};
+pub use subscriptions_removed::RemovedSource;
+pub use subscriptions_seen::{SubscriptionTold, SubscriptionsSeen};
 pub use walks::{RepairAhead, WalkProgress, Walkable, check_days, rests_until};
 
 use crate::ingest::{Doors, Refusals};
@@ -167,6 +173,8 @@ pub struct App {
     outbound: std::sync::OnceLock<Arc<dyn Outbound>>,
     /// Who looks at certificates.
     certificates: std::sync::OnceLock<Arc<dyn Certificates>>,
+    /// What they saw of the address for webhooks.
+    certificate_sight: certificate::Sight,
     /// Where webhooks come in from outside.
     hooks_url: std::sync::OnceLock<String>,
     /// The way to booking systems: one, so that limits hold for all who go it.
@@ -238,6 +246,7 @@ impl App {
             live: live::Live::default(),
             outbound: std::sync::OnceLock::new(),
             certificates: std::sync::OnceLock::new(),
+            certificate_sight: certificate::Sight::default(),
             hooks_url: std::sync::OnceLock::new(),
             api_client: std::sync::OnceLock::new(),
             subscribing: tokio::sync::Mutex::new(()),

@@ -1,14 +1,17 @@
 //! A source's subscriptions: what is there, what should be, and bringing it in line. The CLI, the source's page, the API and
 //! the runner call it; what is to be done is decided in `connectors::subscriptions`.
 //!
-//! It promises: nothing is made before the booking system told what is there, so that nothing is doubled; a failed call ends
-//! the whole, and what is there then is asked for anew; without an address that can be reached nothing is asked at all.
+//! It promises: nothing is made before the booking system told what is there, so that nothing is doubled; one does so at a
+//! time, of all processes over one database; one that was made and is not listed is not made again; a failed call ends the
+//! whole, and what is there then is asked for anew; without an address that can be reached nothing is asked at all.
 //! What was seen last is kept as a fact: pages show it and never wait for the booking system.
 //!
 //! Invariant: no address is in what is kept and told, since whoever knows one can send bookings
 //! (`no_secret_of_an_address_is_told` keeps it).
 
 use super::doctor::{Finding, Health};
+use super::subscriptions_seen::{SeenBy, SubscriptionTold, SubscriptionsSeen};
+use super::turns::Turn;
 use super::{App, AskError};
 use crate::connectors::{
     Call, HookAddress, HookDoor, Sends, Source, SourceApi, Subscription, SubscriptionAct, SubscriptionPlan,
@@ -17,15 +20,14 @@ use crate::connectors::{
 use crate::domain::Millis;
 use crate::ports::StoreError;
 use crate::rules::Ruleset;
-use crate::source_api::{ApiAnswer, ApiCall, ApiTrouble};
-use serde::{Deserialize, Serialize};
+use crate::source_api::{ApiAnswer, ApiCall, ApiStanding, ApiTrouble};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Beginning of the names of the facts that say what was seen last.
-const FACT: &str = "subscriptions.";
+/// One that was made and is not listed is made again after this time at the earliest, when a person asks for it.
+const UNLISTED_MS: Millis = 600_000;
 /// The last part of an address is taken for its secret from this length on.
 const SECRET_BYTES_MIN: usize = 8;
 /// The kind of record that every source keeps.
@@ -38,34 +40,6 @@ pub struct Subscriptions {
     pub by_itself: bool,
     /// What was seen last; `None`: nobody has looked yet.
     pub seen: Option<SubscriptionsSeen>,
-}
-
-/// What was seen, and what is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubscriptionsSeen {
-    /// When.
-    pub at: Millis,
-    /// What is in the way, as a sentence.
-    pub trouble: Option<String>,
-    /// What is to be done, in order; with what stays as it is. Empty where it is not known.
-    pub acts: Vec<SubscriptionTold>,
-    /// Subscriptions to other addresses, which are left alone.
-    pub others: usize,
-}
-
-/// One thing to do, or done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubscriptionTold {
-    /// `create`, `update`, `delete`, `leave`.
-    pub act: String,
-    /// The subscription's id in the booking system, where it is there already.
-    pub id: Option<String>,
-    /// A sentence.
-    pub told: String,
-    /// Types of event.
-    pub events: Vec<String>,
-    /// Of these properties; empty: of all.
-    pub properties: Vec<String>,
 }
 
 /// What was done, and what is there now.
@@ -82,55 +56,21 @@ pub struct SubscriptionsDone {
 pub enum Subscribing {
     /// Only look.
     Look,
-    /// Bring it in line.
+    /// Bring it in line, as a person asked.
     BringInLine,
+    /// Bring it in line, as the source's file says.
+    KeepInLine,
     /// Take all away that lead here.
     End,
 }
 
-impl SubscriptionsSeen {
-    /// Whether the booking system sends what it should, where it should.
-    pub fn matches(&self) -> bool {
-        self.trouble.is_none() && self.to_do().next().is_none()
-    }
-
-    /// What is to be done.
-    pub fn to_do(&self) -> impl Iterator<Item = &SubscriptionTold> {
-        self.acts.iter().filter(|act| act.act != "leave")
-    }
-
-    /// Whether nothing is sent here so far.
-    pub fn is_none_yet(&self) -> bool {
-        self.acts.iter().all(|act| act.act == "create")
-    }
-
-    /// The whole in one sentence. `title` is the booking system's.
-    pub fn told(&self, title: &str) -> String {
-        match (&self.trouble, self.to_do().count()) {
-            (Some(trouble), _) => trouble.clone(),
-            (None, 0) if self.acts.is_empty() => {
-                format!("{title} sends nothing here, and nothing is asked for.")
-            }
-            (None, 0) => format!("{title} sends what is needed, to the address of this source."),
-            (None, _) if self.is_none_yet() => {
-                format!("{title} sends nothing here: there is no subscription yet.")
-            }
-            (None, _) => format!("What {title} sends is not what is needed."),
-        }
-    }
-}
-
-impl SubscriptionTold {
-    fn of(act: &SubscriptionAct) -> Self {
-        let sends = act.sends();
-        Self {
-            act: act.word().to_owned(),
-            id: act.id().map(str::to_owned),
-            told: act.told(),
-            events: sends.events.iter().cloned().collect(),
-            properties: sends.properties.iter().cloned().collect(),
-        }
-    }
+/// Whose subscriptions they are.
+#[derive(Clone, Copy)]
+pub(super) struct Whose<'a> {
+    pub ruleset: &'a Ruleset,
+    pub source: &'a Source,
+    /// Of a source that was taken away: by what they were looked at last.
+    pub removed: Option<&'a SeenBy>,
 }
 
 /// All that is needed to ask.
@@ -139,20 +79,33 @@ struct Asking {
     spec: Arc<SubscriptionSpec>,
     door: HookDoor,
     wanted: Vec<Sends>,
+    /// What makes the source's addresses secret.
+    secrets: Vec<String>,
+}
+
+/// What came of asking.
+#[derive(Default)]
+struct Outcome {
+    plan: Option<SubscriptionPlan>,
+    trouble: Option<String>,
+    unlisted_since: Option<Millis>,
 }
 
 impl Asking {
-    /// What the booking system answered may name the address that it was given.
+    /// What the booking system answered may name the address that it was given, or that of another subscription.
     fn without_address(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for address in self.wanted.iter().map(|sends| sends.address.as_str()) {
-            text = text.replace(address, "the address of this source");
-            let secret = address.rsplit('/').next().unwrap_or_default();
-            if secret.len() >= SECRET_BYTES_MIN {
-                text = text.replace(secret, "…");
-            }
+        let begins = format!("{}/hooks/", self.door.base);
+        let mut told = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(&begins) {
+            told.push_str(&rest[..at]);
+            told.push_str("the address of this source");
+            let ends = |c: char| c.is_whitespace() || "\"'<>,;()[]{}".contains(c);
+            let after = &rest[at + begins.len()..];
+            rest = &after[after.find(ends).unwrap_or(after.len())..];
         }
-        text
+        told.push_str(rest);
+        self.secrets.iter().fold(told, |told, secret| told.replace(secret.as_str(), "…"))
     }
 }
 
@@ -162,8 +115,7 @@ impl App {
         if spec_of(source).is_none() {
             return Ok(None);
         }
-        let kept = self.store.fact(&format!("{FACT}{}", source.name)).await?;
-        let seen = kept.and_then(|kept| serde_json::from_str(&kept).ok());
+        let seen = self.seen_subscriptions(&source.name).await?;
         Ok(Some(Subscriptions { by_itself: source.subscribe.by_itself, seen }))
     }
 
@@ -184,71 +136,168 @@ impl App {
         })
     }
 
-    /// Looks at a source's subscriptions, and does what is wanted with them.
+    /// Looks at a source's subscriptions, and does what is wanted with them. Of one that was taken away all are ended.
     pub async fn subscribe(
         &self,
         ruleset: &Ruleset,
         source: &str,
         what: Subscribing,
     ) -> Result<SubscriptionsDone, AskError> {
-        let unknown = || AskError::Unknown { what: "source", id: source.to_owned() };
-        let source = ruleset.sources.get(source).ok_or_else(unknown)?;
+        match ruleset.sources.get(source) {
+            Some(source) => self.subscribe_of(Whose { ruleset, source, removed: None }, what).await,
+            None => self.subscribe_removed(source, what).await,
+        }
+    }
+
+    pub(super) async fn subscribe_of(
+        &self,
+        whose: Whose<'_>,
+        what: Subscribing,
+    ) -> Result<SubscriptionsDone, AskError> {
+        let source = whose.source;
         let Some(spec) = spec_of(source) else {
             let title = &source.connector.title;
             return Err(AskError::NotNow(format!("the subscriptions of {title} can't be made from here")));
         };
-        // One after the other: two that both find nothing would both make one.
+        if what == Subscribing::End && whose.removed.is_none() && source.subscribe.by_itself {
+            return Err(AskError::NotNow(format!(
+                "{} says `subscribe: auto`, so they would be made again; take that line out first, or take the source away",
+                source.file
+            )));
+        }
+        // One after the other: two that both find nothing would both make one. First within this process.
         let _one_at_a_time = self.subscribing.lock().await;
-        let mut done = Vec::new();
-        let (plan, trouble) = match self.asking(ruleset, source, spec).await? {
+        let mut turn = None;
+        if what != Subscribing::Look {
+            let taken = self.take_turn(&format!("subscriptions.{}", source.name)).await?;
+            let taken = taken.map_err(|_| {
+                AskError::NotNow(format!(
+                    "somebody else is bringing the subscriptions of {} in line just now, from a command or from the router; \
+                     try again in a moment",
+                    source.name
+                ))
+            });
+            turn = Some(taken?);
+        }
+        let began = self.clock.now();
+        let before = self.seen_subscriptions(&source.name).await?.unwrap_or_default();
+        let (mut done, mut by) = (Vec::new(), before.by.clone());
+        let asking = self.asking(whose, spec, what).await?;
+        let outcome = match asking {
             Ok(mut asking) => {
-                if what == Subscribing::End {
+                if what == Subscribing::End || whose.removed.is_some() {
                     asking.wanted.clear();
                 }
-                self.do_with(ruleset, &asking, what, &mut done).await
+                by = Some(whose.removed.cloned().unwrap_or_else(|| SeenBy {
+                    ruleset: whose.ruleset.hash.clone(),
+                    base: asking.door.base.clone(),
+                    title: source.connector.title.clone(),
+                    by_itself: source.subscribe.by_itself,
+                }));
+                let unlisted_since = before.unlisted_since;
+                self.do_with(whose, &asking, (what, &mut turn, unlisted_since), &mut done).await
             }
-            Err(why) => (None, Some(why)),
+            Err(why) => {
+                Outcome { trouble: Some(why), unlisted_since: before.unlisted_since, ..Outcome::default() }
+            }
         };
-        let plan = plan.unwrap_or_default();
-        let acts = plan.acts.iter().map(SubscriptionTold::of).collect();
-        let seen = SubscriptionsSeen { at: self.clock.now(), trouble, acts, others: plan.others };
-        let text = serde_json::to_string(&seen).unwrap_or_default();
-        self.store.set_fact(&format!("{FACT}{}", source.name), &text).await?;
+        let leading = outcome
+            .plan
+            .as_ref()
+            .map_or(before.leading, |plan| plan.acts.iter().filter(|act| act.id().is_some()).count());
+        let plan = outcome.plan.unwrap_or_default();
+        let seen = SubscriptionsSeen {
+            // Who only looked may have been overtaken by somebody who did something.
+            at: if what == Subscribing::Look { began } else { self.clock.now() },
+            trouble: outcome.trouble,
+            acts: plan.acts.iter().map(SubscriptionTold::of).collect(),
+            others: plan.others,
+            leading,
+            unlisted_since: outcome.unlisted_since,
+            by,
+        };
+        self.keep_seen_subscriptions(&source.name, &seen).await?;
+        if let Some(turn) = turn {
+            self.end_turn(turn).await?;
+        }
         Ok(SubscriptionsDone { done, seen })
     }
 
     /// Asks, does, and asks again where something was done. What could not be done is a sentence.
     async fn do_with(
         &self,
-        ruleset: &Ruleset,
+        whose: Whose<'_>,
         asking: &Asking,
-        what: Subscribing,
+        (what, turn, unlisted_since): (Subscribing, &mut Option<Turn>, Option<Millis>),
         done: &mut Vec<SubscriptionTold>,
-    ) -> (Option<SubscriptionPlan>, Option<String>) {
+    ) -> Outcome {
+        let (title, ruleset) = (&asking.api.title, whose.ruleset);
         let plan = match self.plan(ruleset, asking).await {
             Ok(plan) => plan,
-            Err(why) => return (None, Some(why)),
+            Err(why) => return Outcome { plan: None, trouble: Some(why), unlisted_since },
         };
+        let missing = plan.creates();
+        let unlisted_since = unlisted_since.filter(|_| missing > 0);
         if what == Subscribing::Look || plan.is_done() {
-            return (Some(plan), None);
+            return Outcome { plan: Some(plan), trouble: None, unlisted_since };
         }
-        let mut failed = None;
+        let unlisted = format!(
+            "{title} said that the subscription was made, and does not list it. So that there are never two, no other one \
+             is made for ten minutes, and then only when somebody asks for it."
+        );
+        let now = self.clock.now();
+        let is_young = |since: Millis| what == Subscribing::KeepInLine || now - since < UNLISTED_MS;
+        if unlisted_since.is_some_and(is_young) {
+            return Outcome { plan: Some(plan), trouble: Some(unlisted), unlisted_since };
+        }
+        let (mut made, mut failed) = (0, None);
         for act in &plan.acts {
+            if let Err(why) = self.may_go_on(whose, turn).await {
+                failed = Some(why);
+                break;
+            }
             match self.carry_out(ruleset, asking, act).await {
-                Ok(true) => done.push(SubscriptionTold::of(act)),
+                Ok(true) => {
+                    made += usize::from(matches!(act, SubscriptionAct::Create(_)));
+                    done.push(SubscriptionTold::of(act));
+                }
                 Ok(false) => {}
                 Err(trouble) => {
                     let why = asking.without_address(&trouble.to_string());
-                    let title = &asking.api.title;
                     failed = Some(format!("{title} did not do it: {}.", why.trim_end_matches('.')));
                     break;
                 }
             }
         }
         match self.plan(ruleset, asking).await {
-            Ok(plan) => (Some(plan), failed),
-            Err(why) => (None, failed.or(Some(why))),
+            Ok(plan) => {
+                let lost = plan.creates() > missing - made;
+                let trouble = failed.or_else(|| lost.then_some(unlisted));
+                Outcome { plan: Some(plan), trouble, unlisted_since: lost.then_some(now) }
+            }
+            Err(why) => Outcome {
+                plan: None,
+                trouble: failed.or(Some(why)),
+                unlisted_since: (made > 0).then_some(now),
+            },
         }
+    }
+
+    /// Whether the next thing may be done still; else why not, as a sentence.
+    async fn may_go_on(&self, whose: Whose<'_>, turn: &mut Option<Turn>) -> Result<(), String> {
+        if let Some(turn) = turn {
+            match self.keep_turn(turn).await {
+                Ok(true) => {}
+                Ok(false) => return Err("Somebody else went on with it meanwhile.".to_owned()),
+                Err(error) => return Err(format!("It was broken off: {error}.")),
+            }
+        }
+        let name = &whose.source.name;
+        let is_back = self.active().is_some_and(|active| active.sources.contains_key(name));
+        if whose.removed.is_some() && is_back {
+            return Err("The source is back, so nothing more is taken away.".to_owned());
+        }
+        Ok(())
     }
 
     /// What is to be done. `Err` is a sentence; then nothing is known, and nothing may be done.
@@ -305,15 +354,18 @@ impl App {
         self.api_client().call(&ruleset.engine, call).await
     }
 
-    /// All that is needed to ask; else why nothing can be asked, as a sentence.
+    /// All that is needed to ask; else why nothing can be asked, as a sentence. Where they are ended it does not matter how
+    /// its address looks and whether it is switched on.
     async fn asking(
         &self,
-        ruleset: &Ruleset,
-        source: &Source,
+        whose: Whose<'_>,
         spec: &Arc<SubscriptionSpec>,
+        what: Subscribing,
     ) -> Result<Result<Asking, String>, StoreError> {
+        let Whose { ruleset, source, removed } = whose;
+        let ends = what == Subscribing::End || removed.is_some();
         let title = &source.connector.title;
-        if !source.enabled {
+        if !source.enabled && !ends {
             return Ok(Err(
                 "This source is switched off in its file, so its subscriptions stay as they are.".to_owned(),
             ));
@@ -324,34 +376,38 @@ impl App {
         if let Some(secret) = reach.missing_secret(&*self.secrets) {
             return Ok(Err(format!("{title} can't be asked without keys: {secret} has no value.")));
         }
-        let outside = self.hooks_url().await?.filter(|base| base.starts_with("https://"));
-        let Some(base) = outside else {
+        let known = match removed {
+            Some(by) => Some(by.base.clone()),
+            None => self.hooks_url().await?,
+        };
+        let Some(base) = known.filter(|base| base.starts_with("https://")) else {
             return Ok(Err(format!(
                 "{title} needs an address that begins with https:// and can be reached from outside, and none is known. \
                  Start Waypost with --hooks-url https://NAME."
             )));
         };
-        if source.sign_in.by_token() {
+        if source.sign_in.by_token() && !ends {
             return Ok(Err(
                 "The address of this source holds a token that somebody else makes, so subscribe there by hand.".to_owned(),
             ));
         }
+        let paths = self.source_paths(source);
         // Where its file names several tokens, the first is the one that is told.
-        let Some(path) = self.source_paths(source).into_iter().next() else {
+        let path = paths.first().cloned();
+        if path.is_none() && !ends {
             return Ok(Err("This source has no address now, since its token has no value.".to_owned()));
-        };
+        }
         let records =
             source.connector.source.as_ref().map(|spec| spec.records.as_slice()).unwrap_or_default();
-        let address = HookAddress::new(&format!("{base}{path}"));
+        let wanted = path.map(|path| {
+            let address = HookAddress::new(&format!("{base}{path}"));
+            spec.wanted(records, &kinds_kept(ruleset, source), &address, &source.subscribe.properties)
+        });
         Ok(Ok(Asking {
             api: reach.for_subscriptions(spec),
             spec: spec.clone(),
-            wanted: spec.wanted(
-                records,
-                &kinds_kept(ruleset, source),
-                &address,
-                &source.subscribe.properties,
-            ),
+            wanted: wanted.unwrap_or_default(),
+            secrets: paths.iter().flat_map(|path| secrets_in(path)).collect(),
             door: HookDoor { base, source: source.name.clone() },
         }))
     }
@@ -365,7 +421,8 @@ impl App {
     ) -> Result<Option<String>, StoreError> {
         let Some(spec) = spec_of(source) else { return Ok(None) };
         let by_itself = source.subscribe.by_itself;
-        let told = match self.asking(ruleset, source, spec).await? {
+        let whose = Whose { ruleset, source, removed: None };
+        let told = match self.asking(whose, spec, Subscribing::Look).await? {
             Ok(asking) => {
                 let wanted = asking
                     .wanted
@@ -390,7 +447,17 @@ impl App {
         about: &str,
     ) -> Result<Option<Finding>, StoreError> {
         let Some(spec) = spec_of(source).filter(|_| source.reach.is_some()) else { return Ok(None) };
-        if let Err(why) = self.asking(ruleset, source, spec).await? {
+        // What is the matter with its API is told already, once.
+        if source
+            .reach
+            .as_ref()
+            .is_some_and(|reach| self.api_client().standing(reach) != ApiStanding::default())
+        {
+            let text = "Its subscriptions can't be looked at while its API can't be asked.";
+            return Ok(Some(Finding::new(about, Health::Notice, text)));
+        }
+        let whose = Whose { ruleset, source, removed: None };
+        if let Err(why) = self.asking(whose, spec, Subscribing::Look).await? {
             return Ok(Some(Finding::new(about, Health::Notice, why)));
         }
         let title = &source.connector.title;
@@ -403,7 +470,12 @@ impl App {
         Ok(Some(if seen.matches() {
             Finding::well(about, told)
         } else if seen.trouble.is_some() {
-            Finding::amiss(about, told, "look at its keys, and try again in a moment")
+            let way_out = format!(
+                "try again in a moment; if it stays so, look whether {title} has an outage, and whether these keys may see \
+                 subscriptions"
+            );
+            let page = format!("{}.", super::doctor::begun(&way_out));
+            Finding::amiss(about, told, way_out).on_page(page)
         } else {
             let way_out = format!("bring it in line: waypost subscriptions {} --apply", source.name);
             Finding::amiss(about, told, way_out).on_page("Bring it in line on the page of the source.")
@@ -419,4 +491,13 @@ fn spec_of(source: &Source) -> Option<&Arc<SubscriptionSpec>> {
 fn kinds_kept(ruleset: &Ruleset, source: &Source) -> BTreeSet<String> {
     let rules = ruleset.rules.values().filter(|rule| rule.enabled && rule.from.contains(&source.name));
     rules.map(|rule| rule.about.clone()).chain([BOOKING.to_owned()]).collect()
+}
+
+/// The last part of a path, as it is written and as it is meant.
+fn secrets_in(path: &str) -> Vec<String> {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let meant = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
+    let mut secrets = vec![last.to_owned(), meant];
+    secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+    secrets
 }

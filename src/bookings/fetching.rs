@@ -12,6 +12,8 @@ const TOGETHER_MS: i64 = 300;
 
 /// What could not be used is asked for again after this time.
 const UNFIT_AGAIN_MS: i64 = 60_000;
+/// The same where a mistake of Waypost came up: it would again, until there is another version.
+const MISTAKE_AGAIN_MS: i64 = 3_600_000;
 
 /// A document that is older than what is known by now.
 pub(super) const TOO_LATE: &str = "something newer came in while it was fetched; it is fetched again";
@@ -148,6 +150,56 @@ pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
         again_at: Some(now + UNFIT_AGAIN_MS),
         unverified: false,
         at: now,
+    })
+}
+
+/// Why nothing that a document tells was taken in.
+#[derive(Clone, Copy)]
+pub(super) enum NotUsed<'a> {
+    /// What it is about is not known here any more: its source was removed, say.
+    Unfit,
+    /// A mistake of Waypost came up.
+    Mistake,
+    /// It was put aside for good, with this note.
+    PutAside(&'a str),
+}
+
+/// A document's fetch ends when it is applied. Where that told its fetch nothing, whatever the reason, it is told here, so that
+/// none is under way for ever. One that was put aside is not asked for again before something hints at it.
+pub(super) fn not_used(
+    event: &StoredEvent,
+    fetches: &[FetchWrite],
+    why: NotUsed<'_>,
+    now: Millis,
+) -> Option<FetchWrite> {
+    let head = DocumentHead::read(&event.headers).filter(|_| is_document(&event.origin))?;
+    let fetch = head.fetch.clone()?;
+    let is_told =
+        |write: &FetchWrite| matches!(write, FetchWrite::Came { fetch: told, .. } if *told == fetch);
+    if fetches.iter().any(is_told) {
+        return None;
+    }
+    let again = |after| FetchWrite::Came {
+        fetch: fetch.clone(),
+        begun: 0,
+        booking: None,
+        note: String::new(),
+        again_at: Some(now + after),
+        unverified: false,
+        at: now,
+    };
+    Some(match why {
+        NotUsed::Unfit => again(UNFIT_AGAIN_MS),
+        NotUsed::Mistake => again(MISTAKE_AGAIN_MS),
+        NotUsed::PutAside(note) => FetchWrite::Came {
+            fetch,
+            begun: head.begun,
+            booking: None,
+            note: format!("what was fetched for it could not be used, see {}: {note}", event.id),
+            again_at: None,
+            unverified: false,
+            at: now,
+        },
     })
 }
 

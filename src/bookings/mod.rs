@@ -30,7 +30,7 @@ use applying::{end_taken_over, spec_of};
 use chain::Batch;
 use copies::Copies;
 use doors::AccountDoors;
-use fetching::Late;
+use fetching::{Late, NotUsed, not_used};
 use read::{Reading, read_event};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -214,8 +214,9 @@ impl Applier {
         now: Millis,
         note: &str,
     ) -> Result<AppliedStep, StoreError> {
-        let applied =
-            [without_effect(event, now, vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))])];
+        let mut one = without_effect(event, now, vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))]);
+        one.fetches.extend(not_used(event, &[], NotUsed::PutAside(note), now));
+        let applied = [one];
         self.store.apply_events(&applied).await?;
         Ok(did(&applied))
     }
@@ -274,11 +275,14 @@ impl Applier {
                         self.apply_one(ruleset, event, reading, (&mut batch, &mut copies, &doors, late), now)
                     })
                 }));
+                let why = if result.is_ok() { NotUsed::Unfit } else { NotUsed::Mistake };
                 let (mut one, found) = result.unwrap_or_else(|_| {
                     let note = "quarantined: a mistake of Waypost came up while reading it";
                     let changes = vec![(None, ChangeKind::Unreadable, Some(note.to_owned()))];
                     (without_effect(event, now, changes), Vec::new())
                 });
+                let end = not_used(event, &one.fetches, why, now);
+                one.fetches.extend(end);
                 candidates.extend(found.into_iter().map(|candidate| (applied.len(), candidate)));
                 let taken_over = std::mem::take(&mut one.taken_over);
                 applied.push(one);

@@ -1,9 +1,9 @@
 //! `waypost bookings`: the present truth about each booking, with the names of guests (that is what it is for).
 
 use super::Ended;
-use super::filters::{page, since};
+use super::filters::{Page, since, tell_pages};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, exact, line_of, note, say, say_json};
+use super::output::{ago, exact, line_of, say, say_json};
 use crate::app::NeighbourKeys;
 use crate::domain::{Millis, parse_datetime};
 use crate::ports::{BookingView, ListFilter};
@@ -55,38 +55,25 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         booking: args.booking,
         event: args.event,
         since: args.since.map(|text| since(&text, now)).transpose()?,
-        before: args.before,
         ..ListFilter::default()
     };
-    let mut told = 0;
-    loop {
-        filter.limit = page(args.limit, told);
+    let json = args.form.json;
+    tell_pages("bookings", (args.limit, json), args.before, async |limit, before| {
+        (filter.limit, filter.before) = (limit, before);
         let found = app.store.list_bookings(&filter).await?;
-        // A page may be longer: it ends with all bookings of its last event.
-        let full = found.len() as i64 >= filter.limit;
-        filter.before = found.last().map(|booking| booking.position);
         let neighbours = app.neighbour_keys(&found).await?;
         for booking in &found {
             let neighbours = neighbours.get(&booking.key);
-            if args.form.json {
+            if json {
                 say_json(&told::Booking::of(booking, neighbours));
             } else {
                 tell(booking, neighbours, now);
             }
         }
-        told += found.len();
-        let enough = told as i64 >= args.limit;
-        if enough && full && !args.form.json {
-            note(format!("There are more: --before {} goes on.", filter.before.unwrap_or_default()));
-        }
-        if enough || !full {
-            break;
-        }
-    }
+        Ok(Page { rows: found.len(), told: found.len(), last: found.last().map(|booking| booking.position) })
+    })
+    .await?;
     app.store.close().await;
-    if told == 0 && !args.form.json {
-        say("No bookings are like that.");
-    }
     Ok(Ended::Fine)
 }
 

@@ -2,9 +2,9 @@
 
 use super::Ended;
 use super::explained::change_in_a_line;
-use super::filters::{page, since};
+use super::filters::{Page, since, tell_pages};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, exact, note, say, say_json};
+use super::output::{ago, exact, say, say_json};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE};
 use crate::ports::{EventView, ListFilter};
 use crate::told;
@@ -52,38 +52,26 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         booking: args.booking,
         event: args.event,
         since: args.since.map(|text| since(&text, now)).transpose()?,
-        before: args.before,
         ..ListFilter::default()
     };
-    let mut told = 0;
-    let mut last = None;
-    loop {
-        filter.limit = page(args.limit, told);
+    let json = args.form.json;
+    tell_pages("events", (args.limit, json), args.before, async |limit, before| {
+        (filter.limit, filter.before) = (limit, before);
         let found = app.store.list_events(&filter).await?;
-        let full = found.len() as i64 >= filter.limit;
-        filter.before = found.last().map(|event| event.position);
+        let mut told = 0;
         // What `/readyz` stored to try itself is nothing that came in.
         for event in found.iter().filter(|event| event.origin != ORIGIN_PROBE) {
-            if args.form.json {
+            if json {
                 say_json(&told::Event::of(event));
             } else {
                 tell(event, now);
             }
             told += 1;
-            last = Some(event.position);
         }
-        let enough = told as i64 >= args.limit;
-        if enough && full && !args.form.json {
-            note(format!("There are more: --before {} goes on.", last.unwrap_or_default()));
-        }
-        if enough || !full {
-            break;
-        }
-    }
+        Ok(Page { rows: found.len(), told, last: found.last().map(|event| event.position) })
+    })
+    .await?;
     app.store.close().await;
-    if told == 0 && !args.form.json {
-        say("No events are like that.");
-    }
     Ok(Ended::Fine)
 }
 

@@ -1,6 +1,6 @@
 //! Filters of the lists (`events`, `runs`, `bookings`): read, and paged through until there are as many rows as wanted.
 
-use super::output::Wrong;
+use super::output::{Wrong, note, say};
 use crate::domain::Millis;
 
 /// Rows of one look at the database.
@@ -41,9 +41,44 @@ fn duration(text: &str) -> Option<Millis> {
     i64::from(many).checked_mul(each)
 }
 
-/// How many rows to ask for next, when so many are there of so many wanted.
-pub(super) fn page(wanted: i64, there: usize) -> i64 {
-    (wanted - there as i64).clamp(1, PAGE)
+/// What one look at the database came to.
+pub(super) struct Page {
+    /// Rows that it gave.
+    pub rows: usize,
+    /// Rows of them that were told.
+    pub told: usize,
+    /// The place of the last one, behind which the next look goes on.
+    pub last: Option<i64>,
+}
+
+/// Tells page after page until there are as many rows as wanted, or no more. `tell` looks for so many rows before a place,
+/// and tells them; `json`: what is said for people is left out.
+pub(super) async fn tell_pages(
+    what: &str,
+    (wanted, json): (i64, bool),
+    mut before: Option<i64>,
+    mut tell: impl AsyncFnMut(i64, Option<i64>) -> anyhow::Result<Page>,
+) -> anyhow::Result<()> {
+    let mut told = 0;
+    loop {
+        let limit = (wanted - told as i64).clamp(1, PAGE);
+        let page = tell(limit, before).await?;
+        // A page of bookings may be longer: it ends with all bookings of its last event.
+        let full = page.rows as i64 >= limit;
+        before = page.last;
+        told += page.told;
+        let enough = told as i64 >= wanted;
+        if enough && full && !json {
+            note(format!("There are more: --before {} goes on.", before.unwrap_or_default()));
+        }
+        if enough || !full {
+            break;
+        }
+    }
+    if told == 0 && !json {
+        say(format!("No {what} are like that."));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

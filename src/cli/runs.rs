@@ -2,9 +2,9 @@
 
 use super::Ended;
 use super::explain::event_by_prefix;
-use super::filters::{page, since};
+use super::filters::{Page, since, tell_pages};
 use super::options::{FormOptions, StoreOptions};
-use super::output::{ago, counted, exact, line_of, note, say, say_json};
+use super::output::{ago, counted, exact, line_of, say, say_json};
 use crate::domain::{Millis, RunState, StepState};
 use crate::ports::{ListFilter, RunRow};
 use crate::told::Names;
@@ -71,36 +71,24 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Ended> {
         booking: args.booking,
         event,
         since: args.since.map(|text| since(&text, now)).transpose()?,
-        before: args.before,
         ..ListFilter::default()
     };
     let mut names = Names::new(&app);
-    let mut told = 0;
-    loop {
-        filter.limit = page(args.limit, told);
+    let json = args.form.json;
+    tell_pages("runs", (args.limit, json), args.before, async |limit, before| {
+        (filter.limit, filter.before) = (limit, before);
         let found = app.store.list_runs(&filter).await?;
-        let full = found.len() as i64 >= filter.limit;
-        filter.before = found.last().map(|run| run.seq);
         for run in &found {
-            if args.form.json {
+            if json {
                 say_json(&names.run(run).await?);
             } else {
                 tell(run, &names.booking(&run.booking).await?, now);
             }
         }
-        told += found.len();
-        let enough = told as i64 >= args.limit;
-        if enough && full && !args.form.json {
-            note(format!("There are more: --before {} goes on.", filter.before.unwrap_or_default()));
-        }
-        if enough || !full {
-            break;
-        }
-    }
+        Ok(Page { rows: found.len(), told: found.len(), last: found.last().map(|run| run.seq) })
+    })
+    .await?;
     app.store.close().await;
-    if told == 0 && !args.form.json {
-        say("No runs are like that.");
-    }
     Ok(Ended::Fine)
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Make what is missing, change what is not right, take away what is spare
     #[arg(long, value_parser = FalseyValueParser::new())]
     apply: bool,
-    /// Take away all that lead to this source, before the source itself is taken away
+    /// Take away all that lead to this source: one that was taken away itself, or is about to be
     #[arg(long, conflicts_with = "apply", value_parser = FalseyValueParser::new())]
     end: bool,
     /// Where webhooks come in from outside, where that is another address than `waypost serve` was started with
@@ -64,8 +64,9 @@ async fn subscribe(app: &App, args: &Args) -> anyhow::Result<Ended> {
         }
         Err(error) => return Err(error.into()),
     };
-    let title =
-        ruleset.sources.get(&args.source).map(|source| source.connector.title.clone()).unwrap_or_default();
+    let by = done.seen.by.as_ref().map(|by| by.title.clone());
+    let source = ruleset.sources.get(&args.source).map(|source| source.connector.title.clone());
+    let title = source.or(by).unwrap_or_default();
     if args.form.json {
         say(as_json(&args.source, &done).to_string());
     } else {

@@ -46,6 +46,7 @@ pub enum ApiTrouble {
 
 impl ApiTrouble {
     /// `sure`: it is about the limit for sure, and not about what was asked for, which might be answered the same.
+    #[must_use]
     pub fn about_the_limit(mut self, sure: bool) -> Self {
         if let Self::Rests { said, .. } = &mut self {
             *said &= !sure;

@@ -1,6 +1,7 @@
 //! `chain:` of a kind of record: where a body says whose place the record took, and who took its own. What one body of a
 //! rebooking tells is true of the other record too, so it can be written into that one before its own body comes.
 
+use super::kind::is_set;
 use super::pattern::{Dotted, key_text};
 use crate::document::{Diagnostic, Fields, Node};
 use serde_json::{Map, Value};
@@ -13,21 +14,36 @@ const KEY_CHARS_MAX: usize = 500;
 pub struct ChainSpec {
     from: Option<Dotted>,
     to: Option<Dotted>,
-    /// The word that the status of a rebooked one has.
+    /// The word that the status of a rebooked one has, and of no other.
     rebooked: Option<String>,
+    /// The word that its status has then, as that of others may.
+    becomes: Option<String>,
     /// Where the status stands.
     status: Option<Dotted>,
+    /// Where this is set, a body tells of no rebooking: one booking is that of several people, and one of them moved.
+    unless: Option<Dotted>,
 }
 
 impl ChainSpec {
     /// Key of the record whose place this one took.
     pub fn from(&self, entity: &Value) -> Option<String> {
-        key_at(self.from.as_ref()?, entity)
+        self.key_at(self.from.as_ref()?, entity)
     }
 
     /// Key of the record that took its place.
     pub fn to(&self, entity: &Value) -> Option<String> {
-        key_at(self.to.as_ref()?, entity)
+        self.key_at(self.to.as_ref()?, entity)
+    }
+
+    fn key_at(&self, path: &Dotted, entity: &Value) -> Option<String> {
+        if self.unless.as_ref().is_some_and(|unless| is_set(unless, entity)) {
+            return None;
+        }
+        let key = key_text(path.get(entity)?)?;
+        let key = key.trim();
+        let fits =
+            !key.is_empty() && key.chars().count() <= KEY_CHARS_MAX && !key.chars().any(char::is_control);
+        fits.then(|| key.to_owned())
     }
 
     /// Whether a record with this status and body was rebooked.
@@ -43,18 +59,12 @@ impl ChainSpec {
         if let Some(path) = &self.to {
             put(&mut entity, path, key);
         }
-        if let (Some(path), Some(word)) = (&self.status, &self.rebooked) {
+        let word = self.rebooked.as_ref().or(self.becomes.as_ref());
+        if let (Some(path), Some(word)) = (&self.status, word) {
             put(&mut entity, path, word);
         }
-        (entity, self.rebooked.clone().unwrap_or_else(|| status.to_owned()))
+        (entity, word.map_or_else(|| status.to_owned(), String::clone))
     }
-}
-
-fn key_at(path: &Dotted, entity: &Value) -> Option<String> {
-    let key = key_text(path.get(entity)?)?;
-    let key = key.trim();
-    let fits = !key.is_empty() && key.chars().count() <= KEY_CHARS_MAX && !key.chars().any(char::is_control);
-    fits.then(|| key.to_owned())
 }
 
 /// Writes a text; where something on the way is no map, nothing.
@@ -70,7 +80,8 @@ fn put(entity: &mut Value, path: &Dotted, text: &str) {
     }
 }
 
-/// Reads `chain: { from: rebooked_from, to: rebooked_to, status: rebooked }`.
+/// Reads `chain: { from: rebooked_from, to: rebooked_to, status: rebooked }`; `becomes: canceled` where others may have that
+/// status too.
 pub(super) fn read_chain(
     file: &str,
     node: &Node,
@@ -81,6 +92,21 @@ pub(super) fn read_chain(
     let from = fields.text("from");
     let to = fields.text("to");
     let rebooked = fields.text("status");
+    let becomes = fields.text("becomes");
+    let unless = fields.text("unless");
+    if rebooked.is_some() && becomes.is_some() {
+        fields.report(
+            Diagnostic::error(file, Some(node.place), "A chain says twice what becomes of a status.").hint(
+                "write `status:` where only rebooked ones have it, and `becomes:` where others may, too",
+            ),
+        );
+    }
+    if from.is_some() && rebooked.is_none() && to.is_none() {
+        fields.report(
+            Diagnostic::error(file, Some(node.place), "Nothing tells a rebooked record from others.")
+                .hint("say where its body names the new one, `to: rebooked_to`, or which status only rebooked ones have"),
+        );
+    }
     if from.is_none() && to.is_none() {
         fields.report(
             Diagnostic::error(file, Some(node.place), "A chain does not say where rebookings are told.")
@@ -90,7 +116,14 @@ pub(super) fn read_chain(
     fields.finish();
     let mut dotted =
         |text: Option<String>| text.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
-    ChainSpec { from: dotted(from), to: dotted(to), rebooked, status: status.cloned() }
+    ChainSpec {
+        from: dotted(from),
+        to: dotted(to),
+        rebooked,
+        becomes,
+        status: status.cloned(),
+        unless: dotted(unless),
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +137,9 @@ mod tests {
             from: path("rebooked_from"),
             to: path("rebooked_to"),
             rebooked: Some("rebooked".to_owned()),
+            becomes: None,
             status: path("status"),
+            unless: path("seats"),
         }
     }
 
@@ -117,6 +152,12 @@ mod tests {
             assert_eq!(chain.to(&json!({ "rebooked_to": odd })), None);
         }
         assert_eq!(chain.to(&json!("no map")), None);
+        assert_eq!(chain.from(&json!({ "rebooked_from": "a", "seats": null })).as_deref(), Some("a"));
+        assert_eq!(
+            chain.from(&json!({ "rebooked_from": "a", "seats": 20 })),
+            None,
+            "somebody moved, not all"
+        );
     }
 
     #[test]
@@ -128,5 +169,10 @@ mod tests {
         assert!(!chain().is_rebooked(&body, "booked"));
         let (odd, _) = chain().rebooked(json!([1]), "", "b");
         assert_eq!(odd, json!([1]));
+        let chain = ChainSpec { rebooked: None, becomes: Some("canceled".to_owned()), ..chain() };
+        let (body, status) = chain.rebooked(json!({ "status": "active" }), "active", "b");
+        assert_eq!((&body["status"], status.as_str()), (&json!("canceled"), "canceled"));
+        assert!(chain.is_rebooked(&body, "canceled"));
+        assert!(!chain.is_rebooked(&json!({ "status": "canceled" }), "canceled"));
     }
 }

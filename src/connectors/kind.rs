@@ -18,7 +18,7 @@ pub(super) struct Condition {
     was: Vec<String>,
     /// The status told is one of these, and the present one is another.
     becomes: Vec<String>,
-    /// One of these was missing, null or empty, and is not any more.
+    /// One of these was missing, null or empty, and is not any more; with `first: true`, it is there at first sight.
     set: Vec<Dotted>,
     /// What to say about it.
     pub note: Option<String>,
@@ -57,13 +57,17 @@ impl Condition {
             && (self.becomes.is_empty()
                 || (is(&self.becomes, now) && before.is_some_and(|before| !before.eq_ignore_ascii_case(now))))
             && (self.set.is_empty()
-                || states.present.is_some_and(|(present, _)| {
-                    self.set.iter().any(|path| is_set(path, told) && !is_set(path, present))
+                || self.set.iter().any(|path| {
+                    is_set(path, told)
+                        && states
+                            .present
+                            .map_or(self.first == Some(true), |(present, _)| !is_set(path, present))
                 }))
     }
 }
 
-fn is_set(path: &Dotted, entity: &Value) -> bool {
+/// Whether something stands there: not missing, null, blank or empty.
+pub(super) fn is_set(path: &Dotted, entity: &Value) -> bool {
     match path.get(entity) {
         None | Some(Value::Null) => false,
         Some(Value::String(text)) => !text.trim().is_empty(),

@@ -89,6 +89,7 @@ pub use sign_in::{OfferedWay, Secrets as SignInSecrets, SignIn, SignInWay};
 pub use silence::{OnSilence, SilenceSpec};
 pub use source::{Source, read_source};
 pub use source_api::{ApiAccount, ApiAuth, ApiSecret, ApiSpec, Elsewhere, SourceApi, Token};
+pub use source_api_read::API_TIMEOUT_MS_MAX;
 pub use source_spec::SourceSpec;
 pub use subscriptions::{
     HookAddress, HookDoor, Sends, Spare, Subscription, SubscriptionAct, SubscriptionPlan, SubscriptionSpec,

@@ -201,6 +201,14 @@ impl Pattern {
         &self.segments
     }
 
+    /// The name, where it is one name wherever it stands (`**.uri`).
+    pub(super) fn anywhere(&self) -> Option<&str> {
+        match self.segments.as_slice() {
+            [Segment::Deep, Segment::Name(name, None)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether it names exactly this place.
     pub(super) fn matches(&self, path: &[At<'_>]) -> bool {
         matches(&self.segments, path)

@@ -116,6 +116,18 @@ impl SignInWay {
         }
     }
 
+    /// The word that the API has for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Header { .. } => "header",
+            Self::Basic { .. } => "basic",
+            Self::Signature { .. } => "signature",
+            Self::Token { .. } => "jwt",
+            Self::Addresses(_) => "ips",
+        }
+    }
+
     fn told(&self) -> String {
         match self {
             Self::Address => "the secret in its address".to_owned(),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The whole of one call, where a manifest says nothing.
 const TIMEOUT_MS: u64 = 30_000;
 /// The longest.
-const TIMEOUT_MS_MAX: u64 = 120_000;
+pub const API_TIMEOUT_MS_MAX: u64 = 120_000;
 
 /// Reads `source.api:`.
 pub(super) fn read_api_spec(
@@ -65,7 +65,7 @@ pub(super) fn read_api_spec(
         secrets,
         limits,
         other_limits: others,
-        timeout_ms: timeout_ms.clamp(1, TIMEOUT_MS_MAX),
+        timeout_ms: timeout_ms.clamp(1, API_TIMEOUT_MS_MAX),
         answers: read_answers(file, answers, diagnostics),
         test: test.and_then(|node| read_test(compiling, node, diagnostics)),
         account: account.and_then(|node| read_account(compiling, node, diagnostics)),

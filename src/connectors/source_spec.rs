@@ -43,6 +43,16 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
+    /// Names of what is never stored, wherever it stands in a body.
+    pub fn unstored(&self) -> Vec<String> {
+        let patterns = self.records.iter().flat_map(|record| &record.never_stored);
+        let mut names: Vec<String> =
+            patterns.filter_map(super::pattern::Pattern::anywhere).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// The events of a body, in order. `Err`: it is no body of this system at all.
     pub fn read(&self, body: Value, headers: &KeptHeaders) -> Result<Vec<Message>, Unreadable> {
         let events = self.envelope.events(body, headers)?;

@@ -73,13 +73,20 @@ impl std::fmt::Debug for HookAddress {
 }
 
 impl HookAddress {
-    /// The address with its scheme and host in lower case, and without a slash at its end.
+    /// The address in one form, however it is written: its scheme and host in lower case, without the port that goes without
+    /// saying, without a slash at its end, and with letters and digits as such where they were percent-encoded.
     pub fn new(text: &str) -> Self {
         let text = text.trim().trim_end_matches('/');
         let host_at = text.find("://").map_or(0, |at| at + 3);
         let path_at = text[host_at..].find(['/', '?']).map_or(text.len(), |at| host_at + at);
         let (host, path) = text.split_at(path_at);
-        Self(format!("{}{path}", host.to_lowercase()))
+        let host = host.to_lowercase();
+        let host = match host.split_once("://") {
+            Some(("https", _)) => host.strip_suffix(":443").unwrap_or(&host),
+            Some(("http", _)) => host.strip_suffix(":80").unwrap_or(&host),
+            _ => &host,
+        };
+        Self(format!("{host}{}", without_needless_escapes(path)))
     }
 
     /// As it is sent.
@@ -91,8 +98,32 @@ impl HookAddress {
     fn leads_to(&self, door: &HookDoor) -> bool {
         let door = Self::new(&format!("{}/hooks/{}", door.base, door.source));
         let rest = self.0.strip_prefix(&door.0);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        // One that goes back up leads elsewhere.
+        let stays = !self.0.split(['/', '?']).any(|part| part == "..");
+        stays && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
     }
+}
+
+/// RFC 3986, 6.2.2.2: letters, digits, `-`, `.`, `_` and `~` mean the same with and without percent-encoding.
+fn without_needless_escapes(path: &str) -> String {
+    let mut told = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        told.push_str(&rest[..at]);
+        let meant = rest.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match meant.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
+            Some(byte) => {
+                told.push(char::from(byte));
+                rest = &rest[at + 3..];
+            }
+            None => {
+                told.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    told.push_str(rest);
+    told
 }
 
 /// Whose subscriptions are looked after: those that lead here.
@@ -159,6 +190,11 @@ impl SubscriptionPlan {
     /// Whether all is as it should be.
     pub fn is_done(&self) -> bool {
         self.acts.iter().all(|act| matches!(act, SubscriptionAct::Leave(_)))
+    }
+
+    /// How many are missing and to be made.
+    pub fn creates(&self) -> usize {
+        self.acts.iter().filter(|act| matches!(act, SubscriptionAct::Create(_))).count()
     }
 }
 

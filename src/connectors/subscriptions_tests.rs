@@ -135,6 +135,13 @@ fn whose_an_address_is_goes_by_its_beginning() {
         ("https://hooks.example.com/hooks/inn/", true),
         ("https://hooks.example.com/hooks/inn-2/x", false),
         ("https://hooks.example.com/hooks/INN/x", false),
+        ("https://hooks.example.com:443/hooks/inn/x", true),
+        ("https://hooks.example.com/hooks/%69nn/x", true),
+        ("https://hooks.example.com:8443/hooks/inn/x", false),
+        ("https://hooks.example.com/hooks/inn/../inn-2/x", false),
+        ("https://hooks.example.com/hooks/inn/%2e%2E/inn-2/x", false),
+        ("https://hooks.example.com/hooks/inn%2Fx", false),
+        ("https://hooks.example.com@evil.example/hooks/inn/x", false),
         ("https://hooks.example.com.evil.example/hooks/inn/x", false),
         ("http://hooks.example.com/hooks/inn/x", false),
         ("https://hooks.example.com", false),
@@ -142,6 +149,30 @@ fn whose_an_address_is_goes_by_its_beginning() {
     ] {
         let plan = plan_subscriptions(&door(), &[], &[one("a", sends(address, &[], &[]))]);
         assert_eq!((plan.acts.len(), plan.others), if ours { (1, 0) } else { (0, 1) }, "{address}");
+    }
+}
+
+#[test]
+fn an_address_is_the_same_however_a_booking_system_writes_it() {
+    let ours = HookAddress::new("https://hooks.example.com/hooks/inn/a%2Db%5Fc%2Fd%20e");
+    assert_eq!(ours.as_str(), "https://hooks.example.com/hooks/inn/a-b_c%2Fd%20e");
+    for same in [
+        "https://Hooks.Example.com:443/hooks/inn/a-b_c%2Fd%20e/",
+        "HTTPS://hooks.example.com/hooks/inn/%61-b_c%2Fd%20e",
+        " https://hooks.example.com/hooks/inn/a-b_c%2Fd%20e ",
+    ] {
+        assert_eq!(HookAddress::new(same), ours, "{same}");
+    }
+    for other in [
+        "https://hooks.example.com/hooks/inn/A-b_c%2Fd%20e",
+        "https://hooks.example.com/hooks/inn/a-b_c/d%20e",
+        "http://hooks.example.com:443/hooks/inn/a-b_c%2Fd%20e",
+        "https://hooks.example.com/hooks/inn/a-b_c%2Fd%20e?key=x",
+    ] {
+        assert_ne!(HookAddress::new(other), ours, "{other}");
+    }
+    for odd in ["%", "a%", "a%2", "a%zz%é", "%é", "%+5", "://", ""] {
+        assert_eq!(HookAddress::new(&format!("https://h/{odd}x")).as_str(), format!("https://h/{odd}x"));
     }
 }
 

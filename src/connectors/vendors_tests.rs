@@ -1,6 +1,6 @@
 //! Bodies as the vendors' own documents show them, shortened, through the manifests that come with Waypost.
 
-use super::tests::{catalogue, engine};
+use super::tests::{catalogue, engine, try_source};
 use super::{Connector, KeptHeaders, Present};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -33,9 +33,14 @@ fn story(name: &str, bodies: &[(Value, Value)]) -> String {
         let compared = record.compare(before, told);
         let view = record.view(&compared.entity);
         let note = compared.note.as_deref().unwrap_or_default();
+        let step = |key: Option<String>, word| key.map(|key| format!("\n  {word} {key}")).unwrap_or_default();
+        let chain = record.chain.as_ref().map_or_else(String::new, |chain| {
+            let (from, to) = (chain.from(&compared.entity), chain.to(&compared.entity));
+            format!("{}{}", step(from, "took the place of"), step(to, "its place was taken by"))
+        });
         let _ = writeln!(
             lines,
-            "{facts}\n  {} {key} of {account:?} {status} {note}\n  {} {}",
+            "{facts}\n  {} {key} of {account:?} {status} {note}\n  {} {}{chain}",
             compared.kind, view.person, view.trip
         );
         if compared.kind.has_effect() {
@@ -117,9 +122,19 @@ fn calendly() {
             ("/payload/updated_at", json!("2026-03-03T10:00:00.000000Z")),
         ],
     );
+    let new = with(
+        created.clone(),
+        &[
+            ("/payload/uri", json!("https://api.calendly.com/scheduled_events/E2/invitees/I2")),
+            ("/payload/old_invitee", json!("https://api.calendly.com/scheduled_events/E1/invitees/I1")),
+            ("/payload/scheduled_event/start_time", json!("2026-05-03T08:00:00.000000Z")),
+        ],
+    );
+    let only_the_end = with(moved.clone(), &[("/payload/uri", json!("I4"))]);
     let cancelled =
         with(moved.clone(), &[("/payload/uri", json!("I3")), ("/payload/new_invitee", json!(null))]);
-    insta::assert_snapshot!(story("calendly", &plain(vec![created.clone(), moved, created, cancelled])));
+    let bodies = vec![created.clone(), moved, created, cancelled, new, only_the_end];
+    insta::assert_snapshot!(story("calendly", &plain(bodies)));
 }
 
 #[test]
@@ -138,11 +153,38 @@ fn cal_com() {
         created.clone(),
         &[("/triggerEvent", json!("BOOKING_CANCELLED")), ("/createdAt", json!("2026-05-24T10:30:00.538Z"))],
     );
+    let moved = with(
+        created.clone(),
+        &[
+            ("/triggerEvent", json!("BOOKING_RESCHEDULED")),
+            ("/payload/uid", json!("qL2sJdT5rWmPa7XkV9cEbn")),
+            ("/payload/rescheduleUid", json!("bFJeNb2uX8ANpT3JL5EfXw")),
+            ("/payload/startTime", json!("2026-05-26T09:30:00Z")),
+        ],
+    );
+    let one_of_several = with(moved.clone(), &[("/payload/seatsPerTimeSlot", json!(20))]);
+    let asked_to_choose_again = with(
+        created.clone(),
+        &[
+            ("/triggerEvent", json!("BOOKING_CANCELLED")),
+            ("/payload/uid", json!("u3")),
+            ("/payload/rescheduledToUid", json!(null)),
+        ],
+    );
     let ping = json!({ "triggerEvent": "PING", "createdAt": "2026-05-24T09:30:00.538Z", "payload": {} });
     let ended = json!({ "triggerEvent": "MEETING_ENDED", "id": 1, "uid": "x" });
     insta::assert_snapshot!(story(
         "cal-com",
-        &plain(vec![created, cancelled.clone(), cancelled, ping, ended])
+        &plain(vec![
+            created,
+            cancelled.clone(),
+            cancelled,
+            moved,
+            one_of_several,
+            asked_to_choose_again,
+            ping,
+            ended
+        ])
     ));
 }
 
@@ -204,4 +246,24 @@ fn bokun() {
         (json!({ "bookingId": 1 }), json!({})),
     ];
     insta::assert_snapshot!(story("bokun", &bodies));
+}
+
+#[test]
+fn mistakes_in_a_chain_name_the_place_and_the_way_out() {
+    let engine = engine();
+    let mut told = String::new();
+    for chain in [
+        "{ status: rebooked }",
+        "{ from: old, becomes: cancelled }",
+        "{ from: old, to: new, status: rebooked, becomes: cancelled }",
+        "{ from: old, to: new, unles: seats }",
+        "{ from: old, to: new, unless: \"a[b\" }",
+    ] {
+        let (_, said) = try_source(
+            &engine,
+            &format!("connector: webhook\nrecords: [{{ kind: booking, key: id, chain: {chain} }}]\n"),
+        );
+        let _ = writeln!(told, "{said}\n----");
+    }
+    insta::assert_snapshot!(told);
 }

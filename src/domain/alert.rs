@@ -15,19 +15,23 @@ pub enum OutageKind {
     Silence,
     /// The disk is nearly full.
     Disk,
+    /// The certificate of the address for webhooks ends soon, or is not taken.
+    Certificate,
 }
 
 impl OutageKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Connection, Self::NeedsYou, Self::Silence, Self::Disk];
+    pub const ALL: [Self; 5] =
+        [Self::Connection, Self::NeedsYou, Self::Silence, Self::Disk, Self::Certificate];
 
-    /// As stored, and as webhooks say it.
+    /// As webhooks say it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connection => "connection",
             Self::NeedsYou => "needs-you",
             Self::Silence => "silence",
             Self::Disk => "disk",
+            Self::Certificate => "certificate",
         }
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod alert;
 mod cause;
+mod certificate;
 mod chain;
 mod change;
 mod downtime;
@@ -24,6 +25,9 @@ mod verdict;
 pub use access::{Right, Role, Scope};
 pub use alert::{AlertOptions, ChannelTo, HookTo, Letter, LetterKind, MailTo, OutageKind, SmtpTls};
 pub use cause::{Cause, CausePlace, is_cause_key, waits_key, without_values};
+pub use certificate::{
+    CertificateGrade, CertificateSeen, CertificateState, CertificateTold, CertificateWatch, NOT_SHOWN_WAY_OUT,
+};
 pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use downtime::{DOWN_MS_MIN, Stretch, downtimes};

@@ -31,6 +31,9 @@ const UNABLE_MS: i64 = 300_000;
 /// What has waited so long for a source that was removed, or is of another system now, waits for nothing.
 const GONE_MS: i64 = 24 * 3_600_000;
 
+/// Part of what is said of a hint at something that the API does not know.
+pub const KNOWS_NO_SUCH: &str = "API knows no such";
+
 /// One call to make.
 pub struct FetchWork {
     /// What is fetched.
@@ -433,7 +436,7 @@ fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
 }
 
 fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
-    format!("{}'s API knows no such {}: nothing was changed", title(ruleset, row), row.key.kind)
+    format!("{}'s {KNOWS_NO_SUCH} {}: nothing was changed", title(ruleset, row), row.key.kind)
 }
 
 fn not_let(ruleset: &Ruleset, row: &FetchRow, told: &str) -> String {

@@ -27,6 +27,10 @@ pub struct Door {
     pub ways: Vec<Way>,
     /// Header names (lower case) that are kept.
     pub headers: Vec<String>,
+    /// It is there until then, and not at that time any more: that of a source that was removed.
+    pub until: Option<Millis>,
+    /// Names of what is never stored of a body, wherever it stands.
+    pub unstored: Vec<String>,
 }
 
 /// One thing that must hold.
@@ -180,7 +184,8 @@ impl Doors {
 
     /// Checks what a request's head shows. Takes the same time for an unknown source and for a wrong token.
     pub fn enter(&self, source: &str, shown: &Shown<'_>) -> Entrance<'_> {
-        let Some(door) = self.doors.get(source) else {
+        let there = |door: &&Door| door.until.is_none_or(|until| shown.now < until);
+        let Some(door) = self.doors.get(source).filter(there) else {
             let _ = hash_token(shown.in_address.unwrap_or_default()).ct_eq(&[0; 32]);
             return Entrance::Unknown;
         };

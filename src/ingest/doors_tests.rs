@@ -6,7 +6,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
 
 fn doors(ways: Vec<Way>) -> Doors {
-    let door = Door { ways, headers: vec!["content-type".into()] };
+    let door = Door { ways, headers: vec!["content-type".into()], until: None, unstored: vec![] };
     Doors::new(HashMap::from([("tours".to_owned(), door)]))
 }
 
@@ -123,6 +123,10 @@ fn each_refusal_has_a_word_of_its_own() {
 
 #[test]
 fn a_door_told_in_a_log_holds_no_secret() {
-    let door = Door { ways: vec![address(&["one"], None), Way::Basic(vec![])], headers: vec![] };
-    assert_eq!(format!("{door:?}"), "Door { ways: [address, basic], headers: [] }");
+    let ways = vec![address(&["one"], None), Way::Basic(vec![])];
+    let door = Door { ways, headers: vec![], until: None, unstored: vec![] };
+    assert_eq!(
+        format!("{door:?}"),
+        "Door { ways: [address, basic], headers: [], until: None, unstored: [] }"
+    );
 }

@@ -160,7 +160,7 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
         received_at: now,
         origin: ORIGIN_WEBHOOK,
         headers: kept,
-        body: body.0,
+        body: super::unstored::without_unstored(body.0, &door.unstored),
     };
     match hooks.intake.store(delivered).await {
         Ok(_) => {

@@ -10,6 +10,7 @@ mod refusals;
 mod sender;
 mod signature;
 mod token;
+mod unstored;
 
 pub use doors::{Door, Doors, Entrance, OldToken, Refusal, Shown, Way, hash_token};
 pub use http::{HookLimits, Hooks, hooks};

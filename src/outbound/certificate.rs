@@ -8,8 +8,8 @@
 //! Invariant: a connection that is made here is used for nothing else, since any certificate is taken for the look.
 
 use super::failure::innermost;
-use crate::domain::Millis;
-use crate::ports::{CertificateState, Certificates, NoCertificate};
+use crate::domain::{CertificateState, Millis};
+use crate::ports::{Certificates, NoCertificate};
 use async_trait::async_trait;
 use reqwest::Url;
 use rustls::client::WebPkiServerVerifier;
@@ -50,7 +50,7 @@ impl TlsLook {
 
     /// With these roots alone.
     #[cfg(test)]
-    fn with_roots(roots: RootCertStore) -> Self {
+    pub(crate) fn with_roots(roots: RootCertStore) -> Self {
         Self { roots: Some(roots), ..Self::new() }
     }
 

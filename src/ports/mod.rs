@@ -22,7 +22,7 @@ mod store_walks;
 mod think;
 
 pub use alerts::*;
-pub use certificates::{CertificateState, Certificates, NoCertificate};
+pub use certificates::{Certificates, NoCertificate};
 pub use clock::{Clock, Entropy};
 pub use mail::{Mail, MailFailure, Mailer};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};

@@ -248,6 +248,9 @@ pub trait Store: Send + Sync {
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// Sets a small fact.
     async fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError>;
+    /// Sets a small fact where it is still `before` (`None`: there is none); false: somebody else set it meanwhile. Of
+    /// two that do so at once one has true, whichever processes they are of.
+    async fn swap_fact(&self, name: &str, before: Option<&str>, value: &str) -> Result<bool, StoreError>;
 
     // --- what people look at ---
 

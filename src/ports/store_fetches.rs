@@ -217,6 +217,19 @@ pub struct FetchCount {
     pub unverified: i64,
 }
 
+/// By what is known what a source heard last.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardAsked<'a> {
+    /// Its name.
+    pub source: &'a str,
+    /// Part of the note of a check's change.
+    pub check: &'a str,
+    /// Part of the note of a hint at something that the API does not know.
+    pub unknown: &'a str,
+    /// Such hints before then don't count.
+    pub since: Millis,
+}
+
 /// What a source heard last, beside webhooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastHeard {
@@ -224,6 +237,8 @@ pub struct LastHeard {
     pub fetched_at: Option<Millis>,
     /// When its address was checked.
     pub checked_at: Option<Millis>,
+    /// How many hints were at something that the API does not know, since anything was fetched.
+    pub unknown: i64,
 }
 
 /// The store of fetches.
@@ -267,9 +282,9 @@ pub trait FetchStore: Send + Sync {
     async fn fetches_of_source(&self, source: &str, limit: i64) -> Result<Vec<FetchRow>, StoreError>;
     /// What waits, by source.
     async fn count_fetches(&self) -> Result<Vec<FetchCount>, StoreError>;
-    /// When something was fetched for a source last, and when its address was checked: of a bounded number of its last
-    /// events, by the note of the check's change.
-    async fn last_of_source(&self, source: &str, check: &str) -> Result<LastHeard, StoreError>;
+    /// When something was fetched for a source last, when its address was checked, and what the API did not know: of a
+    /// bounded number of its last events, by the notes of their changes.
+    async fn last_of_source(&self, asked: HeardAsked<'_>) -> Result<LastHeard, StoreError>;
     /// Fetches that may go by their webhook, since what waits came before then, and that webhook: the last one.
     async fn fetches_to_go_by(
         &self,

@@ -525,7 +525,7 @@ pub struct StoredRuleset {
 pub struct SourceMemory {
     /// Name.
     pub name: String,
-    /// SHA-256 of its tokens, hex, comma-separated.
+    /// SHA-256 of its tokens, hex, comma-separated; where its address holds none, by which ruleset it signed in.
     pub tokens: String,
     /// When it vanished from the active ruleset.
     pub removed_at: Option<Millis>,

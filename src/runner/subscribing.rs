@@ -1,9 +1,12 @@
 //! The loop that looks at subscriptions: at the start, when something changes that they depend on, and every hour. A source
-//! that says `subscribe: auto` has them brought in line; of the others it is only told what there is to do.
+//! that says `subscribe: auto` has them brought in line; of the others it is only told what there is to do. What still leads to
+//! such a source an hour after it was taken away is ended.
 
 use super::Runner;
 use crate::app::Subscribing;
 use crate::domain::Millis;
+use crate::ports::StoreError;
+use crate::rules::Ruleset;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,41 +56,63 @@ pub(super) async fn subscribe(runner: Arc<Runner>) {
 
 async fn look(runner: &Runner, next: &mut BTreeMap<String, Next>) {
     let Some(ruleset) = runner.app.active() else { return };
-    next.retain(|source, _| ruleset.sources.contains_key(source));
+    let removed = match runner.app.removed_sources().await {
+        Ok(removed) => removed,
+        Err(error) => return complain(&error),
+    };
+    let known =
+        |name: &str| ruleset.sources.contains_key(name) || removed.iter().any(|source| source.name == *name);
+    next.retain(|source, _| known(source));
     for source in ruleset.sources.values() {
         let by = match runner.app.subscribing_by(&ruleset, source).await {
             Ok(Some(by)) => by,
             Ok(None) => continue,
-            Err(error) => {
-                tracing::warn!(error = %error, "subscriptions could not be looked at; trying again");
-                return;
-            }
+            Err(error) => return complain(&error),
         };
-        let now = runner.app.clock.now();
-        let known = next.get(&source.name);
-        if known.is_some_and(|known| known.by == by && known.at > now) {
-            continue;
-        }
-        let what = if source.subscribe.by_itself { Subscribing::BringInLine } else { Subscribing::Look };
-        let well = match runner.app.subscribe(&ruleset, &source.name, what).await {
-            Ok(done) => {
-                if !done.done.is_empty() {
-                    let (source, acts) = (&source.name, done.done.len());
-                    tracing::info!(source, acts, "subscriptions were brought in line");
-                }
-                match what {
-                    Subscribing::BringInLine => done.seen.matches(),
-                    _ => done.seen.trouble.is_none(),
-                }
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, source = source.name, "subscriptions could not be looked at");
-                false
-            }
-        };
-        let after = Next::after(next.get(&source.name), by, well, now);
-        next.insert(source.name.clone(), after);
+        let what = if source.subscribe.by_itself { Subscribing::KeepInLine } else { Subscribing::Look };
+        go_after(runner, next, (&ruleset, &source.name, by), what).await;
     }
+    let now = runner.app.clock.now();
+    for source in removed.iter().filter(|source| source.ends_at().is_some_and(|at| at <= now)) {
+        let by = "taken away".to_owned();
+        go_after(runner, next, (&ruleset, &source.name, by), Subscribing::End).await;
+    }
+}
+
+/// Looks after one source, where it is time.
+async fn go_after(
+    runner: &Runner,
+    next: &mut BTreeMap<String, Next>,
+    (ruleset, source, by): (&Ruleset, &str, String),
+    what: Subscribing,
+) {
+    let now = runner.app.clock.now();
+    let known = next.get(source);
+    if known.is_some_and(|known| known.by == by && known.at > now) {
+        return;
+    }
+    let well = match runner.app.subscribe(ruleset, source, what).await {
+        Ok(done) => {
+            if !done.done.is_empty() {
+                let acts = done.done.len();
+                tracing::info!(source, acts, "subscriptions were brought in line");
+            }
+            match what {
+                Subscribing::Look => done.seen.trouble.is_none(),
+                _ => done.seen.matches(),
+            }
+        }
+        Err(error) => {
+            tracing::warn!(error = %error, source, "subscriptions could not be looked at");
+            false
+        }
+    };
+    let after = Next::after(next.get(source), by, well, now);
+    next.insert(source.to_owned(), after);
+}
+
+fn complain(error: &StoreError) {
+    tracing::warn!(error = %error, "subscriptions could not be looked at; trying again");
 }
 
 #[cfg(test)]

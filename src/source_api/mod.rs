@@ -136,7 +136,12 @@ impl ApiClient {
                 lane.forget_token(token).await;
                 continue;
             }
-            let until = lane.meter().learn(&told, self.steady()).map(|until| until + self.ahead());
+            let status = result.as_ref().map_or(0, |answer| answer.status);
+            let until = if is_about_all(api, told.class, status) {
+                lane.meter().learn(&told, self.steady()).map(|until| until + self.ahead())
+            } else {
+                None
+            };
             // 429 and a wait that is named are about the limit; a 403 that is taken for one may be about what was asked for.
             let sure = told.wait_ms.is_some() || matches!(&result, Ok(answer) if answer.status == 429);
             return match (result, told.class) {
@@ -316,6 +321,14 @@ impl Drop for Flight<'_> {
     fn drop(&mut self) {
         self.0.ended();
     }
+}
+
+/// Whether an answer says something of the credential's other calls. What is served elsewhere (subscriptions) may be down, or
+/// closed to it, while bookings can be read as ever; a limit, and a token that is not taken, are the credential's own.
+fn is_about_all(api: &SourceApi, class: AnswerClass, status: u16) -> bool {
+    api.elsewhere.is_none()
+        || class == AnswerClass::Throttle
+        || (class == AnswerClass::NeedsAuth && status == 401)
 }
 
 fn read(answer: Answer) -> Result<ApiAnswer, ApiTrouble> {

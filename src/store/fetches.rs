@@ -6,8 +6,8 @@ use super::session::{Row, Session, Statement, Value, values};
 use super::{SqlStore, ended, sql};
 use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
-    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite, LastHeard,
-    NewFetch, PutOff, StoreError, StoredEvent,
+    AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite,
+    HeardAsked, LastHeard, NewFetch, PutOff, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,14 +85,14 @@ WHERE  f.state IN ('due', 'working')
 GROUP BY f.source
 ORDER BY f.source";
 
-/// The last events of a source, with what is said of those that were ignored.
+/// The last events of a source, with what is said of those that were ignored or refused.
 pub(super) const LAST: &str = "
 SELECT e.received_at, e.origin, c.note
 FROM   (SELECT l.position, l.received_at, l.origin FROM events AS l
         WHERE  l.source = $1
         ORDER BY l.position DESC
         LIMIT  500) AS e
-LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind = 'ignored'
+LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind IN ('ignored', 'refused')
 ORDER BY e.position DESC";
 
 pub(super) fn to_go_by_sql() -> String {
@@ -516,14 +516,17 @@ impl FetchStore for SqlStore {
         session.rows(COUNT, Vec::new()).await?.iter().map(count).collect()
     }
 
-    async fn last_of_source(&self, source: &str, check: &str) -> Result<LastHeard, StoreError> {
+    async fn last_of_source(&self, asked: HeardAsked<'_>) -> Result<LastHeard, StoreError> {
         let mut session = self.read("look for what a source heard last").await?;
         let mut heard = LastHeard::default();
-        for row in session.rows(LAST, values![source]).await? {
+        for row in session.rows(LAST, values![asked.source]).await? {
             let at = row.int("received_at")?;
-            let is_check = row.text_or_null("note")?.is_some_and(|note| note.contains(check));
+            let note = row.text_or_null("note")?.unwrap_or_default();
+            let is_check = note.contains(asked.check);
+            let is_unknown = note.contains(asked.unknown) && at >= asked.since;
             match row.text("origin")?.as_str() {
                 "fetch" => heard.fetched_at = heard.fetched_at.or(Some(at)),
+                _ if is_unknown && heard.fetched_at.is_none() => heard.unknown += 1,
                 _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
                 _ => {}
             }

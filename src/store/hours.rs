@@ -4,6 +4,7 @@
 //! Invariant: nothing here counts more than a bounded number of rows.
 
 use super::SqlStore;
+use super::lists::OLDEST_WAITING;
 use super::session::{Statement, values};
 use crate::domain::{Millis, ORIGIN_WEBHOOK, Standing};
 use crate::ports::{Glance, HourCount, SourceHour, StoreError};
@@ -30,15 +31,6 @@ FROM   (SELECT l.at FROM last_webhooks AS l WHERE l.source = $1
         UNION ALL
         SELECT MAX(e.received_at) AS at FROM events AS e
         WHERE  e.source = $1 AND e.position > $2 AND e.origin = $3) AS w";
-
-const OLDEST_WAITING: &str = "
-SELECT k.connection,
-       (SELECT r.created_at FROM runs AS r
-        WHERE  r.connection = k.connection AND r.state = 'waiting'
-        ORDER BY r.seq LIMIT 1) AS created_at
-FROM   run_counts AS k
-WHERE  k.state = 'waiting' AND k.runs > 0
-ORDER BY k.connection";
 
 /// What stands behind the last change has none and is not looked up one by one.
 pub(super) const UNREAD: &str = "

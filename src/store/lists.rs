@@ -336,7 +336,8 @@ impl SqlStore {
     }
 }
 
-const OLDEST_WAITING: &str = "
+/// Of each connection for which something waits, when the first of that was planned.
+pub(super) const OLDEST_WAITING: &str = "
 SELECT k.connection,
        (SELECT r.created_at FROM runs AS r
         WHERE  r.connection = k.connection AND r.state = 'waiting'

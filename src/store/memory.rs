@@ -210,4 +210,34 @@ impl SqlStore {
         session.execute(SET_FACT, values![name, value]).await?;
         session.commit().await
     }
+
+    /// One statement, so that the database lets one of two in first.
+    pub(super) async fn keep_fact_if(
+        &self,
+        name: &str,
+        before: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StoreError> {
+        let mut session = self.write("keep a fact").await?;
+        let set = match before {
+            Some(before) => {
+                session
+                    .execute(
+                        "UPDATE facts SET value = $3 WHERE name = $1 AND value = $2",
+                        values![name, before, value],
+                    )
+                    .await?
+            }
+            None => {
+                session
+                    .execute(
+                        "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                        values![name, value],
+                    )
+                    .await?
+            }
+        };
+        session.commit().await?;
+        Ok(set == 1)
+    }
 }

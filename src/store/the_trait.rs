@@ -299,6 +299,10 @@ impl Store for SqlStore {
         self.keep_fact(name, value).await
     }
 
+    async fn swap_fact(&self, name: &str, before: Option<&str>, value: &str) -> Result<bool, StoreError> {
+        self.keep_fact_if(name, before, value).await
+    }
+
     async fn list_events(&self, filter: &ListFilter) -> Result<Vec<EventView>, StoreError> {
         self.events_list(filter).await
     }

@@ -72,11 +72,6 @@ impl Vendor {
         *self.mood.lock().unwrap() = Box::new(mood);
     }
 
-    /// What a booking was, of which the company is not known any more.
-    fn once(&self, key: &str) -> Value {
-        booking("c0", key, "")
-    }
-
     pub(super) fn asked_for(&self, part: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
     }
@@ -255,7 +250,7 @@ impl World {
         for event in events {
             let body: Value = serde_json::from_slice(&event.body).expect("JSON");
             let head = DocumentHead::read(&event.headers).expect("a document");
-            let entity = if head.gone { self.vendor.once(&head.key.key) } else { body };
+            let entity = if head.gone { booking("c0", &head.key.key, "") } else { body };
             keys.push(self.put_as(&entity, event.position, head.gone.then_some("deleted")).await);
         }
         keys

@@ -50,7 +50,7 @@ pub(super) struct NewOptions {
 pub(super) struct OutageTold {
     /// Its id: `out_…`.
     id: String,
-    /// What it is about: `connection`, `needs-you`, `silence`, `disk`.
+    /// What it is about: `connection`, `needs-you`, `silence`, `disk`, `certificate`.
     #[schema(example = "connection")]
     about: &'static str,
     /// The connection, the source, the group of what needs somebody; empty where there is only one.

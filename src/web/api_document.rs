@@ -12,8 +12,8 @@ use super::{
     api_about, api_acts, api_alert_channels, api_alerts, api_audit, api_bookings, api_bookings_fetch,
     api_causes, api_connection_acts, api_connections, api_connectors, api_events, api_guests, api_health,
     api_keeping, api_me, api_people, api_rule_applies, api_rule_builder, api_rule_drafts, api_rule_moves,
-    api_rule_tests, api_rules, api_run_acts, api_runs, api_source_acts, api_sources, api_subscriptions,
-    api_tokens, api_walks,
+    api_rule_tests, api_rules, api_run_acts, api_runs, api_source_acts, api_source_secrets, api_sources,
+    api_subscriptions, api_tokens, api_walks,
 };
 use crate::domain::Scope;
 use actix_web::HttpResponse;
@@ -101,6 +101,8 @@ use utoipa::OpenApi;
         api_source_acts::change_source_address,
         api_source_acts::end_old_source_address,
         api_source_acts::remove_source,
+        api_source_secrets::set_source_sign_in,
+        api_source_secrets::set_source_keys,
         api_acts::plan_act,
         api_acts::begin_act,
         api_acts::get_act,

@@ -2,7 +2,7 @@
 
 use super::api_body::{Answer, Params, answered, word};
 use super::scene::Scene;
-use super::today::{begin, outlook, rates};
+use super::today::{begin, certificate, outlook, rates};
 use super::words::Tone;
 use crate::app::App;
 use crate::domain::{RunState, Standing};
@@ -97,7 +97,9 @@ pub(super) async fn get_health(app: web::Data<App>, Params(asked): Params<Health
     let scene = Scene::read(&app).await?;
     let from = begin(month, scene.now);
     let hours = app.store.booking_hours(from / HOUR).await?;
-    let (outlook, lately) = outlook(&scene, from, &hours, &rates(&app, &scene).await?);
+    let rates = rates(&app, &scene).await?;
+    let certificate = certificate(&app, &rates, scene.now);
+    let (outlook, lately) = outlook(&scene, from, &hours, (&rates, certificate));
     let count = |standing| lately.standings.count(standing);
     let of_state = |state: RunState| (state.as_str(), scene.runs(&[state.as_str()], None));
     let told = outlook.sentences.into_iter();

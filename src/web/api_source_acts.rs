@@ -8,6 +8,7 @@ use super::api_connection_acts::{
 };
 use super::api_error::ApiError;
 use super::api_run_acts::Nothing;
+use super::api_source_secrets::SecretsTold;
 use super::viewer::Viewer;
 use crate::app::{App, PartKind, RotateError};
 use crate::connectors::Source;
@@ -28,6 +29,8 @@ pub(super) struct SourceSettingsTold {
     settings: SettingsTold,
     /// Where it listens.
     address: AddressTold,
+    /// What it signs in with and fetches with, without values.
+    secrets: SecretsTold,
 }
 
 /// Where a source listens.
@@ -64,7 +67,7 @@ async fn address(app: &App, access: &Access, source: &Source) -> Result<AddressT
     })
 }
 
-fn known(app: &App, name: &str) -> Result<Arc<Source>, ApiError> {
+pub(super) fn known(app: &App, name: &str) -> Result<Arc<Source>, ApiError> {
     let active = app.active();
     let source = active.as_ref().and_then(|active| active.sources.get(name).cloned());
     source.ok_or_else(|| ApiError::not_found("source"))
@@ -104,6 +107,7 @@ pub(super) async fn get_source_settings(
     answered(&SourceSettingsTold {
         settings: settings(&app, PartKind::Source, &name).await?,
         address: address(&app, &access, &source).await?,
+        secrets: SecretsTold::of(&app, &source),
     })
 }
 

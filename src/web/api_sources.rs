@@ -5,12 +5,14 @@ use super::api_body::{Answer, Body, answered};
 use super::api_error::ApiError;
 use super::api_paging::Page;
 use super::api_run_acts::Nothing;
+use super::certificate_told::{self, CertificateInApi};
 use super::rates::Rate;
 use super::scene::Scene;
 use super::today::rates;
 use super::viewer::Viewer;
 use crate::app::{App, Health};
-use crate::domain::Stretch;
+use crate::connectors::{SignInWay, Source};
+use crate::domain::{Millis, Stretch};
 use crate::ports::RefusedWebhooks;
 use crate::told::{Finding, rfc3339};
 use actix_web::web;
@@ -50,8 +52,13 @@ pub(super) struct SourceTold {
     silent_since: Option<String>,
     /// Webhooks that usually come in such a time, where it is silent.
     missed: Option<i64>,
-    /// What may be the matter, where it is silent.
+    /// What may be the matter, where it is silent. The certificate is among it only where it was seen to be.
     causes: Vec<String>,
+    /// What was seen of the certificate of its address; null: there is none that is looked at (no `--hooks-url`, or one
+    /// without TLS), or it has not been looked at yet.
+    certificate: Option<CertificateInApi>,
+    /// What a webhook shows to be let in; all of it is asked for.
+    sign_in: Vec<SignInTold>,
     /// A sentence, where webhooks of the last 24 hours were answered with something else than 200; booking systems may
     /// deactivate a webhook for that.
     refused: Option<String>,
@@ -59,6 +66,18 @@ pub(super) struct SourceTold {
     refused_by_status: Vec<RefusedTold>,
     /// When Waypost was not running, within the last week.
     not_running: Vec<NotRunning>,
+}
+
+/// One thing that a webhook shows to be let in. Secrets are never told.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignInWay)]
+pub(super) struct SignInTold {
+    /// `address`: the secret in the address. `header`, `basic`, `signature`, `jwt` (in the address), `ips`.
+    #[schema(example = "address")]
+    way: &'static str,
+    /// The same for people.
+    #[schema(example = "the secret in its address")]
+    text: String,
 }
 
 /// Webhooks of the last 24 hours that were answered with one status.
@@ -109,7 +128,7 @@ pub(super) struct FetchingTold {
 }
 
 impl SourceTold {
-    async fn of(app: &App, rate: &Rate) -> Result<Self, ApiError> {
+    async fn of(app: &App, rate: &Rate, (last, now): (Option<Millis>, Millis)) -> Result<Self, ApiError> {
         let active = app.active();
         let source = active.as_ref().and_then(|active| active.sources.get(&rate.name));
         let fetching = match source {
@@ -137,11 +156,25 @@ impl SourceTold {
             silent_since: rate.silence.as_ref().map(|silence| rfc3339(silence.since)),
             missed: rate.silence.as_ref().map(|silence| silence.missed),
             causes: rate.silence.as_ref().map(|silence| silence.causes.clone()).unwrap_or_default(),
+            certificate: certificate_told::in_api(&app.certificate(), last, now),
+            sign_in: source.map(|source| SignInTold::all(source)).unwrap_or_default(),
             refused: rate.refused.clone(),
             refused_by_status: rate.pulse.refused.iter().map(RefusedTold::of).collect(),
             not_running: rate.pulse.downs.iter().map(NotRunning::of).collect(),
         })
     }
+}
+
+impl SignInTold {
+    fn all(source: &Source) -> Vec<Self> {
+        let ways = source.sign_in.ways.iter().map(SignInWay::word);
+        ways.zip(source.sign_in.told()).map(|(way, text)| Self { way, text }).collect()
+    }
+}
+
+/// When the last webhook of any source came.
+fn last_of(rates: &[Rate]) -> Option<Millis> {
+    rates.iter().filter_map(|rate| rate.last).max()
 }
 
 impl RefusedTold {
@@ -166,7 +199,7 @@ pub(super) async fn list_sources(app: web::Data<App>) -> Answer {
     let rates = rates(&app, &scene).await?;
     let mut items = Vec::new();
     for one in &rates {
-        items.push(SourceTold::of(&app, one).await?);
+        items.push(SourceTold::of(&app, one, (last_of(&rates), scene.now)).await?);
     }
     answered(&Page { items, next: None })
 }
@@ -179,7 +212,8 @@ pub(super) async fn get_source(app: web::Data<App>, name: web::Path<String>) -> 
     let scene = Scene::read(&app).await?;
     let rates = rates(&app, &scene).await?;
     let found = rates.iter().find(|rate| rate.name == name.as_str());
-    answered(&SourceTold::of(&app, found.ok_or_else(|| ApiError::not_found("source"))?).await?)
+    let found = found.ok_or_else(|| ApiError::not_found("source"))?;
+    answered(&SourceTold::of(&app, found, (last_of(&rates), scene.now)).await?)
 }
 
 /// What a look over a source found.

@@ -90,13 +90,18 @@ impl SubscriptionsTold {
 
 /// What a booking system sends to a source
 ///
-/// As it was seen last; the booking system is not asked. 409 where it lets programs make no subscriptions.
+/// As it was seen last; the booking system is not asked. 409 where it lets programs make no subscriptions. A source that was
+/// taken away while something is still sent to it is told of too.
 #[utoipa::path(get, path = "/api/v1/sources/{name}/subscriptions", tag = "sources",
     params(("name" = String, Path, description = "Its name.", example = "inn")),
     responses((status = 200, description = "What is there and what is to be done.", body = SubscriptionsTold)))]
 pub(super) async fn get_subscriptions(app: web::Data<App>, name: web::Path<String>) -> Answer {
     let active = app.active().ok_or_else(|| ApiError::not_found("source"))?;
-    let source = active.sources.get(name.as_str()).ok_or_else(|| ApiError::not_found("source"))?;
+    let Some(source) = active.sources.get(name.as_str()) else {
+        let seen = app.subscriptions_of_removed(&name).await?.ok_or_else(|| ApiError::not_found("source"))?;
+        let auto = seen.by.as_ref().is_some_and(|by| by.by_itself);
+        return answered(&SubscriptionsTold::of((&name, auto), Some(seen), Vec::new()));
+    };
     let told = app.subscriptions(source).await?.ok_or_else(|| {
         let title = &source.connector.title;
         AskError::NotNow(format!("the subscriptions of {title} can't be made from here"))
@@ -107,7 +112,8 @@ pub(super) async fn get_subscriptions(app: web::Data<App>, name: web::Path<Strin
 /// Look at them, or bring them in line
 ///
 /// The booking system is asked now. With `apply` what is missing is made, what is not right is changed, and what is spare
-/// is taken away, of those that lead to this source; then it is looked at again. Where a call fails, `trouble` says why.
+/// is taken away, of those that lead to this source; then it is looked at again. Where a call fails, `trouble` says why. Of a
+/// source that was taken away all are ended. 409 where somebody else does so at the same moment.
 #[utoipa::path(post, path = "/api/v1/sources/{name}/subscriptions", tag = "sources",
     params(("name" = String, Path, description = "Its name.", example = "inn")),
     request_body(content = KeepSubscriptions, description = "May be left out: then it is only looked."),

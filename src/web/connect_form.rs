@@ -135,6 +135,16 @@ pub enum Refusal {
     Changed(String, String),
 }
 
+impl Refusal {
+    /// Puts it where a page that is shown again has it.
+    pub fn show(self, errors: &mut FormErrors, changed: &mut Option<(String, String)>) {
+        match self {
+            Self::Errors(wrong) => *errors = wrong,
+            Self::Changed(theirs, yours) => *changed = Some((theirs, yours)),
+        }
+    }
+}
+
 /// What a page shows of a refusal. `Err`: there is nothing to show the form for.
 pub fn refusal(error: ConnectError, file: &str) -> Result<Refusal, PageError> {
     let mut errors = FormErrors::none();

@@ -50,10 +50,7 @@ pub async fn connection_change(
         }
         Err(error) => {
             let mut just = Just { values: Some(values), ..Just::default() };
-            match refusal(error, &format!("connections/{name}.yaml"))? {
-                Refusal::Errors(errors) => just.errors = errors,
-                Refusal::Changed(theirs, yours) => just.changed = Some((theirs, yours)),
-            }
+            refusal(error, &format!("connections/{name}.yaml"))?.show(&mut just.errors, &mut just.changed);
             refused(&app, &name, just).await
         }
     }
@@ -116,10 +113,7 @@ pub async fn connection_remove(
         }
         Err(error) => {
             let mut just = Just::default();
-            match refusal(error, &format!("connections/{name}.yaml"))? {
-                Refusal::Errors(errors) => just.errors = errors,
-                Refusal::Changed(theirs, _) => just.changed = Some((theirs, String::new())),
-            }
+            refusal(error, &format!("connections/{name}.yaml"))?.show(&mut just.errors, &mut just.changed);
             refused(&app, &name, just).await
         }
     }

@@ -163,6 +163,9 @@ fn said_words(word: &str) -> Option<&'static str> {
         }
         "looked-at" => "The subscriptions were looked at just now.",
         "subscribed" => "The subscriptions are in line: what is needed is sent here from now on.",
+        "subscriptions-ended" => {
+            "It is told to send nothing there any more. What was under way may still come for a day."
+        }
         "keys" => "The keys are kept, and used from now on.",
         "fetching" => "It is fetched now. What is new is here in a moment.",
         "not-fetched" => "It can't be fetched: its source has no keys for the booking system's API.",

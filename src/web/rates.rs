@@ -7,7 +7,7 @@ use super::times::{Moment, clock_time, counted, since_words, weekday};
 use super::words::{Mark, Tone};
 use crate::app::{App, SourcePulse};
 use crate::connectors::{OnSilence, SilenceSpec, Verified};
-use crate::domain::{Millis, Stretch, refused_in_words};
+use crate::domain::{CertificateSeen, CertificateWatch, Millis, Stretch, refused_in_words};
 use crate::ports::StoreError;
 
 const HOUR: Millis = 3_600_000;
@@ -48,18 +48,20 @@ pub struct SilenceTold {
     pub missed: i64,
     /// What may be the matter, as sentences.
     pub causes: Vec<String>,
+    /// That the certificate is not it, where it was seen to be fine.
+    pub fine: Option<String>,
     /// How sure we are of these, where we are not.
     pub sure: &'static str,
 }
 
 /// How each of these sources does, in their order.
 pub async fn rates(app: &App, scene: &Scene, names: &[String]) -> Result<Vec<Rate>, StoreError> {
-    let active = app.active();
+    let (active, certificate) = (app.active(), app.certificate());
     let of = |pulse: &SourcePulse| {
         let source = active.as_ref().and_then(|active| active.sources.get(&pulse.name));
         let spec = source.and_then(|source| source.connector.source.as_ref()?.silence.as_ref());
         let ignored = source.is_some_and(|source| !source.enabled || source.on_silence == OnSilence::Ignore);
-        Rate::of(pulse, &scene.source(&pulse.name), spec, (ignored, scene.now))
+        Rate::of(pulse, &scene.source(&pulse.name), (spec, &certificate), (ignored, scene.now))
     };
     Ok(app.pulses(names).await?.iter().map(of).collect())
 }
@@ -69,9 +71,10 @@ impl Rate {
     fn of(
         pulse: &SourcePulse,
         title: &str,
-        spec: Option<&SilenceSpec>,
+        (spec, certificate): (Option<&SilenceSpec>, &CertificateWatch),
         (ignored, now): (bool, Millis),
     ) -> Self {
+        let when = |at| Moment::of(at, now).exact;
         let silence = pulse.silence.filter(|_| !ignored).map(|silence| SilenceTold {
             sentence: format!(
                 "{title} has been silent for {}; on a {} it usually sends {} an hour.",
@@ -81,7 +84,8 @@ impl Rate {
             ),
             since: silence.since,
             missed: silence.missed.round() as i64,
-            causes: spec.map(|spec| spec.causes.clone()).unwrap_or_default(),
+            causes: causes(spec, certificate.seen(), &when),
+            fine: certificate.seen().and_then(|seen| seen.cleared(&when)),
             sure: match spec.map(|spec| spec.verified) {
                 Some(Verified::Unverified) => {
                     "Nobody of us has seen these happen; they are as others tell them."
@@ -127,6 +131,18 @@ impl Rate {
     pub fn address(&self) -> String {
         format!("/sources/{}", in_address(&self.name))
     }
+}
+
+/// What may be the matter: the certificate first, where it was seen to be.
+fn causes(
+    spec: Option<&SilenceSpec>,
+    seen: Option<&CertificateSeen>,
+    when: &dyn Fn(Millis) -> String,
+) -> Vec<String> {
+    let asks = spec.map(|spec| spec.certificate.as_str()).unwrap_or_default();
+    let seen = seen.and_then(|seen| seen.as_cause(when));
+    let seen = seen.map(|seen| format!("{seen} {asks}").trim_end().to_owned());
+    seen.into_iter().chain(spec.into_iter().flat_map(|spec| spec.causes.iter().cloned())).collect()
 }
 
 /// `Waypost was not running from 08:12 today to 09:40 today, 1 hour 28 minutes. About 18 webhooks usually come in such a time.`
@@ -190,10 +206,12 @@ impl Rate {
         use crate::ports::RefusedWebhooks;
         let spec = SilenceSpec {
             causes: vec![word.to_owned(), word.to_owned()],
+            certificate: word.to_owned(),
             failures: word.to_owned(),
             verified: Verified::Unverified,
         };
-        let of = |pulse: &SourcePulse| Self::of(pulse, word, Some(&spec), (false, now));
+        let certificates = super::certificate_told::samples(word, now);
+        let of = |pulse: &SourcePulse| Self::of(pulse, word, (Some(&spec), &certificates[2]), (false, now));
         let name = word.to_owned();
         let refused = |status, answers| RefusedWebhooks {
             source: name.clone(),
@@ -240,6 +258,12 @@ mod tests {
         );
         assert_eq!((silence.missed, silence.since), (42, NOW - 3 * HOUR));
         assert_eq!(
+            silence.causes[0],
+            "The certificate that FareHarbor shows is for FareHarbor, FareHarbor: no webhook is delivered. FareHarbor",
+            "what was seen of it comes first"
+        );
+        assert_eq!((silence.causes.len(), silence.fine), (3, None));
+        assert_eq!(
             silent.refused.as_deref(),
             Some(
                 "3 webhooks were answered with 503 (it could not be stored just then) and 1 with 404 (a wrong or old address) \
@@ -261,8 +285,9 @@ mod tests {
             silence: Some(crate::domain::Silence { since: 0, usually: 1.0, missed: 9.0 }),
             ..SourcePulse::default()
         };
-        assert!(Rate::of(&pulse, "x", None, (false, NOW)).silence.is_some());
-        assert!(Rate::of(&pulse, "x", None, (true, NOW)).silence.is_none());
+        let unseen = (None, &crate::domain::CertificateWatch::Off);
+        assert!(Rate::of(&pulse, "x", unseen, (false, NOW)).silence.is_some());
+        assert!(Rate::of(&pulse, "x", unseen, (true, NOW)).silence.is_none());
     }
 
     #[test]

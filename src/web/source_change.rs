@@ -1,7 +1,7 @@
 //! What the buttons of a source's page do: a look over it, its settings, another address, the end of the old one, taking it away.
 
 use super::access::Access;
-use super::connect_form::{Refusal, refusal};
+use super::connect_form::refusal;
 use super::connection_change::RemoveForm;
 use super::errors::PageError;
 use super::page::{go_to, in_address};
@@ -201,10 +201,7 @@ async fn refused_with(
     error: ConnectError,
     mut just: Just,
 ) -> Result<HttpResponse, PageError> {
-    match refusal(error, &format!("sources/{name}.yaml"))? {
-        Refusal::Errors(errors) => just.errors = errors,
-        Refusal::Changed(theirs, yours) => just.changed = Some((theirs, yours)),
-    }
+    refusal(error, &format!("sources/{name}.yaml"))?.show(&mut just.errors, &mut just.changed);
     let changed = just.changed.is_some();
     let mut answer = SourceShow::read(app, access, name, just).await?.answer()?;
     if changed {

@@ -5,6 +5,7 @@
 
 use super::access::Access;
 use super::begin_show::Steps;
+use super::certificate_told::{self, CertificateShown};
 use super::connect_form::{FieldTold, GuideTold, webhook_guide};
 use super::errors::PageError;
 use super::form_errors::FormErrors;
@@ -23,6 +24,7 @@ use crate::app::{
 use crate::connectors::{FormValues, Source, source_fields};
 use crate::domain::{ChangeKind, Millis, ORIGIN_PROBE, is_document};
 use crate::ports::{EventView, ListFilter};
+use crate::rules::Ruleset;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -55,6 +57,8 @@ pub struct SourceShow {
     gap: Option<Millis>,
     last: Vec<Webhook>,
     fetching: Option<FetchingTold>,
+    /// What was seen of the certificate of its address.
+    certificate: Option<CertificateShown>,
     setting_up: bool,
     urls: Vec<String>,
     reachable: bool,
@@ -85,6 +89,8 @@ pub struct SourceShow {
     fields: Vec<FieldTold>,
     /// Number and words of the walk over its API that is under way.
     walk_under_way: Option<(i64, String)>,
+    /// There are no keys for its API: what never came can't be known.
+    blind: bool,
     /// Why its API can't be walked.
     walk_why_not: Option<String>,
 }
@@ -164,6 +170,7 @@ impl SourceShow {
         let came = events.iter().filter(posted).take(LAST as usize);
         page.last = came.map(|event| Webhook::of(event, &scene)).collect();
         page.fetching = app.fetching(source).await?.map(|fetching| FetchingTold::of(&fetching, &scene));
+        page.certificate = certificate_of(app, &active, &scene).await?;
         let subscriptions = app.subscriptions(source).await?;
         page.subscriptions = subscriptions.map(|told| SubscriptionsShown::of(&told, &page.connector, &scene));
         page.setting_up = Steps::of(Some(&active), &scene).unfinished();
@@ -217,6 +224,7 @@ impl SourceShow {
             gap: None,
             last: Vec::new(),
             fetching: None,
+            certificate: None,
             setting_up: false,
             urls: Vec::new(),
             reachable: false,
@@ -239,6 +247,7 @@ impl SourceShow {
             diff: just.changed.as_ref().map(|(theirs, yours)| LineDiff::of(theirs, yours)),
             fields: Vec::new(),
             walk_under_way: None,
+            blind: source.reach.is_none(),
             walk_why_not: match App::walkable(source) {
                 Walkable::Yes { .. } => None,
                 Walkable::No(why) => Some(why),
@@ -259,6 +268,21 @@ impl SourceShow {
     pub fn answer(&self) -> Result<HttpResponse, PageError> {
         self.errors.answer(self)
     }
+}
+
+/// The address of all sources is one: a webhook of any of them shows that it is reached.
+async fn certificate_of(
+    app: &App,
+    active: &Ruleset,
+    scene: &Scene,
+) -> Result<Option<CertificateShown>, PageError> {
+    let watch = app.certificate();
+    if watch.seen().is_none_or(|seen| seen.found.is_ok()) {
+        return Ok(certificate_told::shown(&watch, None, scene.now));
+    }
+    let names: Vec<String> = active.sources.keys().cloned().collect();
+    let last = app.store.last_webhooks(&names).await?.into_iter().flatten().max();
+    Ok(certificate_told::shown(&watch, last, scene.now))
 }
 
 /// Why a webhook was not let in, in words.
@@ -308,6 +332,7 @@ impl SourceShow {
         let mut standings = SourceStanding::samples(&scene, HOSTILE);
         let silent = standings.pop().expect("a standing");
         let waiting = standings.swap_remove(0);
+        let certificates = certificate_told::samples(HOSTILE, NOW);
         let mut waits = Self::of(&scene, &source, waiting, &Just::default());
         waits.urls = vec!["https://hooks.example.com/hooks/tours/abc".into()];
         waits.trouble = Some(HOSTILE.into());
@@ -334,6 +359,8 @@ impl SourceShow {
             },
             &scene,
         ));
+        full.certificate = certificate_told::shown(&certificates[2], None, NOW);
+        waits.certificate = certificate_told::shown(&certificates[1], None, NOW);
         full.enabled = false;
         full.reachable = true;
         full.rotates = true;
@@ -376,6 +403,7 @@ impl SourceShow {
             SourceStanding::samples(&scene, HOSTILE).swap_remove(0),
             &Just::default(),
         );
+        well.certificate = certificate_told::shown(&certificates[3], None, NOW);
         well.subscriptions = SubscriptionsShown::samples(HOSTILE, &scene).pop();
         vec![waits, full, well]
     }

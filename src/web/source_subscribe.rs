@@ -83,6 +83,11 @@ pub async fn source_subscribe(
         let told: Vec<&str> = done.done.iter().map(|act| act.told.as_str()).collect();
         app.audit(&viewer.who(), "source.subscriptions", &name, &told.join(" ")).await;
     }
+    // One that was taken away has no page.
+    if !active.sources.contains_key(name.as_str()) {
+        let said = if done.seen.matches() { "?said=subscriptions-ended" } else { "" };
+        return Ok(go_to(&format!("/sources{said}#gone")));
+    }
     // What went wrong stands on the page, in its place.
     let said = match what {
         Subscribing::BringInLine if done.seen.matches() => "?said=subscribed",
@@ -109,6 +114,7 @@ impl SubscriptionsShown {
             trouble: trouble.map(str::to_owned),
             acts: acts.iter().map(|word| act(word)).collect(),
             others,
+            ..SubscriptionsSeen::default()
         };
         let of = |by_itself, seen| Self::of(&Subscriptions { by_itself, seen }, hostile, scene);
         vec![

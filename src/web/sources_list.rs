@@ -1,12 +1,14 @@
-//! `/sources`: where bookings come from: whether each source sends, how much it usually does, and its page.
+//! `/sources`: where bookings come from: whether each source sends, how much it usually does, and its page; and which that
+//! were taken away are still sent to.
 
 use super::errors::PageError;
+use super::found::Found;
 use super::page::{Frame, Place, answer, in_address};
 use super::rates::{Rate, SilenceTold, per_hour, rates};
 use super::scene::Scene;
 use super::times::Moment;
 use super::words::Mark;
-use crate::app::App;
+use crate::app::{App, RemovedSource};
 use crate::domain::Millis;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -27,6 +29,16 @@ pub struct Query {
 pub struct SourcesList {
     frame: Frame,
     rows: Vec<Row>,
+    gone: Vec<Gone>,
+}
+
+/// One that was taken away and is still sent to.
+struct Gone {
+    address: String,
+    name: String,
+    found: Found,
+    /// Its subscriptions can be ended from here.
+    ends: bool,
 }
 
 struct Row {
@@ -61,7 +73,9 @@ pub async fn sources_list(app: web::Data<App>, query: web::Query<Query>) -> Resu
     let scene = Scene::read(&app).await?;
     let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
     let standings = SourceStanding::read(&app, &scene, &names).await?;
-    answer(&SourcesList::of(&scene, names.into_iter().zip(standings).collect(), query.said.as_deref()))
+    let mut page = SourcesList::of(&scene, names.into_iter().zip(standings).collect(), query.said.as_deref());
+    page.gone = app.removed_sources().await?.iter().map(|gone| Gone::of(gone, scene.now)).collect();
+    answer(&page)
 }
 
 impl SourceStanding {
@@ -106,6 +120,18 @@ impl SourcesList {
         Self {
             frame: Frame::new(Place::Connections, scene, said),
             rows: standings.into_iter().map(row).collect(),
+            gone: Vec::new(),
+        }
+    }
+}
+
+impl Gone {
+    fn of(gone: &RemovedSource, now: Millis) -> Self {
+        Self {
+            address: in_address(&gone.name),
+            name: gone.name.clone(),
+            found: Found::of(&gone.finding(), now),
+            ends: gone.can_be_ended(),
         }
     }
 }
@@ -117,6 +143,17 @@ impl SourcesList {
         let scene = scene();
         let standings = SourceStanding::samples(&scene, HOSTILE);
         let named = standings.into_iter().map(|standing| (HOSTILE.to_owned(), standing)).collect();
-        vec![Self::of(&scene, Vec::new(), None), Self::of(&scene, named, Some("taken-away"))]
+        let mut full = Self::of(&scene, named, Some("taken-away"));
+        let gone = |ends| Found::samples(HOSTILE).into_iter().map(move |finding| (finding, ends));
+        full.gone = gone(true)
+            .chain(gone(false))
+            .map(|(finding, ends)| Gone {
+                address: in_address(HOSTILE),
+                name: HOSTILE.into(),
+                found: Found::of(&finding, scene.now),
+                ends,
+            })
+            .collect();
+        vec![Self::of(&scene, Vec::new(), None), full]
     }
 }

@@ -4,6 +4,7 @@
 
 use super::begin_show::Steps;
 use super::booking_words::BookingWords;
+use super::certificate_told;
 use super::chart::Chart;
 use super::errors::PageError;
 use super::outlook::{Lately, Outlook, Sentence};
@@ -103,6 +104,7 @@ struct Read {
     limits: Vec<(String, String)>,
     setting_up: bool,
     fetches: Vec<Sentence>,
+    certificate: Option<Sentence>,
 }
 
 /// `GET /`.
@@ -133,7 +135,9 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
     });
     let setting_up = Steps::of(app.active().as_deref(), scene).unfinished();
     let fetches = fetches(app, scene).await?;
-    Ok(Read { hours, newest, rates, limits: limits.unwrap_or_default(), setting_up, fetches })
+    let certificate = certificate(app, &rates, scene.now);
+    let limits = limits.unwrap_or_default();
+    Ok(Read { hours, newest, rates, limits, setting_up, fetches, certificate })
 }
 
 /// What waits to be fetched from booking systems: a sentence for each source where something has waited for a while, or is
@@ -158,6 +162,11 @@ async fn fetches(app: &App, scene: &Scene) -> Result<Vec<Sentence>, PageError> {
     Ok(sentences)
 }
 
+/// What is amiss with the certificate of the address for webhooks.
+pub(super) fn certificate(app: &App, rates: &[Rate], now: Millis) -> Option<Sentence> {
+    certificate_told::sentence(&app.certificate(), rates.iter().filter_map(|rate| rate.last).max(), now)
+}
+
 /// How each source does.
 pub(super) async fn rates(app: &App, scene: &Scene) -> Result<Vec<Rate>, StoreError> {
     let names: Vec<String> = scene.source_titles.keys().take(ROWS_MAX).cloned().collect();
@@ -165,12 +174,19 @@ pub(super) async fn rates(app: &App, scene: &Scene) -> Result<Vec<Rate>, StoreEr
 }
 
 /// Is all well, and how do the bookings stand that changed since?
-pub(super) fn outlook(scene: &Scene, from: Millis, hours: &[HourCount], rates: &[Rate]) -> (Outlook, Lately) {
+pub(super) fn outlook(
+    scene: &Scene,
+    from: Millis,
+    hours: &[HourCount],
+    (rates, certificate): (&[Rate], Option<Sentence>),
+) -> (Outlook, Lately) {
     let lately = Lately { since: since_words(from, scene.now), standings: Standings::of(hours) };
     let mut outlook = Outlook::of(scene, Some(&lately));
     let told = rates.iter().filter_map(silence_sentence);
     outlook.sentences.splice(0..0, told);
-    if rates.iter().any(|rate| rate.silence.is_some()) {
+    let is_bad = certificate.as_ref().is_some_and(|told| told.tone == Tone::Bad);
+    outlook.sentences.extend(certificate);
+    if is_bad || rates.iter().any(|rate| rate.silence.is_some()) {
         // What does not come in is not well, even if all that came is where it should be.
         outlook.sentences.retain(|sentence| sentence.tone != Tone::Good);
     }
@@ -198,7 +214,8 @@ pub(super) fn limit_words(limits: &crate::connectors::RateLimits) -> String {
 impl Today {
     fn of(scene: &Scene, month: bool, read: Read) -> Self {
         let from = begin(month, scene.now);
-        let (mut outlook, Lately { since, standings }) = outlook(scene, from, &read.hours, &read.rates);
+        let (mut outlook, Lately { since, standings }) =
+            outlook(scene, from, &read.hours, (&read.rates, read.certificate));
         if read.fetches.iter().any(|sentence| sentence.tone == Tone::Bad) {
             outlook.sentences.retain(|sentence| sentence.tone != Tone::Good);
         }
@@ -315,6 +332,11 @@ impl Today {
             hours: hours(),
             newest: vec![(booking(), Standing::Sent), (hostile_booking(), Standing::NeedsYou)],
             rates: Rate::samples(HOSTILE, NOW),
+            certificate: certificate_told::sentence(
+                &certificate_told::samples(HOSTILE, NOW).swap_remove(2),
+                None,
+                NOW,
+            ),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
             setting_up: true,
         };

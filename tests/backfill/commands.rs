@@ -52,13 +52,6 @@ impl Place {
         command
     }
 
-    async fn ends(&self, command: Command) -> (i32, String, String) {
-        let mut command = tokio::process::Command::from(command);
-        let Output { status, stdout, stderr } = command.output().await.expect("it can be started");
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        (status.code().expect("it ends by itself"), text(stdout), text(stderr))
-    }
-
     async fn walks(&self) -> Vec<WalkRow> {
         let filter = WalkFilter { source: None, open: false, limit: 10 };
         self.app.store.walks().walks(&filter).await.expect("the walks")
@@ -85,6 +78,14 @@ impl Place {
     }
 }
 
+/// Runs a command to its end: its code, and what it said.
+async fn ends(command: Command) -> (i32, String, String) {
+    let mut command = tokio::process::Command::from(command);
+    let Output { status, stdout, stderr } = command.output().await.expect("it can be started");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (status.code().expect("it ends by itself"), text(stdout), text(stderr))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_goes_the_walk_where_nobody_serves_and_goes_on_after_a_kill() {
     let place = Place::new().await;
@@ -93,7 +94,7 @@ async fn a_command_goes_the_walk_where_nobody_serves_and_goes_on_after_a_kill() 
     command.kill();
     let before = place.walks().await.remove(0);
     assert_eq!(before.state, WalkState::Open, "it was through before it was killed");
-    let (code, out, err) = place.ends(place.command("backfill", &["--json"])).await;
+    let (code, out, err) = ends(place.command("backfill", &["--json"])).await;
     assert_eq!(code, 0, "{out}{err}");
     let told = Place::lines(&out).remove(0);
     assert_eq!((&told["id"], &told["state"]), (&json!(before.seq), &json!("done")), "{told}");
@@ -122,7 +123,7 @@ async fn a_server_that_starts_beside_a_command_goes_on_with_its_walk() {
 async fn two_commands_for_one_walk_do_it_once() {
     let place = Place::new().await;
     let (one, other) =
-        tokio::join!(place.ends(place.command("backfill", &[])), place.ends(place.command("backfill", &[])));
+        tokio::join!(ends(place.command("backfill", &[])), ends(place.command("backfill", &[])));
     assert_eq!((one.0, other.0), (0, 0), "{}{}", one.2, other.2);
     let walks = place.walks().await;
     // Where one is through before the other begins, that is a walk of its own, which finds all to be here.
@@ -138,7 +139,7 @@ async fn two_commands_for_one_walk_do_it_once() {
 async fn beside_a_server_a_command_looks_on_and_says_what_a_repair_would_do() {
     let place = Place::new().await;
     let _serving = place.home.start_ready().await;
-    let (code, out, err) = place.ends(place.command("backfill", &[])).await;
+    let (code, out, err) = ends(place.command("backfill", &[])).await;
     assert_eq!(code, 0, "{out}{err}");
     assert!(!err.contains("not running"), "{err}");
     place.is_whole().await;
@@ -148,7 +149,7 @@ async fn beside_a_server_a_command_looks_on_and_says_what_a_repair_would_do() {
     let posted = client().post(place.home.hook()).body(body).send().await;
     assert!(posted.is_ok_and(|answer| answer.status().is_success()), "a webhook was not taken");
     place.home.quiet().await;
-    let (code, out, err) = place.ends(place.command("reconcile", &[])).await;
+    let (code, out, err) = ends(place.command("reconcile", &[])).await;
     assert_eq!(code, 1, "{out}{err}");
     for text in [
         "120  as they are here",
@@ -157,7 +158,7 @@ async fn beside_a_server_a_command_looks_on_and_says_what_a_repair_would_do() {
     ] {
         assert!(out.contains(text), "{text} is not in {out}");
     }
-    let (code, out, err) = place.ends(place.command("reconcile", &["--repair"])).await;
+    let (code, out, err) = ends(place.command("reconcile", &["--repair"])).await;
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.contains("1  here only, and ended"), "{out}");
     place.home.quiet().await;
@@ -165,6 +166,6 @@ async fn beside_a_server_a_command_looks_on_and_says_what_a_repair_would_do() {
     let record = records.iter().find(|record| record["key"] == unknown.uuid()).expect("its record");
     // A rule that does not ask for more sees it as cancelled.
     assert_eq!(record["fields"]["kind"], "cancelled", "{record}");
-    let (code, out, err) = place.ends(place.command("reconcile", &[])).await;
+    let (code, out, err) = ends(place.command("reconcile", &[])).await;
     assert_eq!(code, 0, "{out}{err}");
 }

@@ -138,7 +138,7 @@ impl Vendor {
             let status = if state.over.is_multiple_of(2) { 403 } else { 429 };
             return Some((status, json!({ "error": "too many requests", "status": status })));
         }
-        if state.calls.is_multiple_of(397) {
+        if state.calls.is_multiple_of(197) {
             state.failed += 1;
             return Some((503, json!({ "error": "a mistake of ours", "status": 503 })));
         }

@@ -111,6 +111,22 @@ on_both! {
         assert_eq!(acts, ["removed", "changed", "made", "made"], "each with its line, and no line without");
     }
 
+    async fn the_disk_and_the_certificate_are_outages_of_their_own(place: &Place) {
+        let store = place.open().await;
+        let alerts = store.alerts();
+        let of = |id: &str, kind| Outage { kind, ..outage(id, "") };
+        let both = [of("out_1", OutageKind::Disk), of("out_2", OutageKind::Certificate)];
+        let again = of("out_3", OutageKind::Certificate);
+        let writes = both.clone().into_iter().chain([again]).map(OutageWrite::Open);
+        alerts.write_outages(&writes.collect::<Vec<_>>(), 6_000).await.unwrap();
+        let mut open = alerts.open_outages().await.unwrap();
+        open.sort_by(|one, other| one.id.cmp(&other.id));
+        assert_eq!(open, both);
+        alerts.write_outages(&[tell("out_2", &["a"]), close("out_2", 7_000)], 7_000).await.unwrap();
+        assert_eq!(alerts.open_outages().await.unwrap(), both[..1]);
+        assert_eq!(alerts.told_outages(9).await.unwrap()[0].kind, OutageKind::Certificate);
+    }
+
     async fn an_outage_is_open_once_told_once_and_over_once(place: &Place) {
         let store = place.open().await;
         let alerts = store.alerts();

@@ -269,7 +269,7 @@ on_both! {
         };
         let (walk, _) = store.walks().begin_walk(&new).await.unwrap();
         let finding = WalkFinding {
-            account: key("a").account.to_string(),
+            account: key("a").account.clone(),
             key: "a".into(),
             outcome: WalkOutcome::Differs,
             booking: Some(booking_id("a")),

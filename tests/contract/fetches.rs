@@ -3,9 +3,10 @@
 use crate::place::on_both;
 use crate::samples::{created, event, key};
 use std::sync::Arc;
-use waypost::domain::{ChangeKind, ChangeRef, Position, fetch_id};
+use waypost::domain::{ChangeKind, ChangeRef, ORIGIN_FETCH, Position, fetch_id};
 use waypost::ports::{
-    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, ListFilter, NewChange, NewFetch, Store,
+    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, HeardAsked, LastHeard, ListFilter,
+    NewChange, NewEvent, NewFetch, PutOff, Store,
 };
 
 const SOURCE: &str = "inn";
@@ -176,8 +177,35 @@ on_both! {
         assert_eq!(to_go_by.len(), 1);
         assert_eq!((to_go_by[0].0.key.clone(), to_go_by[0].1.position), (key("a"), positions[0]));
         assert_eq!(fetches.last_position().await.unwrap(), positions[1]);
-        let heard = fetches.last_of_source(SOURCE, "checked").await.unwrap();
-        assert_eq!((heard.fetched_at, heard.checked_at), (None, None));
+        let asked = HeardAsked { source: SOURCE, check: "checked", unknown: "unknown", since: 0 };
+        let heard = fetches.last_of_source(asked).await.unwrap();
+        assert_eq!(heard, LastHeard::default());
+    }
+
+    async fn what_the_api_knows_nothing_of_is_counted_since_something_was_fetched(place: &Place) {
+        let store = place.open().await;
+        let fetches = store.fetches();
+        let asked = HeardAsked { source: SOURCE, check: "checked", unknown: "knows no such", since: 0 };
+        let refused = async |name: &str| {
+            let came = NewEvent { source: SOURCE.to_owned(), ..event(name, b"{}") };
+            let position = store.append_events(&[came]).await.unwrap()[0];
+            store.apply_events(&[hint(name, position, FetchPolicy::Hold, 1_000)]).await.unwrap();
+            let row = fetches.claim_fetches(&[], 2_000, 9).await.unwrap().remove(0);
+            let end = FetchEnd::Refused { told: "its API knows no such booking".into() };
+            fetches.end_fetch(&row, &end, 2_100).await.unwrap();
+        };
+        refused("a").await;
+        refused("b").await;
+        let heard = fetches.last_of_source(asked).await.unwrap();
+        assert_eq!((heard.unknown, heard.fetched_at, heard.checked_at), (2, None, None));
+        let late = HeardAsked { since: i64::MAX, ..asked };
+        assert_eq!(fetches.last_of_source(late).await.unwrap().unknown, 0, "they are too long ago");
+        let document =
+            NewEvent { origin: ORIGIN_FETCH, source: SOURCE.to_owned(), ..event("document", b"{}") };
+        store.append_events(&[document]).await.unwrap();
+        assert_eq!(fetches.last_of_source(asked).await.unwrap().unknown, 0, "it knew something since");
+        refused("c").await;
+        assert_eq!(fetches.last_of_source(asked).await.unwrap().unknown, 1);
     }
 
     async fn a_record_that_ended_before_it_was_known_is_remembered_for_a_while(place: &Place) {
@@ -201,5 +229,33 @@ on_both! {
         store.apply_events(&[ended("b", positions[2], 8 * DAY_MS)]).await.unwrap();
         let known = fetches.ended_unknown(&[key("a"), key("b")]).await.unwrap();
         assert_eq!(known, [(key("b"), positions[2])], "the other is past");
+    }
+
+    async fn those_of_a_claim_are_put_off_together_and_pulled_in_again(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two", "three"]).await;
+        let hints: Vec<_> = ["a", "b", "c"]
+            .iter()
+            .zip(&positions)
+            .map(|(name, position)| hint(name, *position, FetchPolicy::Hint, 1_000))
+            .collect();
+        store.apply_events(&hints).await.unwrap();
+        let fetches = store.fetches();
+        let claimed = fetches.claim_fetches(&[], 2_000, 2).await.unwrap();
+        let off = PutOff { due_at: 90_000, trouble: "needs_auth", told: "no keys" };
+        fetches.put_off_fetches(&claimed, off, 2_100).await.unwrap();
+        let row = fetches.fetch_row(&claimed[1].id).await.unwrap().unwrap();
+        assert_eq!(
+            (row.state, row.due_at, row.begun, row.tries, row.failing_since, row.told.as_deref()),
+            (FetchState::Due, 90_000, None, 0, Some(2_100), Some("no keys"))
+        );
+        // What is not under way any more since then is left alone.
+        let later = PutOff { due_at: 99_000, ..off };
+        fetches.put_off_fetches(&claimed, later, 2_200).await.unwrap();
+        assert_eq!(fetches.fetch_row(&row.id).await.unwrap(), Some(row.clone()));
+        assert_eq!(fetches.claim_fetches(&[], 3_000, 9).await.unwrap().len(), 1, "the third was not put off");
+        assert_eq!(fetches.pull_in_fetches(90_000, 3_000).await.unwrap(), 0, "nothing is due later than that");
+        assert_eq!(fetches.pull_in_fetches(89_999, 3_000).await.unwrap(), 2);
+        assert_eq!(fetches.claim_fetches(&[], 3_000, 9).await.unwrap().len(), 2);
     }
 }

@@ -87,4 +87,22 @@ on_both! {
         store.set_fact("node.id", "two").await.unwrap();
         assert_eq!(store.fact("node.id").await.unwrap().as_deref(), Some("two"));
     }
+
+    async fn a_fact_is_swapped_by_whoever_knew_it(place: &Place) {
+        let store = place.open().await;
+        assert!(!store.swap_fact("turn", Some(""), "a").await.unwrap(), "there is none");
+        assert!(store.swap_fact("turn", None, "a").await.unwrap());
+        assert!(!store.swap_fact("turn", None, "b").await.unwrap(), "there is one");
+        assert!(!store.swap_fact("turn", Some("b"), "c").await.unwrap(), "it is another one");
+        assert!(store.swap_fact("turn", Some("a"), "b").await.unwrap());
+        assert_eq!(store.fact("turn").await.unwrap().as_deref(), Some("b"));
+        // Many at once, of two stores over one database: one of them has it.
+        let beside = place.open().await;
+        let swap = |n: usize| {
+            let store = if n.is_multiple_of(2) { store.clone() } else { beside.clone() };
+            async move { store.swap_fact("turn", Some("b"), &n.to_string()).await.unwrap() }
+        };
+        let swapped = futures::future::join_all((0..8).map(swap)).await;
+        assert_eq!(swapped.iter().filter(|had| **had).count(), 1, "{swapped:?}");
+    }
 }

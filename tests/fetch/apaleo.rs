@@ -46,6 +46,20 @@ async fn a_thin_event_reaches_the_crm_and_no_card_reaches_the_disk() {
     assert_eq!(kinds(&router).await, (vec![Coalesced], vec![Created]));
     let of_hint = events(&router).await[0].changes[0].clone();
     assert!(of_hint.booking.is_some(), "the hint stands on the booking's page too: {of_hint:?}");
+    // Its webhooks are thin so far; `data` may hold more one day, by its documents.
+    let mut fat = event(2, "Reservation/payment-account-set", "XPGM-1");
+    fat["Data"] = json!({ "PaymentAccount": { "accountNumber": "411111******1111" }, "kept": [1.10] });
+    fat["data"]["registeredCard"] = json!({ "cardNumber": "511111******1118" });
+    assert_eq!(post(&router, &fat).await, 200);
+    settled(&router).await;
+    let came = events(&router).await.into_iter().filter(|event| event.origin != "fetch").next_back();
+    let (_, stored) =
+        router.served().app.store.event(&came.expect("it came").id).await.expect("it").expect("it");
+    let stored: Value = serde_json::from_slice(&stored.body).expect("JSON");
+    assert_eq!(
+        (&stored["Data"], &stored["data"]),
+        (&json!({ "kept": [1.10] }), &json!({ "entityId": "XPGM-1" }))
+    );
     let data = router.data();
     router.stop().await;
     for entry in std::fs::read_dir(data).expect("the data folder").flatten() {
@@ -68,6 +82,32 @@ async fn several_events_of_one_reservation_make_one_fetch_and_a_copy_none() {
     let (hints, fetched) = kinds(&router).await;
     assert_eq!((hints, fetched), (vec![Coalesced, Coalesced, Coalesced, Unchanged], vec![Created]));
     assert_eq!(apaleo.calls("GET /booking/v1/reservations/XPGM-1"), 1);
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_one_event_for_ever_and_an_older_document_changes_nothing() {
+    let (apaleo, mut router) = world().await;
+    apaleo.put(reservation("XPGM-1", "InHouse", LATER));
+    post(&router, &event(1, "Reservation/created", "XPGM-1")).await;
+    settled(&router).await;
+    router.restart().await;
+    // apaleo sends it again a day later, written in another way, and it is no news.
+    let mut again = event(1, "reservation/CREATED", "XPGM-1");
+    again["timestamp"] = json!(1_789_100_000);
+    assert_eq!(post(&router, &again).await, 200);
+    settled(&router).await;
+    assert_eq!(kinds(&router).await, (vec![Coalesced, Unchanged], vec![Created]));
+    assert_eq!(apaleo.calls("GET /booking"), 1);
+    // Of two documents the one that was modified later holds, whatever came when.
+    apaleo.put(reservation("XPGM-1", "Confirmed", FIRST));
+    post(&router, &event(2, "Reservation/changed", "XPGM-1")).await;
+    router.until("it was fetched", async |_| apaleo.calls("GET /booking") > 1).await;
+    apaleo.put(reservation("XPGM-1", "InHouse", LATER));
+    settled(&router).await;
+    let (_, fetched) = kinds(&router).await;
+    assert!(fetched[1..].iter().all(|kind| matches!(kind, ChangeKind::Stale | Unchanged)), "{fetched:?}");
+    assert_eq!(crm(&router)["XPGM-1"]["status"], "InHouse");
     router.stop().await;
 }
 

@@ -46,6 +46,32 @@ async fn a_forged_webhook_changes_nothing_and_is_shown_as_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_api_knows_nothing_of_all_that_came_it_may_be_the_wrong_place_that_is_asked() {
+    let (api, mut router) = world("verify: always\n").await;
+    let trouble = async |router: &Router| {
+        settled(router).await;
+        let app = &router.served().app;
+        let source = app.active().expect("rules").sources["tours"].clone();
+        app.fetching(&source).await.expect("it is told").expect("it fetches").trouble
+    };
+    for number in 1..=4 {
+        router.post(&Booking::new(number)).await;
+    }
+    assert_eq!(trouble(&router).await, None, "a few may be made up");
+    router.post(&Booking::new(5)).await;
+    let told = trouble(&router).await.expect("five are told of");
+    assert!(told.starts_with("FareHarbor knew nothing of what the last 5 webhooks told of"), "{told}");
+    assert!(told.contains("compare the account") && told.contains("base_url"), "{told}");
+    router.restart().await;
+    assert_eq!(trouble(&router).await, Some(told), "it is known after a restart, too");
+    // One that it knows shows that the place is right.
+    api.put(&Booking::new(6).body);
+    router.post(&Booking::new(6)).await;
+    assert_eq!(trouble(&router).await, None);
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_api_is_away_nothing_goes_out_and_then_all_does() {
     let (mut api, mut router) = world("verify: { always: true, when_down: hold }\n").await;
     api.put(&Booking::new(1).body);

@@ -15,10 +15,13 @@ mod fake_http;
 mod signed_in;
 
 mod apaleo;
+mod doctor;
 mod fareharbor;
 mod fidelity;
+mod gaps;
 mod killed;
 mod stage;
+mod subscribing;
 mod subscriptions;
 mod walks;
 mod world;

@@ -9,7 +9,7 @@ use waypost::bookings::Applier;
 use waypost::clock::OsEntropy;
 use waypost::connectors::{ApiAnswer, ApiTrouble};
 use waypost::domain::ChangeKind::{
-    self, Coalesced, Created, Fetching, Ignored, Refused, Stale, Unchanged, Updated,
+    self, Coalesced, Created, Fetching, Ignored, Refused, Stale, Unchanged, Unreadable, Updated,
 };
 use waypost::domain::{Millis, ORIGIN_WEBHOOK};
 use waypost::fetch::{FetchOutcome, FetchWork, Fetched, Fetcher};
@@ -35,6 +35,18 @@ impl Think for HereAndNow {
     }
     fn deadline(&self) -> Box<dyn Fn() -> bool> {
         Box::new(|| false)
+    }
+}
+
+/// A mistake comes up while something is applied.
+struct Mistaken;
+
+impl Think for Mistaken {
+    fn run(&self, work: &mut dyn FnMut()) {
+        work();
+    }
+    fn deadline(&self) -> Box<dyn Fn() -> bool> {
+        panic!("a mistake of the test")
     }
 }
 
@@ -101,6 +113,14 @@ impl World {
         while self.applier.step(&self.ruleset, self.now, &HereAndNow).await.expect("it is applied").events > 0
         {
         }
+    }
+
+    /// The next fetch is answered, and its document stands in the journal, not applied yet.
+    async fn appended(&mut self, body: Value) {
+        let work = self.claim().await.pop().expect("something to fetch");
+        let result = Ok(ApiAnswer { status: 200, body });
+        let fetched = Fetched { row: work.row, result };
+        self.fetcher.settle(&self.ruleset, fetched, self.now).await.expect("it is written");
     }
 
     async fn claim(&mut self) -> Vec<FetchWork> {
@@ -281,6 +301,58 @@ async fn one_trouble_speaks_for_all_fetches_of_its_source() {
     world.now = 2_000_000_000;
     assert_eq!(world.claim().await.len(), 16);
     assert_eq!(world.waiting().await, 40);
+}
+
+#[tokio::test]
+async fn a_mistake_while_a_document_is_applied_leaves_no_fetch_under_way() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.appended(Booking::new(1).body).await;
+    world.applier.step(&world.ruleset, world.now, &Mistaken).await.expect("it is put aside");
+    assert_eq!(world.kinds().await, [Fetching, Unreadable]);
+    assert!(world.claim().await.is_empty(), "it would come up again at once");
+    world.now += 3_600_000;
+    world.answered(Ok(Booking::new(1).body)).await;
+    assert_eq!(world.kinds().await, [Coalesced, Unreadable, Created]);
+    assert_eq!(world.waiting().await, 0);
+}
+
+#[tokio::test]
+async fn a_document_that_was_put_aside_ends_its_fetch_and_the_next_hint_makes_another() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.appended(Booking::new(1).body).await;
+    let document = world.store.unapplied_events(9, 1 << 20).await.expect("the document").remove(0);
+    for _ in 0..3 {
+        world.store.count_crash(document.position).await.expect("it is counted");
+    }
+    // As after a start.
+    world.applier = Applier::new(world.store.clone(), Arc::new(OsEntropy));
+    world.applier.recover().await.expect("a start");
+    world.apply().await;
+    assert_eq!(world.kinds().await, [Coalesced, Unreadable]);
+    let notes = world.notes().await;
+    assert!(notes[0].starts_with("what was fetched for it could not be used, see"), "{notes:?}");
+    assert_eq!(world.waiting().await, 0);
+    world.comes_in(&Booking::new(1).with("/note", "more")).await;
+    world.answered(Ok(Booking::new(1).body)).await;
+    assert_eq!(world.kinds().await, [Coalesced, Unreadable, Coalesced, Created]);
+}
+
+#[tokio::test]
+async fn a_document_of_a_source_that_was_removed_leaves_no_fetch_under_way() {
+    let mut world = World::new("always").await;
+    world.comes_in(&Booking::new(1)).await;
+    world.appended(Booking::new(1).body).await;
+    let there = world.ruleset.clone();
+    world.ruleset = compile(&Files::default(), None).ruleset.expect("no rules at all");
+    world.apply().await;
+    assert_eq!(world.kinds().await, [Fetching, Ignored]);
+    world.ruleset = there;
+    world.now += 60_000;
+    world.answered(Ok(Booking::new(1).body)).await;
+    assert_eq!(world.kinds().await, [Coalesced, Ignored, Created]);
+    assert_eq!(world.waiting().await, 0);
 }
 
 /// An event of apaleo about its one reservation.

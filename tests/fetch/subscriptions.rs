@@ -9,17 +9,23 @@ use serde_json::{Value, json};
 use waypost::app::{Subscribing, SubscriptionsDone, Who};
 use waypost::domain::{ChangeKind, Role, Scope};
 
-const OUTSIDE: &str = "https://hooks.example.com";
-const POST: &str = "POST /v1/subscriptions";
+pub const OUTSIDE: &str = "https://hooks.example.com";
+pub const POST: &str = "POST /v1/subscriptions";
 
-fn address(token: &str) -> String {
+pub fn address(token: &str) -> String {
     format!("{OUTSIDE}/hooks/inn/{token}")
 }
 
 /// A router that is reached from outside, and has looked once at what apaleo sends it.
-async fn world(lines: &str) -> (Apaleo, Router) {
+pub async fn world(lines: &str) -> (Apaleo, Router) {
     let apaleo = Apaleo::start("client-1", "secret-1").await;
     let mut router = inn(&format!("{}{lines}", apaleo.api())).await;
+    looked(&apaleo, &mut router).await;
+    (apaleo, router)
+}
+
+/// From now on the router is reached from outside, and has looked at what apaleo sends it.
+pub async fn looked(apaleo: &Apaleo, router: &mut Router) {
     router.hooks_url = Some(OUTSIDE.parse().expect("an address"));
     router.restart().await;
     apaleo.reaches(OUTSIDE, router.served().listen);
@@ -32,20 +38,19 @@ async fn world(lines: &str) -> (Apaleo, Router) {
             told.seen.is_some_and(|seen| seen.trouble.is_none())
         })
         .await;
-    (apaleo, router)
 }
 
-async fn subscribe(router: &Router, what: Subscribing) -> SubscriptionsDone {
+pub async fn subscribe(router: &Router, what: Subscribing) -> SubscriptionsDone {
     let app = &router.served().app;
     let active = app.active().expect("a ruleset");
     app.subscribe(&active, "inn", what).await.expect("it is asked")
 }
 
-fn told(done: &SubscriptionsDone) -> Vec<&str> {
+pub fn told(done: &SubscriptionsDone) -> Vec<&str> {
     done.done.iter().map(|act| act.told.as_str()).collect()
 }
 
-fn sources_file(apaleo: &Apaleo, lines: &str) -> String {
+pub fn sources_file(apaleo: &Apaleo, lines: &str) -> String {
     format!(
         "connector: apaleo\ntitle: Inn by the Sea\ntoken: {{ secret: inn-token }}\n{}{lines}",
         apaleo.api()

@@ -42,7 +42,8 @@ pub async fn tours(lines: &str) -> Router {
     with_secrets(&[("sources/tours.yaml", &source), ("guests.yaml", &rule)]).await
 }
 
-async fn with_secrets(files: &[(&str, &str)]) -> Router {
+/// A router with these files, and the secrets that the files of tests name.
+pub async fn with_secrets(files: &[(&str, &str)]) -> Router {
     let mut router = Router::start(files).await;
     let app = router.beside().await;
     let secrets = [

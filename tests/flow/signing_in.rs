@@ -246,3 +246,85 @@ async fn where_it_comes_from_is_one_way_among_others() {
     assert_eq!(stored.headers, "{}", "a credential is never kept");
     router.stop().await;
 }
+
+/// Takes the source away, as its page or a hand in the rules folder does.
+async fn take_away(router: &Router) {
+    std::fs::remove_file(router.rules().join("sources/door.yaml")).expect("it was there");
+    let mut files = waypost::rules::Files::default();
+    for name in ["connections/crm.yaml", "sources/tours.yaml"] {
+        let text = std::fs::read_to_string(router.rules().join(name)).expect("a file");
+        files.texts.insert(name.to_owned(), text);
+    }
+    let (activated, diagnostics) = router.served().app.try_files(&files, Vec::new()).await;
+    assert!(activated, "{diagnostics:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_source_goes_on_storing_what_signs_in_as_it_did_also_after_a_restart() {
+    let body = r#"{"id":1}"#;
+    let hmac = "{ hmac: { header: x-signature, secret: key } }";
+    let header = "{ header: { name: x-key, secret: key } }";
+    let basic = "{ basic: { user: waypost, secret: key } }";
+    let jwt = "{ jwt: { algorithm: HS256, secret: key } }";
+    let ips = "{ ips: [\"127.0.0.1\", \"::1\"] }";
+    let basic_of = |password: &str| format!("Basic {}", STANDARD.encode(format!("waypost:{password}")));
+    let token_of = |secret: &str| {
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD as TEXT;
+        let message = format!("{}.{}", TEXT.encode(r#"{"alg":"HS256"}"#), TEXT.encode("{}"));
+        let signature = TEXT.encode(signed(secret, &message));
+        format!("/hooks/door/{message}.{signature}")
+    };
+    let open = "/hooks/door".to_owned();
+    // How it signs in; what is posted where by whom it knows, and by somebody else.
+    type Post = (String, Vec<(&'static str, String)>);
+    let ways: [(&str, Post, Option<Post>); 5] = [
+        (
+            hmac,
+            (open.clone(), vec![("x-signature", hex(&signed("k", body)))]),
+            Some((open.clone(), vec![("x-signature", hex(&signed("other", body)))])),
+        ),
+        (
+            header,
+            (open.clone(), vec![("x-key", "k".to_owned())]),
+            Some((open.clone(), vec![("x-key", "other".to_owned())])),
+        ),
+        (
+            basic,
+            (open.clone(), vec![("authorization", basic_of("k"))]),
+            Some((open.clone(), vec![("authorization", basic_of("other"))])),
+        ),
+        (jwt, (token_of("k"), Vec::new()), Some((token_of("other"), Vec::new()))),
+        (ips, (open.clone(), Vec::new()), None),
+    ];
+    for (way, good, bad) in ways {
+        let file = format!("connector: webhook\nsign_in: {way}\nrecords: [{{ kind: booking, key: id }}]\n");
+        let mut router = router(&file, &[("key", "k")]).await;
+        let send = async |router: &Router, (path, headers): &Post| {
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            post(router, path, &headers, body).await
+        };
+        assert_eq!(send(&router, &good).await, 200, "{way}");
+        take_away(&router).await;
+        for restarted in [false, true] {
+            if restarted {
+                router.restart().await;
+            }
+            assert_eq!(send(&router, &good).await, 200, "{way}, restarted: {restarted}");
+            if let Some(bad) = &bad {
+                assert_eq!(send(&router, bad).await, 401, "{way}, restarted: {restarted}");
+            }
+        }
+        assert_eq!(
+            told(&router).await,
+            ["created ", "ignored source removed", "ignored source removed"],
+            "{way}"
+        );
+        // It comes back as what it was.
+        router.write("sources/door.yaml", &file);
+        router.taken_up().await;
+        assert_eq!(send(&router, &good).await, 200, "{way}");
+        assert_eq!(told(&router).await.last().map(String::as_str), Some("unchanged "), "{way}");
+        router.stop().await;
+    }
+}

@@ -333,7 +333,7 @@ forward_part! {
     reads fetch_of_change(change: ChangeRef) -> Option<FetchRow>;
     reads fetches_of_source(source: &str, limit: i64) -> Vec<FetchRow>;
     reads count_fetches() -> Vec<FetchCount>;
-    reads last_of_source(source: &str, check: &str) -> LastHeard;
+    reads last_of_source(asked: HeardAsked<'_>) -> LastHeard;
     reads fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
     reads last_position() -> Position;
 }
@@ -352,6 +352,7 @@ forward_part! {
     reads here_after(after: &str, limit: i64) -> Vec<HereBooking>;
     writes write_walk(write: &WalkWrite) -> bool;
     writes tidy_walks() -> bool;
+    reads a_node_walks() -> bool;
 }
 
 forward_part! {
@@ -428,6 +429,7 @@ forward! {
     writes remove_secret(name: &str) -> bool;
     reads fact(name: &str) -> Option<String>;
     writes set_fact(name: &str, value: &str) -> ();
+    writes swap_fact(name: &str, before: Option<&str>, value: &str) -> bool;
     reads list_events(filter: &ListFilter) -> Vec<EventView>;
     reads event(id: &EventId) -> Option<(EventView, StoredEvent)>;
     reads list_bookings(filter: &ListFilter) -> Vec<BookingView>;

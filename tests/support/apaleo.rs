@@ -24,6 +24,10 @@ pub struct State {
     called: Vec<Instant>,
     /// `METHOD /path` parts, how often still, and what is answered instead.
     scripts: Vec<(String, usize, Option<Reply>)>,
+    /// The same of calls that are done: how late the answer comes; without a time it is lost.
+    late: Vec<(String, usize, Option<Duration>)>,
+    /// What is listed, where that is not what is there.
+    listed: Option<BTreeMap<String, Value>>,
     /// By id: what is sent where.
     subscriptions: BTreeMap<String, Value>,
     subscribed: usize,
@@ -132,6 +136,17 @@ impl Apaleo {
         self.state().scripts.push((on.to_owned(), times, reply));
     }
 
+    /// The next so many such calls are done, and answered so late; without a time the answer is lost.
+    pub fn late(&self, on: &str, times: usize, after: Option<Duration>) {
+        self.state().late.push((on.to_owned(), times, after));
+    }
+
+    /// From now on the list of subscriptions stays as it is, or tells again what is there.
+    pub fn lists_what_was(&self, still: bool) {
+        let mut state = self.state();
+        state.listed = still.then(|| state.subscriptions.clone());
+    }
+
     /// How often it was called so.
     pub fn calls(&self, on: &str) -> usize {
         self.state().made.iter().filter(|(made, _)| made.contains(on)).count()
@@ -141,7 +156,17 @@ impl Apaleo {
 async fn serve(address: SocketAddr, state: Arc<Mutex<State>>) -> FakeHttp {
     FakeHttp::start(address, move |asked| {
         let mut state = state.lock().expect("nobody panicked");
-        let reply = state.answer(asked);
+        let mut reply = state.answer(asked);
+        let what = format!("{} {}", asked.method, asked.path);
+        if let Some(late) =
+            state.late.iter_mut().find(|(on, times, _)| *times > 0 && what.contains(on.as_str()))
+        {
+            late.1 -= 1;
+            match (late.2, &mut reply) {
+                (Some(after), Some(reply)) => reply.after = after,
+                _ => reply = None,
+            }
+        }
         let status = reply.as_ref().map_or(0, |reply| reply.status);
         state.made.push((format!("{} {}", asked.method, asked.path), status));
         reply
@@ -150,6 +175,11 @@ async fn serve(address: SocketAddr, state: Arc<Mutex<State>>) -> FakeHttp {
 }
 
 impl State {
+    /// Somebody deletes all of them.
+    pub fn forget_subscriptions(&mut self) {
+        self.subscriptions.clear();
+    }
+
     fn answer(&mut self, asked: &Asked) -> Option<Reply> {
         let what = format!("{} {}", asked.method, asked.path);
         if let Some(at) =
@@ -208,9 +238,11 @@ impl State {
     fn subscription(&mut self, asked: &Asked, id: &str) -> Reply {
         let known = self.subscriptions.contains_key(id);
         match (asked.method.as_str(), id) {
-            ("GET", "") if self.subscriptions.is_empty() && self.none_is_404 => Reply::empty(404),
-            ("GET", "") if self.subscriptions.is_empty() => Reply::empty(204),
-            ("GET", "") => Reply::json(200, &self.subscriptions.values().cloned().collect()),
+            ("GET", "") => match self.listed.as_ref().unwrap_or(&self.subscriptions) {
+                none if none.is_empty() && self.none_is_404 => Reply::empty(404),
+                none if none.is_empty() => Reply::empty(204),
+                some => Reply::json(200, &some.values().cloned().collect()),
+            },
             ("POST", "") => match self.refusal(asked) {
                 Some(refusal) => refusal,
                 None => {

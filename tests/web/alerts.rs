@@ -305,7 +305,7 @@ async fn a_disk_that_is_nearly_full_is_told_and_said_well_when_there_is_room() {
     ] {
         for _ in 0..10 {
             world.site.clock.on(30_000);
-            let seen = World { ruleset: None, disk_free: free };
+            let seen = World { ruleset: None, disk_free: free, certificate: None };
             world.watcher.look(&seen, world.now()).await.unwrap();
             world.watcher.send(world.now()).await.unwrap();
         }

@@ -259,7 +259,13 @@ impl AlertWorld {
     }
 
     pub async fn look(&self) {
-        let world = World { ruleset: Some(&self.ruleset), disk_free: Some(u64::MAX) };
+        self.site.app.keep_certificate_in_sight().await;
+        let certificate = self.site.app.certificate();
+        let world = World {
+            ruleset: Some(&self.ruleset),
+            disk_free: Some(u64::MAX),
+            certificate: Some(&certificate),
+        };
         self.watcher.look(&world, self.now()).await.expect("it looks");
     }
 

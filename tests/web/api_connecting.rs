@@ -6,6 +6,7 @@ use crate::workshop::Workshop;
 use serde_json::{Value, json};
 use waypost::connectors::SecretRef;
 use waypost::domain::Scope;
+use waypost::ports::Secrets as _;
 
 const KEY: &str = "pat-eu1-0c0ffee0-very-secret";
 
@@ -180,4 +181,73 @@ async fn a_source_is_made_its_address_is_told_to_who_may_connect_and_changes_wit
     assert_eq!((status, code_of(&told)), (409, "in_use"));
     assert_eq!(program.post(&format!("{at}/remove"), &json!({})).await.0, 200);
     assert_eq!(program.ask(at).await.status.as_u16(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_gets_its_secret_to_sign_in_and_its_keys_and_tells_neither() {
+    let shop = Workshop::open(0).await;
+    let program = Program::with(&shop.app, Scope::Write).await;
+    let (reads, at) = (Program::with(&shop.app, Scope::Read).await, "/api/v1/sources/pay");
+    let asked = json!({ "connector": "stripe", "name": "pay", "title": "Payments" });
+    assert_eq!(program.post("/api/v1/sources", &asked).await.0, 201);
+    assert_eq!(
+        reads.get(at).await["sign_in"],
+        json!([{ "way": "address", "text": "the secret in its address" }])
+    );
+    let offered = program.get(&format!("{at}/settings")).await["secrets"]["sign_in"][0].clone();
+    assert_eq!(
+        (&offered["name"], &offered["asked"], &offered["has_value"]),
+        (&json!("signature"), &json!(false), &json!(false)),
+        "{offered}"
+    );
+    let sign_in = format!("{at}/sign-in");
+    for (asked, key) in [
+        (json!({ "way": "none", "value": KEY }), "way"),
+        (json!({ "way": "signature", "value": " " }), "value"),
+        (json!({ "way": "signature", "value": "a\nb" }), "value"),
+    ] {
+        let (status, told) = program.post(&sign_in, &asked).await;
+        assert_eq!((status, code_of(&told)), (422, "wrong_value"), "{told}");
+        assert!(told.to_string().contains(&format!("\"{key}\"")), "{told}");
+    }
+    let good = json!({ "way": "signature", "value": KEY });
+    assert_eq!(reads.post(&sign_in, &good).await.0, 403);
+    assert_eq!(program.post("/api/v1/sources/none/sign-in", &good).await.0, 404);
+    let (status, told) = program.post(&sign_in, &good).await;
+    assert_eq!((status, &told["sign_in"][0]["has_value"]), (200, &json!(true)), "{told}");
+    assert!(!told.to_string().contains(KEY), "{told}");
+    let ways: Vec<Value> = reads.get(at).await["sign_in"].as_array().expect("ways").clone();
+    assert_eq!(ways.iter().map(|way| &way["way"]).collect::<Vec<_>>(), ["address", "signature"]);
+    assert!(!shop.read("sources/pay.yaml").contains(KEY));
+
+    let keys = "/api/v1/sources/tours/keys";
+    for (asked, key) in [
+        (json!({ "keys": {} }), "keys"),
+        (json!({ "keys": { "app": KEY } }), "keys"),
+        (json!({ "keys": { "app": KEY, "user": KEY, "other": KEY } }), "keys.other"),
+    ] {
+        let (status, told) = program.post(keys, &asked).await;
+        assert_eq!((status, code_of(&told)), (422, "wrong_value"), "{told}");
+        assert!(told.to_string().contains(&format!("\"{key}\"")), "{told}");
+    }
+    let both = json!({ "keys": { "app": KEY, "user": KEY } });
+    assert_eq!(reads.post(keys, &both).await.0, 403);
+    let (status, told) = program.post(keys, &both).await;
+    assert_eq!((status, &told["keys"][1]["has_value"]), (200, &json!(true)), "{told}");
+    assert!(!told.to_string().contains(KEY), "{told}");
+    let source = shop.app.active().expect("rules").sources["tours"].clone();
+    assert!(source.reach.is_some(), "it can be asked from now on");
+    // One alone is replaced.
+    assert_eq!(program.post(keys, &json!({ "keys": { "user": "another" } })).await.0, 200);
+    assert_eq!(
+        shop.app
+            .secrets
+            .vault("source.tours.api.user")
+            .map(|held| {
+                use secrecy::ExposeSecret as _;
+                held.expose_secret().to_owned()
+            })
+            .as_deref(),
+        Some("another")
+    );
 }

@@ -421,6 +421,8 @@ async fn account(walk: &mut Walk) {
         ("/sources/{name}/look", "../web/source_change.rs", "source.looked-over"),
         ("/sources/{name}/fill", "../web/source_change.rs", "source.filled"),
         ("/sources/{name}/subscriptions", "../web/source_subscribe.rs", "source.subscriptions"),
+        ("/api/v1/sources/{name}/sign-in", "../web/api_source_secrets.rs", "source.sign-in"),
+        ("/api/v1/sources/{name}/keys", "../web/api_source_secrets.rs", "source.keys"),
         ("/api/v1/sources/{name}/doctor", "../web/api_sources.rs", "source.looked-over"),
         ("/api/v1/sources/{name}/subscriptions", "../web/api_subscriptions.rs", "source.subscriptions"),
     ] {

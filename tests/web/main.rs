@@ -18,6 +18,7 @@ mod api_settings;
 mod audit_walk;
 mod browser_pages;
 mod building;
+mod certificate;
 mod connecting;
 mod contrast;
 mod doors;

@@ -102,3 +102,31 @@ async fn only_who_may_connect_sees_an_address() {
     let seen = shop.get_as(Role::Admin, "/settings/audit").await;
     assert!(!seen.text.contains(&token));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_source_is_taken_for_thirty_days_and_not_a_moment_longer() {
+    let files = [(
+        "sources/post.yaml",
+        "connector: webhook\nsign_in: { ips: [\"127.0.0.1\"] }\nrecords: [{ kind: booking, key: id }]\n",
+    )];
+    let shop = Workshop::with(&files, 0).await;
+    let tours = address_of(&shop.get("/sources/tours").await.text);
+    for name in ["tours", "post"] {
+        let opened = shop.app.open_file(&format!("sources/{name}.yaml")).await.expect("a folder");
+        let opened = opened.expect("a file").1;
+        let seen = shop.post(&format!("/sources/{name}/remove"), &[("opened", &opened)]).await;
+        assert_eq!(seen.header("location"), "/sources?said=taken-away", "{}", seen.text);
+    }
+    // Whoever is asked for an address of its own has none in this test: refused is not unknown.
+    let answers = async || (shop.hook(&tours).await.as_u16(), shop.hook("/hooks/post").await.as_u16());
+    let days = async |days: i64| {
+        shop.clock.on(days * 24 * HOUR);
+        answers().await
+    };
+    assert_eq!(days(0).await, (200, 401));
+    assert_eq!(days(29).await, (200, 401));
+    assert_eq!(days(1).await, (404, 404));
+    // So it is where the doors are opened anew.
+    shop.app.open_doors(&shop.app.active().expect("rules")).await.expect("they are opened");
+    assert_eq!(answers().await, (404, 404));
+}

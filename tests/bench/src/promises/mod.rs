@@ -2,7 +2,7 @@
 //! where the promise ends. Called by `make promises`.
 //!
 //! * [`mapping`]: `tests/promises.toml`, the one file that people write
-//! * [`results`]: the JUnit report of cargo-nextest, and what `make kill` and `make sim` printed
+//! * [`results`]: the JUnit report of cargo-nextest, and what `make kill` and other long runs printed
 //! * [`page`]: the text
 //!
 //! It can't tell of a test that is not in the report, and takes no result from anywhere else.
@@ -12,9 +12,10 @@ mod page;
 mod results;
 
 use anyhow::{Context, Result, bail, ensure};
-use mapping::{Mapping, Source};
+use mapping::{Mapping, Run, Source};
 use page::{About, Held, Page};
 use results::{Lines, Outcome, Report};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +26,7 @@ pub struct Args {
     /// The report of `cargo nextest run --profile promises`
     #[arg(long, value_name = "FILE")]
     results: PathBuf,
-    /// Where `bench.json`, `kill.txt` and `sim.txt` are
+    /// Where `bench.json`, `kill.txt` and what other long runs left are
     #[arg(long, value_name = "DIR", default_value = "target")]
     built: PathBuf,
     /// The repository
@@ -40,15 +41,14 @@ pub fn write(args: &Args) -> Result<()> {
     let sources = mapping::sources(&args.root)?;
     let held = held(&mapping, &report, &sources)?;
     let bench = bench(&args.built.join("bench.json"))?;
-    let lines = |name: &str| Lines::read(&args.built.join(name));
-    let page = Page {
-        about: about(&args.root, &report)?,
-        mapping: &mapping,
-        held,
-        bench: bench.as_ref(),
-        kill: lines("kill.txt")?,
-        sim: lines("sim.txt")?,
-    };
+    let mut runs = HashMap::new();
+    for run in Run::ALL {
+        if let Some(lines) = Lines::read(&args.built.join(format!("{}.txt", run.name())))? {
+            runs.insert(run, lines);
+        }
+    }
+    let page =
+        Page { about: about(&args.root, &report)?, mapping: &mapping, held, bench: bench.as_ref(), runs };
     let path = args.root.join("PROMISES.md");
     std::fs::write(&path, page.text()).with_context(|| format!("{} can't be written", path.display()))?;
     println!("{} is written: {}", path.display(), page.summary());

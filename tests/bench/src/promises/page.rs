@@ -5,7 +5,7 @@ use super::results::{Lines, Outcome};
 use crate::figures::{Aim, NOISE, OURS};
 use crate::report::number;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// Said where there was no bench.
@@ -63,8 +63,8 @@ pub struct Page<'a> {
     /// The tests of each promise, in its order.
     pub held: Vec<Vec<Held>>,
     pub bench: Option<&'a Value>,
-    pub kill: Option<Lines>,
-    pub sim: Option<Lines>,
+    /// What long runs left behind.
+    pub runs: HashMap<Run, Lines>,
 }
 
 impl Page<'_> {
@@ -159,11 +159,7 @@ impl Page<'_> {
             }
         }
         for run in &promise.runs {
-            let (command, lines) = match run {
-                Run::Kill => ("make kill", &self.kill),
-                Run::Sim => ("make sim", &self.sim),
-            };
-            text.push_str(&run_told(command, lines.as_ref()));
+            text.push_str(&run_told(run.name(), self.runs.get(run)));
         }
         text
     }
@@ -199,8 +195,8 @@ fn lines_of(tests: &[Held]) -> Vec<String> {
     lines
 }
 
-fn run_told(command: &str, lines: Option<&Lines>) -> String {
-    let Some(lines) = lines else { return format!("\n`{command}`: not run yet.\n") };
+fn run_told(name: &str, lines: Option<&Lines>) -> String {
+    let Some(lines) = lines else { return format!("\n`make {name}`: not run yet.\n") };
     let fate = if lines.well { "" } else { " **It failed or broke off.**" };
     let mut text = format!("\nLast run of `{}`.{fate}\n", lines.about);
     if !lines.lines.is_empty() {
@@ -260,6 +256,7 @@ mod tests {
     use super::super::mapping::{Mapping, Promise, Run};
     use super::{About, Held, Lines, Outcome, Page};
     use serde_json::json;
+    use std::collections::HashMap;
 
     fn mapping() -> Mapping {
         let promise = Promise {
@@ -288,7 +285,7 @@ mod tests {
             Held::new("waypost::contract a::an_end::on_sqlite", "tests/contract/a.rs", &Outcome::Passed),
         ]];
         let kill = Lines { about: "make kill".to_owned(), lines: vec!["db=sqlite".to_owned()], well: true };
-        Page { about, mapping, held, bench, kill: Some(kill), sim: None }
+        Page { about, mapping, held, bench, runs: HashMap::from([(Run::Kill, kill)]) }
     }
 
     #[test]
@@ -333,7 +330,9 @@ mod tests {
         assert!(text.contains("(tests/kill/sync.rs) · **not run**: no strace\n"), "{text}");
         assert!(!failed.all_passed() && !skipped.all_passed());
         let mut broken = page(&mapping, &Outcome::Passed, None);
-        broken.kill = broken.kill.map(|lines| Lines { well: false, ..lines });
+        for lines in broken.runs.values_mut() {
+            lines.well = false;
+        }
         assert!(broken.text().contains("Last run of `make kill`. **It failed or broke off.**\n"));
     }
 }

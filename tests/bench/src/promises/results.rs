@@ -1,4 +1,4 @@
-//! What came of the tests (cargo-nextest's JUnit report), and the lines that `make kill` and `make sim` left behind.
+//! What came of the tests (cargo-nextest's JUnit report), and the lines that `make kill` and other long runs left behind.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -142,10 +142,8 @@ impl Lines {
     }
 
     fn parse(text: &str) -> Self {
-        let sums = |line: &&str| {
-            let figures = line.split(' ').filter(|word| word.contains('=')).count();
-            figures >= 4 && (line.contains(" rounds=") || line.contains(" simulations="))
-        };
+        // Nothing but figures: `db=sqlite rounds=200 acked=3800`.
+        let sums = |line: &&str| line.contains(' ') && line.split(' ').all(|word| word.contains('='));
         let about = text.lines().next().unwrap_or_default();
         Self {
             about: about.trim_start_matches("# ").to_owned(),
@@ -207,10 +205,14 @@ NOT RUN: the sync &lt;before&gt; each 200, since WAYPOST_NO_STRACE=1
     fn the_lines_that_sum_up_are_taken_and_a_run_that_broke_off_is_not_well() {
         let text = "# make kill ROUNDS=200, 2026-11-22T21:00:00Z\nrunning 2 tests\n\
                     db=sqlite seed=7 (again with WAYPOST_KILL_SEED=7)\n\
-                    .db=sqlite rounds=200 acked=3800 lost=0 doubled=0 diverged=0\n  38 bodies\n";
+                    .db=sqlite rounds=200 acked=3800 lost=0 doubled=0 diverged=0\n  38 bodies\nhistories=9 diverged=0\n\
+                    seed=7\n";
         let broken = Lines::parse(text);
         assert_eq!(broken.about, "make kill ROUNDS=200, 2026-11-22T21:00:00Z");
-        assert_eq!(broken.lines, ["db=sqlite rounds=200 acked=3800 lost=0 doubled=0 diverged=0"]);
+        assert_eq!(
+            broken.lines,
+            ["db=sqlite rounds=200 acked=3800 lost=0 doubled=0 diverged=0", "histories=9 diverged=0"]
+        );
         assert!(!broken.well);
         assert!(Lines::parse(&format!("{text}test result: ok. 2 passed; 0 failed\n")).well);
         assert!(!Lines::parse(&format!("{text}test result: FAILED. 1 passed\ntest result: ok.")).well);
