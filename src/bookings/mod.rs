@@ -341,11 +341,13 @@ impl Applier {
             if states.contains_key(key) {
                 continue;
             }
-            let mut id = self.entropy.booking_id(now);
-            if chained.contains(key) {
-                id = id_behind(&*self.entropy, now, last.as_ref());
+            let id = if chained.contains(key) {
+                let id = id_behind(&*self.entropy, now, last.as_ref());
                 last = Some(id.clone());
-            }
+                id
+            } else {
+                self.entropy.booking_id(now)
+            };
             states.insert(key.clone(), State { id, change: None, present: None, as_of: 0 });
         }
         Ok(Batch { states, chains })
