@@ -108,7 +108,7 @@ impl Applier {
                 _ if known.is_some() => fetching::TOO_LATE,
                 _ => fetching::ENDED_SINCE,
             };
-            let asks = Some((source, spec)).filter(|_| note == fetching::TOO_LATE);
+            let asks = (note == fetching::TOO_LATE).then_some((&**source, spec));
             let (kind, again) = fetching::came_too_late(head.as_ref(), asks, &place);
             applying.one.fetches.extend(again);
             applying.one.changes.push(plain(known, kind, Some(note.to_owned())));
