@@ -22,8 +22,9 @@
 //! are all upserts the newest run takes the place of the older ones, so that the backlog is one run per booking. When a
 //! probe is answered, all waiting runs become due under the connection's limits.
 //!
-//! A call whose outcome is unknown (time-out, 5xx, a kill) leaves its run `uncertain`: an upsert is repeated, a create is
-//! looked up first by its action's `find:`, and held for a person where there is none.
+//! A call whose outcome is unknown (time-out, 5xx, a kill) leaves its run `uncertain`: an upsert is repeated (or gives way
+//! to a newer one of the same record, where that is known already), a create is looked up first by its action's `find:`, and
+//! held for a person where there is none.
 //!
 //! # A booking is rebooked
 //!

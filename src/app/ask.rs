@@ -1,7 +1,7 @@
 //! What people ask for: replay, try again, pause, explain. Written down for the stages to obey.
 
 use super::App;
-use super::chains::in_chains;
+use super::chains::{in_chains, root_of};
 use super::masking::{HIDDEN, is_masked};
 use super::read_again::ReadAgain;
 use crate::bookings::{RunPlace, planned_runs};
@@ -108,7 +108,7 @@ impl App {
             };
             // About that change still, with the booking as it is now.
             let (change, position) = (change.reference, booking.position);
-            let root = chain.root.as_ref().unwrap_or(id);
+            let root = root_of(chain.first.as_ref(), id);
             let place = RunPlace { booking: id, root, change, position, trigger: "replay" };
             runs.extend(planned_runs(&*self.entropy, ruleset.plan(&context), &place, now));
         }

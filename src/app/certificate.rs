@@ -89,8 +89,10 @@ impl App {
         address: &str,
         now: Millis,
     ) -> Result<CertificateState, NoCertificate> {
-        let certificates = self.certificates.get_or_init(|| Arc::new(crate::outbound::TlsLook::new()));
-        let found = certificates.look(address, now).await;
+        let found = match self.certificates.get() {
+            Some(certificates) => certificates.look(address, now).await,
+            None => crate::outbound::TlsLook::new().look(address, now).await,
+        };
         if self.watched_address() == Some(address) {
             let host = address.trim_start_matches("https://");
             self.certificate_sight.note(host, found.clone().map_err(|why| why.to_string()), now);

@@ -13,8 +13,13 @@ use std::sync::Arc;
 pub(super) struct InChain {
     /// Its neighbours as they are now.
     pub neighbours: Neighbours,
-    /// The oldest of the chain that is known here, where that is another one.
-    pub root: Option<BookingId>,
+    /// Of the others of the chain, the one that was known here first.
+    pub first: Option<BookingId>,
+}
+
+/// The booking of a chain that was known here first (ids are in the order of time): its lane is the chain's.
+pub(super) fn root_of<'a>(first_other: Option<&'a BookingId>, own: &'a BookingId) -> &'a BookingId {
+    first_other.filter(|other| other.as_str() < own.as_str()).unwrap_or(own)
 }
 
 /// Keys of a booking's neighbours, for programs.
@@ -66,8 +71,9 @@ pub(super) async fn in_chains(
             after: state(store, after.and_then(|member| member.id.as_ref())).await?,
             again: false,
         };
-        let root = chain.older.iter().rev().find_map(|member| member.id.clone());
-        found.insert(key, InChain { neighbours, root });
+        let others = chain.older.iter().chain(&chain.newer).filter_map(|member| member.id.as_ref());
+        let first = others.min_by_key(|id| id.as_str()).cloned();
+        found.insert(key, InChain { neighbours, first });
     }
     Ok(found)
 }

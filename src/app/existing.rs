@@ -2,7 +2,7 @@
 //! Applying a rule, the counts before it, and the look at a changed rule all go through here.
 
 use super::App;
-use super::chains::{InChain, in_chains};
+use super::chains::{InChain, in_chains, root_of};
 use crate::bookings::{KnownDoors, RunPlace, known_doors, planned_runs};
 use crate::delivery::{Foreseen, ForeseenEnd, foresee};
 use crate::domain::{ChangeKind, RunState, VerdictCode};
@@ -241,7 +241,7 @@ fn plan_present(
     };
     let place = RunPlace {
         booking: &booking.id,
-        root: chain.and_then(|chain| chain.root.as_ref()).unwrap_or(&booking.id),
+        root: root_of(chain.and_then(|chain| chain.first.as_ref()), &booking.id),
         change: present.change,
         position: present.change.position,
         trigger: "apply",

@@ -136,10 +136,12 @@ impl Batch {
         }
     }
 
-    /// The oldest booking of a chain that is known here: its lane is the chain's.
+    /// The booking of a chain that was known here first (`Applier::load` keeps ids in that order): its lane is the chain's. That stays
+    /// so when older ones become known, whose calls would else go beside those of the chain.
     pub fn root(&self, key: &BookingKey) -> Option<&State> {
-        let known = |key: &BookingKey| self.states.get(key).filter(|state| state.change.is_some());
-        self.chains.older(key).iter().rev().find_map(known)
+        let whole = self.chains.whole(key);
+        let known = whole.iter().filter_map(|key| self.states.get(key));
+        known.filter(|state| state.change.is_some()).min_by_key(|state| state.id.as_str())
     }
 
     /// The bookings of a chain that a newer one, known here, took the place of.

@@ -3,7 +3,7 @@
 
 use super::{Candidate, StoredEvent};
 use crate::connectors::{Hinted, RecordSpec, Source, Told, Verify, WhenDown};
-use crate::domain::{BookingId, BookingKey, DocumentHead, Millis, fetch_id, is_document};
+use crate::domain::{BookingId, BookingKey, ChangeKind, DocumentHead, Millis, fetch_id, is_document};
 use crate::ports::{FetchPolicy, FetchWrite, NewFetch};
 use std::collections::HashSet;
 
@@ -125,18 +125,30 @@ pub(super) fn came(
         .collect()
 }
 
-/// A document is older than what is known: its hints are done with, and it is fetched again.
-pub(super) fn came_too_late(head: Option<&DocumentHead>, place: &Place<'_>) -> Option<FetchWrite> {
-    let head = head?;
-    Some(FetchWrite::Came {
-        fetch: head.fetch.clone()?,
+/// A document is older than what is known: its hints are done with, and it is fetched again. One that a walk brought, which
+/// no fetch asked for, is a hint itself where `asks` says so.
+pub(super) fn came_too_late(
+    head: Option<&DocumentHead>,
+    asks: Option<(&Source, &RecordSpec)>,
+    place: &Place<'_>,
+) -> (ChangeKind, Option<FetchWrite>) {
+    let Some(head) = head else { return (ChangeKind::Stale, None) };
+    let Some(fetch) = head.fetch.clone() else {
+        return match asks.filter(|(_, spec)| spec.fetch.is_some()) {
+            Some((source, _)) => (ChangeKind::Fetching, Some(hint(source, 0, place))),
+            None => (ChangeKind::Stale, None),
+        };
+    };
+    let came = FetchWrite::Came {
+        fetch,
         begun: head.begun,
         booking: None,
         note: format!("what it hinted at came with {}, too late; it is fetched again", place.event.id),
         again_at: Some(place.now),
         unverified: false,
         at: place.now,
-    })
+    };
+    (ChangeKind::Stale, Some(came))
 }
 
 /// A document can't be used: its fetch is made again after a while, and what waits for it goes on waiting.

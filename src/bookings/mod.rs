@@ -38,6 +38,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+/// A clock that was set back by more than this puts ids of a chain out of order.
+const AHEAD_MS_MAX: Millis = 365 * 24 * 3_600_000;
 /// So often a batch is computed anew since something in it looks like a late copy; what comes up then is only flagged.
 const LATE_ROUNDS_MAX: usize = 4;
 /// Events of one batch; with `BATCH_BODY_BYTES_MAX` the size of one transaction, which deliveries wait for.
@@ -305,10 +307,13 @@ impl Applier {
         now: Millis,
     ) -> Result<Batch, StoreError> {
         let mut told: BTreeSet<BookingKey> = BTreeSet::new();
+        let mut first_told: Vec<&BookingKey> = Vec::new();
         let mut chained: BTreeSet<BookingKey> = BTreeSet::new();
         for (event, reading) in events.iter().zip(readings) {
             for (key, body) in reading.records() {
-                told.insert(key.clone());
+                if told.insert(key.clone()) {
+                    first_told.push(key);
+                }
                 let chain = spec_of(ruleset, event, &body.kind).and_then(|spec| spec.chain.as_ref());
                 let Some(chain) = chain else { continue };
                 chained.insert(key.clone());
@@ -330,13 +335,21 @@ impl Applier {
                 states.insert(key, state_of(stored)?);
             }
         }
-        for key in told {
-            states.entry(key).or_insert_with(|| State {
-                id: self.entropy.booking_id(now),
-                change: None,
-                present: None,
-                as_of: 0,
-            });
+        // Within chains, new ones get ids behind those that are known, in the order in which they were told of first.
+        let of_chains = states.iter().filter(|(key, _)| chained.contains(*key)).map(|(_, state)| &state.id);
+        let mut last = of_chains.max_by_key(|id| id.as_str()).cloned();
+        for key in first_told {
+            if states.contains_key(key) {
+                continue;
+            }
+            let id = if chained.contains(key) {
+                let id = id_behind(&*self.entropy, now, last.as_ref());
+                last = Some(id.clone());
+                id
+            } else {
+                self.entropy.booking_id(now)
+            };
+            states.insert(key.clone(), State { id, change: None, present: None, as_of: 0 });
         }
         Ok(Batch { states, chains })
     }
@@ -362,6 +375,18 @@ impl Applier {
             known.extend(hashes);
         }
         Ok(found)
+    }
+}
+
+/// A new booking's id that sorts behind another one, also where a clock was set back meanwhile.
+fn id_behind(entropy: &dyn Entropy, now: Millis, last: Option<&BookingId>) -> BookingId {
+    let mut ahead_ms: Millis = 0;
+    loop {
+        let id = entropy.booking_id(now + ahead_ms);
+        if ahead_ms > AHEAD_MS_MAX || last.is_none_or(|last| id.as_str() > last.as_str()) {
+            return id;
+        }
+        ahead_ms = (ahead_ms * 2).max(1);
     }
 }
 

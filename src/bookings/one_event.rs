@@ -10,7 +10,7 @@ use super::read::{ReadItem, ReadWhat, Reading};
 use super::{Applier, Candidate, Told, doors, plain_change};
 use crate::connectors::{Compared, Hinted, Present, RecordSpec};
 use crate::domain::{BookingKey, ChangeKind, ChangeRef, Millis};
-use crate::ports::{AppliedEvent, BookingWrite, NewChange, StoredEvent};
+use crate::ports::{AppliedEvent, BookingWrite, FetchWrite, NewChange, StoredEvent};
 use crate::rules::{ChangeContext, Neighbours, Ruleset};
 use std::sync::Arc;
 
@@ -103,13 +103,15 @@ impl Applier {
         }
         let as_of = batch.states.get(&key).map_or(0, |state| state.as_of);
         if head.as_ref().is_some_and(|head| head.begun < as_of) {
-            applying.one.fetches.extend(fetching::came_too_late(head.as_ref(), &place));
             let note = match head.as_ref() {
                 Some(head) if head.gone => fetching::ENDS_NOT,
                 _ if known.is_some() => fetching::TOO_LATE,
                 _ => fetching::ENDED_SINCE,
             };
-            applying.one.changes.push(plain(known, ChangeKind::Stale, Some(note.to_owned())));
+            let asks = (note == fetching::TOO_LATE).then_some((&**source, spec));
+            let (kind, again) = fetching::came_too_late(head.as_ref(), asks, &place);
+            applying.one.fetches.extend(again);
+            applying.one.changes.push(plain(known, kind, Some(note.to_owned())));
             return None;
         }
         if let Some(Hinted::Deleted) = told.hint {
@@ -226,6 +228,14 @@ impl Applier {
         let note = fetching::noted(head.as_ref(), source, note.or(compared.note));
         if !compared.kind.has_effect() {
             applying.one.fetches.extend(fetching::came(head.as_ref(), &place, known.as_ref()));
+            // What was asked for before this is older, also where this told nothing new.
+            let as_of = head.as_ref().map_or(event.position, |head| head.begun);
+            if let Some(booking) = known.clone().filter(|_| {
+                own && compared.kind == ChangeKind::Unchanged && source.reach.is_some() && as_of > state.as_of
+            }) {
+                state.as_of = as_of;
+                applying.one.fetches.push(FetchWrite::Confirmed { booking, as_of });
+            }
             let change = plain_change(ordinal, known, compared.kind, note, now);
             applying.one.changes.push(NewChange { happened_at, seen, ..change });
             return;

@@ -8,8 +8,8 @@ use crate::rules::PlannedState;
 pub struct RunPlace<'a> {
     /// The booking.
     pub booking: &'a BookingId,
-    /// The oldest booking of its chain that is known here, itself where there is none: rules that move records go in
-    /// that one's lane.
+    /// The booking of its chain that was known here first, itself where there is none: rules that move records go in that
+    /// one's lane.
     pub root: &'a BookingId,
     /// The change that they are about.
     pub change: ChangeRef,

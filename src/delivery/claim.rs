@@ -316,7 +316,11 @@ impl Delivery {
         for (candidate, wanted) in candidates.into_iter().zip(wanted) {
             let of_booking = once_each(of_bookings.by_ref().take(wanted.len()).flatten());
             let Candidate { mut work, sending, record } = candidate;
-            if work.due.run.uncertain && self.superseded_by_newer(active, &work, &sending, &record).await? {
+            // A record that it may have made, and whose id nobody knows yet, is told first: a later run may have to move it.
+            let links = of_records.get(&record).map_or(&[][..], Vec::as_slice);
+            let made = links.iter().any(|link| link.remote_id.is_some());
+            let gives_way = work.due.run.uncertain && (made || sending.action.update.is_none());
+            if gives_way && self.superseded_by_newer(active, &work, &sending, &record).await? {
                 let text = "a newer change of this booking took over";
                 let verdict = Some(Verdict::new(VerdictCode::Superseded, text));
                 writes.push(end_of(&mut work, RunEvent::Supersede, verdict, now));
@@ -357,7 +361,7 @@ impl Delivery {
         Ok(round)
     }
 
-    /// A run whose last call has an unknown outcome gives way to a newer one that writes the same record.
+    /// A run whose last call has an unknown outcome may give way to a newer one that writes the same record.
     async fn superseded_by_newer(
         &self,
         active: &Arc<Ruleset>,

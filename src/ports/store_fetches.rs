@@ -124,6 +124,13 @@ pub enum FetchWrite {
         /// Now.
         at: Millis,
     },
+    /// It told once more what is known of a booking: what was asked for before is older than that.
+    Confirmed {
+        /// The booking.
+        booking: BookingId,
+        /// As of which position.
+        as_of: Position,
+    },
 }
 
 /// A fetch as it stands.

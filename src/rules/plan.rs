@@ -69,7 +69,7 @@ pub struct Planned {
     pub connection: String,
     /// Whether it supersedes.
     pub supersedes: bool,
-    /// It goes in the lane of the oldest booking of its chain.
+    /// It goes in the lane of the booking of its chain that was known first.
     pub moves: bool,
     /// Run, or an end at once.
     pub state: PlannedState,

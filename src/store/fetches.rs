@@ -129,6 +129,18 @@ pub(super) fn done_sql(kind: &str) -> String {
     )
 }
 
+/// What is known of bookings holds as of later positions too.
+pub(super) fn confirm_sql(count: usize) -> String {
+    format!(
+        "WITH told (booking, at) AS (VALUES {})
+         UPDATE bookings
+         SET    as_of = told.at
+         FROM   told
+         WHERE  bookings.id = told.booking AND COALESCE(bookings.as_of, bookings.position) < told.at",
+        sql::rows(count, 2, 1)
+    )
+}
+
 const FORGET_HINTS: &str = "DELETE FROM fetch_hints WHERE \"fetch\" = $1 AND position <= $2";
 /// It ends where nothing waits for it.
 const END: &str = "
@@ -173,12 +185,17 @@ pub(super) async fn write(
     let mut there = asked_for(session, events).await?;
     let mut statements = Vec::new();
     let mut hints: Vec<(Position, i64, &NewFetch)> = Vec::new();
+    let mut confirmed: BTreeMap<&str, Position> = BTreeMap::new();
     for event in events {
         for write in &event.fetches {
             match write {
                 FetchWrite::Hint { fetch, ordinal } => {
                     there.insert(fetch.id.clone());
                     hints.push((event.position, *ordinal, fetch));
+                }
+                FetchWrite::Confirmed { booking, as_of } => {
+                    let last = confirmed.entry(booking.as_str()).or_default();
+                    *last = (*last).max(*as_of);
                 }
                 FetchWrite::Came { fetch, begun, booking, note, again_at, unverified, at } => {
                     if !there.contains(fetch) {
@@ -203,6 +220,11 @@ pub(super) async fn write(
         }
     }
     statements.extend(put_hints(&hints));
+    let confirmed: Vec<(&str, Position)> = confirmed.into_iter().collect();
+    for piece in sql::pieces(&confirmed) {
+        let bound = piece.iter().flat_map(|(booking, as_of)| values![*booking, *as_of]);
+        statements.push(Statement::new(confirm_sql(piece.len()), bound.collect()));
+    }
     Ok(statements)
 }
 
@@ -213,7 +235,7 @@ async fn asked_for(session: &mut Session, events: &[&AppliedEvent]) -> Result<BT
         .flat_map(|event| &event.fetches)
         .filter_map(|write| match write {
             FetchWrite::Came { fetch, .. } => Some(fetch.as_str()),
-            FetchWrite::Hint { .. } | FetchWrite::Ended { .. } => None,
+            FetchWrite::Hint { .. } | FetchWrite::Ended { .. } | FetchWrite::Confirmed { .. } => None,
         })
         .collect();
     let ids: Vec<&str> = ids.into_iter().collect();

@@ -44,6 +44,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("sizes of unapplied events", events::UNAPPLIED_SIZES.to_owned(), values![100_i64]),
         ("bookings by key", apply::bookings_sql(1), record.clone()),
         ("known hashes", apply::hashes_sql(1), values!["booking", "hash"]),
+        ("confirming bookings", super::fetches::confirm_sql(1), values!["booking", 1_i64]),
         ("seen events", seen::seen_sql(1), values!["connector", "account", "id"]),
         ("blocked lanes", apply::blocked_sql(1), values!["lane"]),
         ("superseding", apply::supersede_sql(1), lane_and_time.clone()),

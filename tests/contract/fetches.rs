@@ -107,6 +107,26 @@ on_both! {
         assert_eq!((counts[0].waiting, counts[0].failing, counts[0].oldest_at), (2, 0, Some(1_200)));
     }
 
+    async fn what_is_told_once_more_of_a_booking_holds_as_of_then(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two", "three"]).await;
+        store.apply_events(&[created("a", positions[0], vec![])]).await.unwrap();
+        let as_of = async |store: &Arc<dyn Store>| store.bookings_by_key(&[key("a")]).await.unwrap()[0].as_of;
+        assert_eq!(as_of(&store).await, positions[0]);
+        let booking = created("a", positions[0], vec![]).bookings[0].id.clone();
+        let told = |index: usize, position| AppliedEvent {
+            position: positions[index],
+            changes: hint("a", positions[index], FetchPolicy::Hold, 1_000).changes,
+            fetches: vec![FetchWrite::Confirmed { booking: booking.clone(), as_of: position }],
+            ..AppliedEvent::default()
+        };
+        store.apply_events(&[told(1, positions[1])]).await.unwrap();
+        assert_eq!(as_of(&store).await, positions[1]);
+        // It never goes back.
+        store.apply_events(&[told(2, positions[0])]).await.unwrap();
+        assert_eq!(as_of(&store).await, positions[1]);
+    }
+
     async fn a_fetch_that_fails_is_due_later_and_one_that_finds_nothing_ends(place: &Place) {
         let store = place.open().await;
         let positions = append(&store, &["one", "two"]).await;

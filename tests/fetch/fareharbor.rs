@@ -77,8 +77,8 @@ async fn the_booking_that_took_anothers_place_is_fetched_where_its_own_webhook_i
         let (api, mut router) = world(&format!("verify: {verify}\n")).await;
         let uuid = |booking: &Booking| booking.body["booking"]["uuid"].as_str().expect("a text").to_owned();
         let (old, new) = (Booking::new(1), Booking::new(2));
-        let moved = Booking::new(1).with("/status", "rebooked").with("/rebooked_to", &uuid(&new));
-        let came = Booking::new(2).with("/rebooked_from", &uuid(&old));
+        let moved = Booking::new(1).with("/status", "rebooked").with("/rebooked_to", uuid(&new));
+        let came = Booking::new(2).with("/rebooked_from", uuid(&old));
         api.put(&old.body);
         router.post(&old).await;
         settled(&router).await;

@@ -225,7 +225,7 @@ async fn a_refused_key_waits_for_another_and_the_doctor_says_so() {
     app.set_secret("quay-token", "quay-2").await.expect("a secret is kept");
     settled(&router).await;
     assert_eq!(kinds(&router).await, (vec![Coalesced], vec![Created]));
-    let well = (Health::Well, "Its API takes the keys: the account Quay was reached.".to_owned());
+    let well = (Health::Well, "Its API takes the keys. Reached: the account Quay.".to_owned());
     assert_eq!(looked().await, [well]);
     router.stop().await;
 }

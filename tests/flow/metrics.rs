@@ -91,8 +91,15 @@ async fn what_waits_is_told_with_its_age() {
             age > first
         })
         .await;
+    router
+        .until("it was tried", async |router| {
+            let samples = read(&scrape(router).await);
+            samples
+                .get("waypost_attempts_total{connection=\"crm\",outcome=\"retry\"}")
+                .is_some_and(|count| *count >= 1.0)
+        })
+        .await;
     let samples = read(&scrape(&router).await);
-    assert!(samples["waypost_attempts_total{connection=\"crm\",outcome=\"retry\"}"] >= 1.0, "{samples:?}");
     assert!(samples["waypost_delivery_seconds_count"].abs() < 0.5, "nothing was delivered");
     router.crm_up().await;
     router.quiet().await;

@@ -191,7 +191,8 @@ async fn addresses_headers_and_passwords_are_signed_as_vendors_do() {
     };
     assert_eq!(send("p%20w").await, (200, false));
     assert_eq!(send("wrong").await, (401, true));
-    assert_eq!(told(&pretix).await, ["created "]);
+    let told = told(&pretix).await;
+    assert!(told.len() == 1 && told[0].starts_with("fetching pretix only says"), "{told:?}");
     pretix.stop().await;
 }
 

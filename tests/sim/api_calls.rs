@@ -17,6 +17,9 @@ use waypost::ports::{Answer, Clock, Outbound, OutboundFailure, OutboundRequest, 
 use waypost::source_api::{ApiCall, ApiClient, ApiTrouble};
 use waypost::walk::{SourceCall, SourceCalls};
 
+/// Who walks, among the callers.
+pub const WALKER: usize = usize::MAX;
+
 /// What a call may meet, each with a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiFate {
@@ -221,15 +224,23 @@ impl Sim {
             Err(failure) => failure.to_string(),
         };
         self.tell(format!("  API {} {}: {fate:?} {told}", request.method, request.url));
+        self.meets(format!("API {fate:?}"));
         self.coming.insert(number, result);
     }
 
     /// A call that waits for its turn under a limit waits by the clock of the machine: it is told to come again instead.
     pub fn stop_waiting_for_turns(&mut self) -> bool {
-        let waits = |who: &Who| matches!(who, Who::Fetching(number) if !self.api.waits(*number));
+        let waits = |who: &Who| match who {
+            Who::Fetching(number) => !self.api.waits(*number),
+            Who::Walk => !self.api.waits(WALKER),
+            _ => false,
+        };
         let Some(at) = self.steps.iter().position(|(who, _)| waits(who)) else { return false };
         let (who, step) = self.steps.remove(at);
         drop(step);
+        if who == Who::Walk {
+            self.walk_again_at = Some(self.clock.now() + 1_000);
+        }
         if let Who::Fetching(number) = who
             && let Some(row) = self.fetching.remove(&number)
         {

@@ -121,6 +121,7 @@ impl Sim {
             }
         };
         self.tell(format!("  the call of {run} {}: {fate:?}", call.ticket.step_id()));
+        self.meets(format!("CRM {fate:?}"));
         let effect = (fate == Fate::Done && self.crm.effects.len() > effects).then_some(effects);
         self.calls.push(Call { result: Some(result), effect, ..call });
     }

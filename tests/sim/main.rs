@@ -22,6 +22,7 @@ mod promises;
 mod quiet;
 mod rules;
 mod sim;
+mod walks;
 mod weather;
 
 #[expect(dead_code, reason = "the contract suite uses the rest")]

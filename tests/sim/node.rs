@@ -12,7 +12,7 @@ use waypost::delivery::{Answered, Delivery, ReadyCall};
 use waypost::domain::{EventId, ORIGIN_WEBHOOK, Position, RunId};
 use waypost::fetch::{FetchClaim, FetchWork, Fetched, Fetcher};
 use waypost::ingest::{Batches, Delivered, Intake, NotStored, intake};
-use waypost::ports::{Clock, Entropy, Secrets, Store, StoreError};
+use waypost::ports::{Clock, Entropy, NewWalk, Secrets, Store, StoreError, WalkFilter, WalkState};
 use waypost::source_api::{ApiCall, ApiClient, ApiTrouble};
 use waypost::walk::{Walked, Walker};
 
@@ -99,6 +99,10 @@ pub enum Wish {
     Retry(Vec<RunId>),
     /// Replay an event.
     Replay(EventId),
+    /// Walk over a booking system's API.
+    Walk(NewWalk),
+    /// Bring in what a walk reported.
+    Repair(i64),
 }
 
 /// A process.
@@ -261,13 +265,21 @@ impl Node {
         })
     }
 
-    /// A step of a walk.
-    pub fn walk(&self, seq: i64) -> Step {
+    /// A step of the walk that is open, as `runner` goes it.
+    pub fn walk(&self) -> Step {
         let app = self.app.clone();
         let calls = Arc::new(WalkCalls(self.api.clone()));
         let walker = Walker::new(app.store.clone(), self.entropy.clone(), app.clock.clone(), calls);
         Box::pin(async move {
-            match app.walk_further(&walker, seq, true).await {
+            let filter = WalkFilter { source: None, open: true, limit: 100 };
+            let walked = match app.store.walks().walks(&filter).await {
+                Ok(rows) => match rows.iter().rev().find(|row| row.state == WalkState::Open) {
+                    Some(row) => app.walk_further(&walker, row.seq, false).await,
+                    None => Ok(Walked::Over),
+                },
+                Err(error) => Err(error),
+            };
+            match walked {
                 Ok(walked) => Did::Walked(walked),
                 Err(error) => Did::Failed(Who::Walk, error.to_string()),
             }
@@ -343,6 +355,10 @@ impl Node {
                 }
                 Wish::Replay(event) => {
                     app.replay(&event).await.map(|replayed| format!(": {} planned", replayed.runs.len()))
+                }
+                Wish::Walk(new) => app.begin_walk(&new).await.map(|(row, _)| format!(": {}", row.seq)),
+                Wish::Repair(report) => {
+                    app.repair_walk(report, false, "somebody").await.map(|(row, _)| format!(": {}", row.seq))
                 }
             };
             match result {

@@ -82,6 +82,11 @@ impl Sim {
                     self.finish_steps().await?;
                 }
             }
+            let walks = self.is_walking().await?;
+            if walks {
+                self.begin_as(Who::Walk);
+                self.finish_steps().await?;
+            }
             while !self.calls.is_empty() {
                 self.move_a_call();
             }
@@ -106,10 +111,14 @@ impl Sim {
                 Some(_) => self.store().fetches().count_fetches().await?.iter().map(|of| of.waiting).sum(),
                 None => 0,
             };
-            if !open && counts.unapplied == 0 && waiting == 0 {
+            if !open && counts.unapplied == 0 && waiting == 0 && !walks {
                 return Ok(());
             }
-            let again_at = [self.again_at.filter(|_| open), self.fetch_again_at.filter(|_| waiting > 0)];
+            let again_at = [
+                self.again_at.filter(|_| open),
+                self.fetch_again_at.filter(|_| waiting > 0),
+                self.walk_again_at.filter(|_| walks),
+            ];
             let wait = match again_at.into_iter().flatten().min() {
                 Some(at) => (at - self.clock.now()).clamp(20, 600_000),
                 None => 600_000,

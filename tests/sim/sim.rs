@@ -1,7 +1,7 @@
 //! A simulation: one database that stays, processes over it that die, two CRMs, a booking system, people, and a clock.
 //! One thread, and whoever goes next is decided by the seed: the same seed, the same trace.
 
-use crate::api_calls::{ApiFate, ApiOut, ApiWay, Vendor};
+use crate::api_calls::{ApiFate, ApiOut, ApiWay, Vendor, WALKER};
 use crate::calls::Call;
 use crate::crm::Crm;
 use crate::faults::{Faults, FaultyStore};
@@ -23,7 +23,6 @@ use waypost::ports::{
     Answer, Clock, Entropy, FetchRow, ListFilter, OutboundFailure, RunRow, Store, StoreError,
 };
 use waypost::store::{OpenOptions, open};
-use waypost::walk::Walked;
 
 /// Connections of the rules, and of those that histories go by.
 pub const CONNECTIONS: [&str; 3] = ["crm", "desk", "sandbox-crm"];
@@ -114,8 +113,10 @@ pub struct Sim {
     pub fetches_begun: usize,
     /// When the fetch stage wants to be called again.
     pub fetch_again_at: Option<i64>,
-    /// What the last step of a walk did.
-    pub walked: Option<Walked>,
+    /// When the walk wants to go on.
+    pub walk_again_at: Option<i64>,
+    /// How often what was met.
+    pub met: BTreeMap<String, usize>,
 }
 
 impl Sim {
@@ -159,7 +160,8 @@ impl Sim {
             fetched: Vec::new(),
             fetches_begun: 0,
             fetch_again_at: None,
-            walked: None,
+            walk_again_at: None,
+            met: BTreeMap::new(),
             weather,
         }
     }
@@ -224,6 +226,10 @@ impl Sim {
     async fn die(&mut self) {
         self.deaths += 1;
         self.tell("the process dies");
+        if self.steps.iter().any(|(who, _)| *who == Who::Walk) {
+            self.meets("a death within a step of a walk");
+        }
+        self.walk_again_at = None;
         self.steps.clear();
         self.node = None;
         self.answers.clear();
@@ -316,14 +322,17 @@ impl Sim {
             return false;
         }
         let index = self.chance.below(self.steps.len());
-        self.step_goes_on(index).await
+        let walks = self.steps[index].0 == Who::Walk;
+        self.step_goes_on(index).await || (walks && self.stop_a_walk_that_waits())
     }
 
     /// The same for one step. False: it waits for somebody else.
     pub async fn step_goes_on(&mut self, index: usize) -> bool {
         let before = self.faults.turns();
-        if let Who::Fetching(number) = self.steps[index].0 {
-            self.api.caller(number);
+        match self.steps[index].0 {
+            Who::Fetching(number) => self.api.caller(number),
+            Who::Walk => self.api.caller(WALKER),
+            _ => {}
         }
         loop {
             let turns = self.faults.turns();
@@ -370,18 +379,24 @@ impl Sim {
             Did::Answered(number, Err(error)) => self.tell(format!("webhook {number}: {error}")),
             Did::Asked(told) => self.tell(format!("a person: {told}")),
             Did::Activated => self.tell("the rules are taken up"),
-            Did::Walked(walked) => {
-                self.tell(format!("the walk: {walked:?}"));
-                self.walked = Some(walked);
-            }
+            Did::Walked(walked) => self.take_walked(walked),
             Did::Claimed(..) | Did::Fetched(..) => self.take_fetching(did),
         }
     }
 
     /// Some actor that is idle begins a step.
     fn begin(&mut self) {
-        let who = [Who::Apply, Who::Deliver, Who::Deliver, Who::Keep, Who::Commit, Who::Watch, Who::Fetch];
-        let who = who[self.chance.below(who.len() - usize::from(self.vendor.is_none()))];
+        let who = [
+            Who::Apply,
+            Who::Deliver,
+            Who::Deliver,
+            Who::Keep,
+            Who::Commit,
+            Who::Watch,
+            Who::Fetch,
+            Who::Walk,
+        ];
+        let who = who[self.chance.below(who.len() - if self.vendor.is_none() { 2 } else { 0 })];
         self.begin_as(who);
     }
 
@@ -405,12 +420,16 @@ impl Sim {
                 Some(node.fetch(std::mem::take(&mut self.fetched), room))
             }
             Who::Fetch => Some(node.fetch(Vec::new(), 0)),
+            Who::Walk => {
+                let rests = self.walk_again_at.is_some_and(|at| at > self.clock.now());
+                (self.vendor.is_some() && !rests).then(|| node.walk())
+            }
             Who::Commit => node.commit(),
             Who::Watch => match &self.folder {
                 Some(folder) => node.watch(folder),
                 None => node.watch(&self.variants[self.variants.len() - 1].folder()),
             },
-            Who::Post(_) | Who::Person | Who::Fetching(_) | Who::Walk => None,
+            Who::Post(_) | Who::Person | Who::Fetching(_) => None,
         };
         self.steps.extend(step.map(|step| (who, step)));
     }

@@ -57,7 +57,8 @@ impl Knowledge {
         knowledge
     }
 
-    fn hears(&mut self, arrival: &Arrival) {
+    /// One webhook more, or a document that was asked for.
+    pub fn hears(&mut self, arrival: &Arrival) {
         let mut told = arrival.booking.clone();
         let own = told.status;
         if let Some(old) = told.follows {

@@ -2,6 +2,8 @@
 //! and at the end all is well and nothing is left to do.
 
 use super::mail::Arrival;
+use super::truth::Vendor;
+use super::walks::{self, Begun};
 use crate::model::Webhook;
 use crate::sim::Sim;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,13 +15,24 @@ const AGAIN_MAX: usize = 20;
 /// A booking system waits so long until it posts again.
 const AGAIN_MS: i64 = 60_000;
 
-/// Lives through it. `turns`: at most so many turns between two webhooks. Says in `seen` what has happened for sure.
-pub async fn live(
-    sim: &mut Sim,
-    source: &'static str,
-    arrivals: &[Arrival],
-    (turns, seen): (usize, &AtomicI64),
-) -> Result<(), StoreError> {
+/// How it is lived through.
+pub struct Life<'l> {
+    /// Whose bookings.
+    pub vendor: Vendor,
+    /// Where its webhooks come in.
+    pub source: &'static str,
+    /// At most so many turns between two webhooks.
+    pub turns: usize,
+    /// After so many of a thousand webhooks somebody begins a walk.
+    pub walks: u32,
+    /// Says what has happened for sure.
+    pub seen: &'l AtomicI64,
+}
+
+/// Lives through it. Gives the walks that were begun.
+pub async fn live(sim: &mut Sim, life: &Life<'_>, arrivals: &[Arrival]) -> Result<Begun, StoreError> {
+    let Life { vendor, source, turns, walks, seen } = *life;
+    let mut begun = Begun::default();
     sim.start().await?;
     let begin = sim.clock.now();
     for arrival in arrivals {
@@ -32,6 +45,9 @@ pub async fn live(
         }
         seen.fetch_max(arrival.sent, Ordering::SeqCst);
         comes(sim, source, arrival);
+        if walks > 0 && sim.chance.per_mille(walks) {
+            walks::somebody_begins(sim, (vendor, source), seen.load(Ordering::SeqCst), &mut begun).await?;
+        }
     }
     for _ in 0..sim.chance.below(4 * turns + 1) {
         sim.turn().await?;
@@ -41,7 +57,8 @@ pub async fn live(
     sim.heal().await?;
     all_are_acked(sim).await?;
     sim.quiet().await?;
-    retry_what_failed(sim).await
+    retry_what_failed(sim).await?;
+    Ok(begun)
 }
 
 /// A webhook comes in.
@@ -77,7 +94,7 @@ async fn all_are_acked(sim: &mut Sim) -> Result<(), StoreError> {
 }
 
 /// Somebody tries the runs again that a CRM refused.
-async fn retry_what_failed(sim: &mut Sim) -> Result<(), StoreError> {
+pub async fn retry_what_failed(sim: &mut Sim) -> Result<(), StoreError> {
     for _ in 0..AGAIN_MAX {
         if sim.retries_what_failed().await? == 0 {
             return Ok(());

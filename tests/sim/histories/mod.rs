@@ -7,104 +7,39 @@
 
 mod apaleo;
 mod asked;
+mod counts;
 mod fareharbor;
 mod found;
+mod found_walks;
 mod inn;
+mod journal;
 mod known;
 mod live;
 mod mail;
 mod reconcile;
+mod tale;
 mod truth;
+mod walks;
 mod wanted;
 
-use crate::api_calls::{API_TROUBLES, ApiFate};
-use crate::machine::Chance;
 use crate::rules::Folder;
 use crate::sim::Sim;
-use crate::weather::Weather;
 use crate::{Outcome, caught, in_parallel, of_range, postgres, stage};
+use counts::Counts;
 use known::Knowledge;
-use mail::Mail;
-use std::collections::BTreeMap;
+use mail::Arrival;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use truth::{History, Past, Plot, Vendor};
+use tale::{Tale, Way};
+use truth::History;
+use walks::Begun;
 use wanted::Wanted;
-use waypost::ports::{Clock, StoreError};
+use waypost::ports::StoreError;
 
 /// Histories where nobody says how many.
 const HISTORIES: u64 = 120;
 /// Of so many histories one is lived through on Postgres too.
 const POSTGRES_EACH: usize = 40;
-
-/// How we come to know of bookings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// FareHarbor's webhooks are believed.
-    Told,
-    /// FareHarbor's API is asked about each; while it is away, nothing is believed.
-    Asked,
-    /// The same, but then webhooks are believed.
-    AskedOrTold,
-    /// apaleo's webhooks only hint.
-    Hinted,
-}
-
-/// A history with its weather.
-struct Tale {
-    way: Way,
-    plot: Plot,
-    mail: Mail,
-    weather: Weather,
-    api_fates: Vec<(ApiFate, u32)>,
-    turns: usize,
-}
-
-impl Tale {
-    fn of(seed: u64) -> (Self, Chance) {
-        let mut chance = Chance::new(seed ^ 0x415);
-        let way = [Way::Told, Way::Asked, Way::AskedOrTold, Way::Hinted][chance.weighted(&[50, 18, 9, 23])];
-        let bookings = 1 + chance.below(3);
-        let plot = Plot {
-            vendor: if way == Way::Hinted { Vendor::Apaleo } else { Vendor::FareHarbor },
-            moments: 2 + chance.below(9),
-            bookings,
-            guests: if chance.per_mille(700) { bookings } else { 1 },
-            moves: chance.per_mille(700),
-            deletes: way == Way::Hinted && chance.per_mille(500),
-        };
-        let mail = Mail::of(&mut chance);
-        let seeded = Weather::of(seed ^ 0x7A1E);
-        // Nobody pauses, replays, deletes or changes rules here.
-        let weather = Weather { webhooks: 0, person: 0, folder: 0, deletes: 0, ..seeded };
-        let turns = [0, 15, 50, 120][chance.below(4)];
-        let mut api_fates = vec![(ApiFate::Done, 150)];
-        api_fates.extend(API_TROUBLES.into_iter().filter(|_| chance.per_mille(400)));
-        (Self { way, plot, mail, weather, api_fates, turns }, chance)
-    }
-
-    /// Rules and API are there.
-    fn set_up(&self, sim: &mut Sim, history: &History, seen: &Arc<AtomicI64>) {
-        let past = Past::of(history, sim.clock.now(), seen.clone());
-        sim.api_fates.clone_from(&self.api_fates);
-        (sim.folder, sim.vendor) = match self.way {
-            Way::Told => (Some(wanted::folder()), None),
-            Way::Asked => (Some(wanted::asking_folder("hold")), Some(Box::new(fareharbor::Api(past)) as _)),
-            Way::AskedOrTold => {
-                (Some(wanted::asking_folder("payload")), Some(Box::new(fareharbor::Api(past)) as _))
-            }
-            Way::Hinted => (Some(inn::folder()), Some(Box::new(apaleo::Api::new(past)) as _)),
-        };
-    }
-
-    fn source(&self) -> &'static str {
-        if self.way == Way::Hinted { "inn" } else { "harbour-tours" }
-    }
-
-    fn wanted(&self, knowledge: &Knowledge) -> Wanted {
-        if self.way == Way::Hinted { inn::wanted(knowledge) } else { Wanted::of(knowledge) }
-    }
-}
 
 /// What came of a history.
 #[derive(Default)]
@@ -114,6 +49,7 @@ struct Sum {
     fetches: usize,
     true_at_the_end: bool,
     repaired: usize,
+    counts: Counts,
 }
 
 fn history_of(seed: u64, database: Option<String>) -> (Outcome, Sum) {
@@ -128,6 +64,9 @@ fn history_by(seed: u64, database: Option<String>, change: impl Fn(Folder) -> Fo
         let history = History::of(&tale.plot, &mut chance);
         let (arrivals, lost) = mail::deliver(&history, (tale.plot.vendor, &tale.mail), &mut chance);
         sum.lost = lost.len();
+        counts::add(&mut sum.counts, format!("histories by {:?}", tale.way), 1);
+        counts::of_history(&history, &mut sum.counts);
+        counts::of_mail(&arrivals, lost.len(), &mut sum.counts);
         stage(seed, tale.weather.clone(), database, async |sim: &mut Sim| {
             sim.trace.push(format!("{:?}. What happened in truth:", tale.way));
             sim.trace.extend(history.moments.iter().map(|moment| format!("{:>9} {}", moment.at, moment.act)));
@@ -137,35 +76,71 @@ fn history_by(seed: u64, database: Option<String>, change: impl Fn(Folder) -> Fo
             let seen = Arc::default();
             tale.set_up(sim, &history, &seen);
             sim.folder = sim.folder.take().map(&change);
-            live::live(sim, tale.source(), &arrivals, (tale.turns, &seen)).await?;
-            let received = live::received(sim, &arrivals).await?;
-            let received = received.into_iter();
+            let begun = live::live(sim, &tale.life(&seen), &arrivals).await?;
+            let scene = Scene { tale: &tale, history: &history, arrivals: &arrivals, begun };
+            sum.true_at_the_end = scene.look(sim, &Brought::default()).await?;
             if tale.way == Way::Told {
-                let knowledge = Knowledge::of(received);
-                look(sim, &tale.wanted(&knowledge)).await?;
-                reconcile::says_that_it_cant_be_known(sim, tale.source());
-                sum.true_at_the_end = tell_the_truth(sim, &history, &knowledge);
-            } else {
-                let payload = tale.way == Way::AskedOrTold;
-                let mut heard = asked::heard(&history, received);
-                let knowledge = asked::knowledge(&history, &heard, payload);
-                look(sim, &tale.wanted(&knowledge)).await?;
-                sum.true_at_the_end = tell_the_truth(sim, &history, &knowledge);
-                if sim.wrong.is_empty() {
-                    let of = (tale.plot.vendor, tale.source());
-                    let gone = reconcile::reconcile(sim, of, &history).await?;
-                    let brought_in = history.truth().into_keys().filter(|number| !gone.contains(number));
-                    heard.extend(brought_in.map(|number| (number, i64::MAX)));
-                    let knowledge = asked::knowledge(&history, &heard, payload);
-                    look(sim, &tale.wanted(&knowledge)).await?;
-                    sum.repaired = usize::from(!sum.true_at_the_end);
-                }
+                reconcile::says_that_it_cant_be_known(sim, tale.source()).await;
+            } else if sim.wrong.is_empty() {
+                scene.compare(sim).await?;
+                sum.repaired = usize::from(!sum.true_at_the_end);
             }
             (sum.events, sum.fetches) = (sim.posted.len(), sim.fetches_begun);
+            for (what, many) in std::mem::take(&mut sim.met) {
+                counts::add(&mut sum.counts, what, many);
+            }
             Ok(())
         })
     });
     (outcome, sum)
+}
+
+/// A history that was lived through.
+struct Scene<'s> {
+    tale: &'s Tale,
+    history: &'s History,
+    arrivals: &'s [Arrival],
+    begun: Begun,
+}
+
+/// Bookings that a repair at the end brought in, or found to be as they are.
+#[derive(Default)]
+struct Brought(BTreeSet<u32>);
+
+impl Scene<'_> {
+    /// Whether the CRM holds what can be known. True where that is the truth.
+    async fn look(&self, sim: &mut Sim, brought: &Brought) -> Result<bool, StoreError> {
+        let received = live::received(sim, self.arrivals).await?.into_iter();
+        let knowledge = match self.tale.way {
+            Way::Told => Knowledge::of(received),
+            Way::Trusted => journal::knowledge(sim, self.history, self.arrivals).await?,
+            way => {
+                let mut heard = asked::heard(self.history, received);
+                let of = (self.tale.plot.vendor, self.history);
+                for (number, since) in walks::heard_by_walks(sim, of, &self.begun).await? {
+                    let heard = heard.entry(number).or_default();
+                    *heard = since.max(*heard);
+                }
+                heard.extend(brought.0.iter().map(|number| (*number, i64::MAX)));
+                asked::knowledge(self.history, &heard, way == Way::AskedOrTold)
+            }
+        };
+        look(sim, &self.tale.wanted(&knowledge)).await?;
+        Ok(tell_the_truth(sim, self.history, &knowledge))
+    }
+
+    /// Somebody compares, in a storm too, and brings in what is missing.
+    async fn compare(&self, sim: &mut Sim) -> Result<(), StoreError> {
+        if self.tale.storm {
+            walks::storm(sim, self.tale, self.history).await?;
+        }
+        let of = (self.tale.plot.vendor, self.tale.source());
+        let gone = reconcile::reconcile(sim, of, self.history).await?;
+        live::retry_what_failed(sim).await?;
+        let all = self.history.truth().into_keys();
+        let brought = Brought(all.filter(|number| !gone.contains(number)).collect());
+        self.look(sim, &brought).await.map(|_| ())
+    }
 }
 
 /// Whether the CRM holds what can be known.
@@ -235,6 +210,11 @@ fn many(what: &str, seeds: &[u64], one: impl Fn(u64) -> (Outcome, Sum) + Sync) {
         .filter(|(_, (told, _))| !told.wrong.is_empty())
         .map(|(seed, _)| *seed)
         .collect();
+    let mut counts = Counts::new();
+    for (what, many) in told.iter().flat_map(|(_, sum)| &sum.counts) {
+        counts::add(&mut counts, what.clone(), *many);
+    }
+    println!("{what} {}", counts::told(&counts));
     println!(
         "{what} webhooks={} lost={} fetches={} calls={} deaths={} true={} repaired={}\nhistories={} diverged={}",
         count(&|(_, sum)| sum.events),
@@ -248,6 +228,9 @@ fn many(what: &str, seeds: &[u64], one: impl Fn(u64) -> (Outcome, Sum) + Sync) {
         diverged.len()
     );
     assert!(diverged.is_empty(), "{} of {} diverge: {diverged:?}", diverged.len(), seeds.len());
+    if seeds.len() as u64 >= HISTORIES {
+        assert_eq!(counts::missing(&counts), [""; 0], "this never happened");
+    }
 }
 
 #[test]

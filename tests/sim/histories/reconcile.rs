@@ -4,16 +4,47 @@
 use super::apaleo::{self, id};
 use super::fareharbor::{self, Shape, uuid};
 use super::truth::{Booking, History, Status, Vendor};
-use crate::node::Who;
+use super::walks::{all_days, new_walk};
+use crate::node::Wish;
 use crate::sim::Sim;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use waypost::app::Walkable;
-use waypost::ports::{Clock, FindingQuery, ListFilter, NewWalk, StoreError, WalkOutcome, WalkPurpose};
-use waypost::walk::Walked;
+use waypost::app::{App, Finding, Walkable};
+use waypost::ports::{Clock, FindingQuery, ListFilter, StoreError, WalkOutcome, WalkPurpose, WalkState};
 
-/// Steps of a walk over a few bookings.
-const STEPS_MAX: usize = 300;
+/// What reconcile must tell.
+pub struct Found {
+    /// Bookings that are not here, or not as they are in truth.
+    pub wanted: BTreeSet<String>,
+    /// Bookings that were deleted, and nobody said so here.
+    pub gone: BTreeSet<u32>,
+    /// The same, but they had been cancelled before, so that they have ended here all the same.
+    pub over: BTreeSet<u32>,
+}
+
+impl Found {
+    /// By what is here.
+    pub async fn look(sim: &Sim, vendor: Vendor, history: &History) -> Result<Self, StoreError> {
+        let here = here(sim).await?;
+        let (mut wanted, mut gone, mut over) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (number, booking) in &history.truth() {
+            let key = if vendor == Vendor::Apaleo { id(*number) } else { uuid(*number) };
+            let known = here.get(&key);
+            if booking.status == Status::Deleted {
+                match known.map(|(status, _)| status.as_str()) {
+                    None | Some("deleted") => {}
+                    Some("Canceled") => _ = over.insert(*number),
+                    Some(_) => _ = gone.insert(*number),
+                }
+            } else if known
+                .is_none_or(|(_, body)| essence(body.clone()) != essence(document(vendor, booking)))
+            {
+                wanted.insert(key);
+            }
+        }
+        Ok(Self { wanted, gone, over })
+    }
+}
 
 /// Compares, and repairs. Gives the bookings whose end nobody brings in: they were deleted, and nobody said so here; but they
 /// had been cancelled before, so that they have ended here all the same.
@@ -22,35 +53,10 @@ pub async fn reconcile(
     (vendor, source): (Vendor, &'static str),
     history: &History,
 ) -> Result<BTreeSet<u32>, StoreError> {
-    let here = here(sim).await?;
-    let (mut wanted, mut gone, mut over) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for (number, booking) in &history.truth() {
-        let key = if vendor == Vendor::Apaleo { id(*number) } else { uuid(*number) };
-        let known = here.get(&key);
-        if booking.status == Status::Deleted {
-            match known.map(|(status, _)| status.as_str()) {
-                None | Some("deleted") => {}
-                Some("Canceled") => _ = over.insert(*number),
-                Some(_) => _ = gone.insert(*number),
-            }
-        } else if known.is_none_or(|(_, body)| essence(body.clone()) != essence(document(vendor, booking))) {
-            wanted.insert(key);
-        }
-    }
-    let days =
-        if vendor == Vendor::Apaleo { ("2025-12-31", "2026-01-03") } else { ("2027-03-01", "2027-04-30") };
-    let new = NewWalk {
-        source: source.to_owned(),
-        purpose: WalkPurpose::Reconcile,
-        from_day: days.0.to_owned(),
-        to_day: days.1.to_owned(),
-        report: None,
-        end_gone: false,
-        who: "somebody".to_owned(),
-        at: sim.clock.now(),
-    };
+    let Found { wanted, gone, over } = Found::look(sim, vendor, history).await?;
     sim.tell(format!("somebody compares; {wanted:?} should differ, {gone:?} are gone"));
-    let report = begun(sim, Some(&new), 0).await?;
+    let new = new_walk(source, WalkPurpose::Reconcile, all_days(vendor), sim.clock.now());
+    let Some(report) = goes(sim, Wish::Walk(new)).await? else { return Ok(over) };
     let told = told(sim, report, &[WalkOutcome::New, WalkOutcome::Differs]).await?;
     if told != wanted {
         sim.wrong.push(format!("reconcile tells of {told:?}, and in truth it is {wanted:?}"));
@@ -66,51 +72,32 @@ pub async fn reconcile(
         sim.wrong.push(format!("reconcile could not read {troubled:?}"));
     }
     if !wanted.is_empty() || !gone.is_empty() {
-        begun(sim, None, report).await?;
-        sim.quiet().await?;
+        goes(sim, Wish::Repair(report)).await?;
+        let left = Found::look(sim, vendor, history).await?;
+        if !left.wanted.is_empty() || !left.gone.is_empty() {
+            sim.wrong
+                .push(format!("after the repair {:?} still differ, {:?} are gone", left.wanted, left.gone));
+        }
     }
     Ok(over)
 }
 
-/// Begins a walk, or the repair of a report, and goes it to its end.
-async fn begun(sim: &mut Sim, new: Option<&NewWalk>, report: i64) -> Result<i64, StoreError> {
-    let Some(node) = &sim.node else { return Ok(0) };
-    let app = node.app.clone();
-    // Outside of any step: nothing fails any more, and nobody else has a turn.
-    let begin = async {
-        match new {
-            Some(new) => app.begin_walk(new).await,
-            None => app.repair_walk(report, false, "somebody").await,
-        }
-    };
-    let row = match crate::sim::through(&sim.faults, begin).await {
-        Some(Ok((row, _))) => row,
-        Some(Err(error)) => {
-            sim.wrong.push(format!("a walk does not begin: {error}"));
-            return Ok(0);
-        }
-        None => return Ok(0),
-    };
-    for _ in 0..STEPS_MAX {
-        if let Some(node) = &sim.node {
-            sim.steps.push((Who::Walk, node.walk(row.seq)));
-        }
-        sim.walked = None;
-        sim.finish_steps().await?;
-        match sim.walked {
-            Some(Walked::Over) => return Ok(row.seq),
-            Some(Walked::Rests(until)) => {
-                let wait = until - sim.clock.now();
-                sim.clock.advance(wait.clamp(20, 600_000));
-            }
-            _ => sim.clock.advance(2_000),
-        }
+/// Somebody begins a walk, and it is gone to its end. Gives its number.
+async fn goes(sim: &mut Sim, wish: Wish) -> Result<Option<i64>, StoreError> {
+    let before = sim.walks().await?.len();
+    sim.wishes(wish);
+    sim.finish_steps().await?;
+    sim.quiet().await?;
+    let walks = sim.walks().await?;
+    let walk = walks.get(before).filter(|walk| walk.state == WalkState::Done);
+    if walk.is_none() {
+        sim.wrong.push("a walk does not begin, or does not end".to_owned());
     }
-    sim.wrong.push(format!("a walk is not through after {STEPS_MAX} steps"));
-    Ok(row.seq)
+    Ok(walk.map(|walk| walk.seq))
 }
 
-async fn told(sim: &Sim, walk: i64, outcomes: &[WalkOutcome]) -> Result<BTreeSet<String>, StoreError> {
+/// Keys that a walk tells of.
+pub async fn told(sim: &Sim, walk: i64, outcomes: &[WalkOutcome]) -> Result<BTreeSet<String>, StoreError> {
     let query = FindingQuery { walk, outcomes: outcomes.to_vec(), after: None, limit: 1_000 };
     let found = sim.store().walks().findings(&query).await?;
     Ok(found.into_iter().map(|finding| finding.key).collect())
@@ -128,7 +115,8 @@ async fn here(sim: &Sim) -> Result<BTreeMap<String, (String, Value)>, StoreError
     Ok(here)
 }
 
-fn document(vendor: Vendor, booking: &Booking) -> Value {
+/// How a booking system's API writes a booking.
+pub fn document(vendor: Vendor, booking: &Booking) -> Value {
     match vendor {
         Vendor::Apaleo => apaleo::reservation(booking),
         Vendor::FareHarbor => fareharbor::booking(booking, Shape { optimized: false, payments: false }, 0),
@@ -136,7 +124,7 @@ fn document(vendor: Vendor, booking: &Booking) -> Value {
 }
 
 /// A document without what says nothing, or is not always told.
-fn essence(mut document: Value) -> Value {
+pub fn essence(mut document: Value) -> Value {
     let Some(map) = document.as_object_mut() else { return document };
     map.retain(|key, _| !key.ends_with("_display") && !key.ends_with("_safe_html"));
     for key in ["payments", "modified", "paymentAccount"] {
@@ -151,14 +139,28 @@ fn essence(mut document: Value) -> Value {
     document
 }
 
-/// Without keys nothing can be compared, and that is said.
-pub fn says_that_it_cant_be_known(sim: &mut Sim, source: &str) {
-    let active = sim.node.as_ref().and_then(|node| node.app.active());
-    let known = active
-        .and_then(|active| active.sources.get(source).map(|source| waypost::app::App::walkable(source)));
+/// Without keys nothing can be compared, and that is said where walks are begun (the source's page says it by the same
+/// words), and by the doctor.
+pub async fn says_that_it_cant_be_known(sim: &mut Sim, source: &str) {
+    let Some(app) = sim.node.as_ref().map(|node| node.app.clone()) else { return };
+    let known = app.active().and_then(|active| active.sources.get(source).map(|one| App::walkable(one)));
     let said =
         matches!(&known, Some(Walkable::No(why)) if why.contains("it can't be known what is missing here"));
     if !said {
         sim.wrong.push(format!("nobody says that it can't be known what is missing: {known:?}"));
+    }
+    let found = match crate::sim::through(&sim.faults, app.look_over(source)).await {
+        Some(Ok(found)) => found,
+        other => {
+            sim.wrong.push(format!("nothing is found of {source}: {other:?}"));
+            return;
+        }
+    };
+    let says = |finding: &Finding| {
+        finding.about == format!("source {source}")
+            && finding.text == "Without API access Waypost can't know of a webhook that never came."
+    };
+    if !found.iter().any(says) {
+        sim.wrong.push(format!("the doctor does not say that it can't be known what is missing: {found:?}"));
     }
 }

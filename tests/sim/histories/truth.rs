@@ -126,7 +126,7 @@ impl History {
     pub fn of(plot: &Plot, chance: &mut Chance) -> Self {
         let mut writer = Writer { plot, now: 0, bookings: BTreeMap::new(), people: 0 };
         let mut moments = Vec::new();
-        while moments.len() < plot.moments {
+        while moments.len() < plot.moments && writer.can_go_on() {
             writer.now += match chance.weighted(&[35, 45, 20]) {
                 0 => chance.between(0, 700),
                 1 => chance.between(700, 30_000),
@@ -192,6 +192,12 @@ impl Writer<'_> {
         Some(Moment { at: self.now, act, word, after })
     }
 
+    /// Something can still happen: not all is deleted.
+    fn can_go_on(&self) -> bool {
+        let made = self.bookings.values().filter(|booking| booking.follows.is_none()).count();
+        made < self.plot.bookings || self.bookings.values().any(|booking| booking.status != Status::Deleted)
+    }
+
     fn books(&mut self, chance: &mut Chance) -> (String, &'static str, Vec<Booking>) {
         let number = self.bookings.len() as u32 + 1;
         let guest = 1 + chance.below(self.plot.guests) as u32;
@@ -229,11 +235,11 @@ impl Writer<'_> {
         let (tours, number) = (self.plot.vendor == Vendor::FareHarbor, booking.number);
         booking.modified = self.now;
         let open = matches!(booking.status, Status::Booked | Status::Here);
-        let weights: [u32; 11] = match booking.status {
+        let weights: [u32; 12] = match booking.status {
             Status::Deleted => return None,
-            Status::Booked | Status::Here => [14, 8, 8, 10, 8, 5, 8, 8, 12, 12, 10],
+            Status::Booked | Status::Here => [14, 8, 8, 10, 8, 5, 8, 8, 12, 12, 10, 6],
             // Somebody may still write a note on it, or pay.
-            _ => [0, 0, 0, 4, 2, 0, 0, 0, 0, 0, 0],
+            _ => [0, 0, 0, 4, 2, 0, 0, 0, 0, 0, 0, 0],
         };
         let one =
             |act: &str, word, booking: Booking| Some((format!("{act} of {booking}"), word, vec![booking]));
@@ -306,9 +312,16 @@ impl Writer<'_> {
                 booking.status = Status::Cancelled;
                 one("the cancellation", "canceled", booking)
             }
-            10 if self.plot.deletes && chance.per_mille(300) => {
+            10 if self.plot.deletes && chance.per_mille(700) => {
                 booking.status = Status::Deleted;
                 one("the end", "deleted", booking)
+            }
+            11 if tours => {
+                let party: Vec<u32> = booking.people.keys().copied().collect();
+                let pk = *chance.pick(&party)?;
+                let person = booking.people.get_mut(&pk)?;
+                person.size = (person.size + 1 + chance.below(2) as u32) % 3;
+                one(&format!("another size ({pk})"), "changed", booking)
             }
             _ => None,
         }

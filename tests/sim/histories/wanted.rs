@@ -79,6 +79,15 @@ pub fn asking_folder(when_down: &str) -> Folder {
     Folder::of(files)
 }
 
+/// The same rules, for a source whose webhooks are believed, and whose API can be asked.
+pub fn trusting_folder() -> Folder {
+    let mut files = folder().files;
+    let source = "connector: fareharbor\ntitle: Harbour Tours\nverify: never\n\
+                  api: { app: { env: APP }, user: { env: USER } }\n";
+    files.texts.insert("sources/harbour-tours.yaml".to_owned(), source.to_owned());
+    Folder::of(files)
+}
+
 /// The rules folder: the example rule and a recipe as they are shipped, and rules of our own.
 pub fn folder() -> Folder {
     let texts = [
