@@ -5,11 +5,11 @@ import { readFileSync } from "node:fs";
 
 const LIST = JSON.parse(readFileSync(new URL("../pages.json", import.meta.url), "utf8"));
 
-/** All pages as `{who, route, address}`, addresses with these names in them. */
-export function pages(names) {
+/** All pages, or those of one list, as `{who, route, address}`, addresses with these names in them. */
+export function pages(names, only = undefined) {
   const all = [];
   for (const [who, routes] of Object.entries(LIST)) {
-    if (who === "no page") continue;
+    if (who === "no page" || (only && who !== only)) continue;
     for (const [route, addresses] of Object.entries(routes)) {
       for (const address of addresses) {
         const filled = address.replaceAll(/\{(\w+)\}/g, (_, name) => {
