@@ -1,12 +1,12 @@
 //! What `waypost doctor` and the page of a source say of it: its address, its certificate, its last webhook, the keys of its
 //! API, and its subscriptions; each as it should be, missing, refused, out of reach.
 
-use crate::fake_apaleo::{Apaleo, event};
+use crate::fake_apaleo::{Apaleo, event, reservation};
 use crate::fake_http::Reply;
 use crate::signed_in::session_of;
 use crate::subscriptions::{OUTSIDE, address, subscribe, world};
 use crate::support::{Router, client};
-use crate::world::{INN, inn, post, tours};
+use crate::world::{INN, inn, post, settled, tours};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -87,7 +87,9 @@ async fn a_source_with_keys_is_told_of_line_by_line() {
     tell("nothing has come, and nothing is subscribed", &router, &apaleo).await;
     subscribe(&router, Subscribing::BringInLine).await;
     assert_eq!(post(&router, &event(1, "Folio/balance-changed", "F-1")).await, 200);
-    router.quiet().await;
+    apaleo.put(reservation("XPGM-1", "Confirmed", "2026-11-20T08:00:00Z"));
+    assert_eq!(post(&router, &event(2, "Reservation/created", "XPGM-1")).await, 200);
+    settled(&router).await;
     tell("all is well", &router, &apaleo).await;
     let shown = page(&router, "inn").await;
     assert!(shown.contains("apaleo checked this address <time"), "{shown}");
