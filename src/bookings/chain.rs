@@ -136,8 +136,8 @@ impl Batch {
         }
     }
 
-    /// The booking of a chain that was known here first (`Applier::load` keeps ids in that order): its lane is the chain's. That stays
-    /// so when older ones become known, whose calls would else go beside those of the chain.
+    /// The booking of a chain that was known here first (`Applier::load` keeps ids in that order): its lane is the chain's.
+    /// That stays so when older ones become known, whose calls would else go beside those of the chain.
     pub fn root(&self, key: &BookingKey) -> Option<&State> {
         let whole = self.chains.whole(key);
         let known = whole.iter().filter_map(|key| self.states.get(key));

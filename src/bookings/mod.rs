@@ -222,8 +222,9 @@ impl Applier {
         Ok(did(&applied))
     }
 
-    /// Reads, compares and plans, in the order of the events, as many of them as unpack to a bounded size. Where something looks like a late copy and the system's API
-    /// can be asked, it is done once more, with that as a hint: as if the copy had told nothing.
+    /// Reads, compares and plans, in the order of the events, as many of them as unpack to a bounded size. Where something
+    /// looks like a late copy and the system's API can be asked, it is done once more, with that as a hint: as if the copy
+    /// had told nothing.
     async fn compute(
         &self,
         ruleset: &Arc<Ruleset>,

@@ -59,9 +59,7 @@ impl Reading {
             ReadWhat::WithoutEffect(..) | ReadWhat::Unfit(..) => None,
         })
     }
-}
 
-impl Reading {
     /// The records that it is a document of.
     pub fn documents(&self) -> impl Iterator<Item = &BookingKey> {
         self.items.iter().filter_map(|item| match &item.what {

@@ -1,6 +1,6 @@
 //! Bytes of a body → the JSON that connectors read, whatever they are packed and written in: gzip or deflate, a byte order
-//! mark, UTF-16, windows-1252, form fields with or without JSON in one of them, something left over behind the JSON. The stored bytes stay
-//! as they came; this is done anew whenever they are read.
+//! mark, UTF-16, windows-1252, form fields with or without JSON in one of them, something left over behind the JSON. The
+//! stored bytes stay as they came; this is done anew whenever they are read.
 //!
 //! Promises: never panics; bounded by `UNPACKED_BYTES_MAX` whatever a packed body claims; what can't be read says why in a
 //! sentence.
