@@ -4,7 +4,10 @@
 use super::{App, AskError, is_day};
 use crate::connectors::{ApiTrouble, Source, Verified};
 use crate::domain::Millis;
-use crate::ports::{NewWalk, StoreError, WalkAct, WalkFilter, WalkPurpose, WalkRow, WalkState};
+use crate::ports::{
+    FINDINGS_KEPT, FindingQuery, NewWalk, StoreError, WalkAct, WalkFilter, WalkOutcome, WalkPurpose, WalkRow,
+    WalkState,
+};
 use crate::source_api::{ApiCall, ApiClient};
 use crate::walk::{SourceCall, SourceCalls, Walked, Walker, walkable};
 use async_trait::async_trait;
@@ -18,6 +21,8 @@ const DAYS_MAX: i32 = 3_660;
 /// Without days: so long back, and so long ahead.
 const DAYS_BACK: i64 = 30;
 const DAYS_AHEAD: i64 = 60;
+/// Findings of a report that are counted at once.
+const FINDINGS_AT_ONCE: i64 = 1_000;
 /// Bookings that wait to be read; a walk that brings in more waits.
 const UNREAD_MAX: i64 = 2_000;
 
@@ -95,15 +100,37 @@ impl App {
                 report.counts.here()
             )));
         }
+        // What it found may have been forgotten since, or be more than is kept: then all of its days are walked once more.
+        let kept = self.keeps_findings(&report).await?;
         let new = NewWalk {
             purpose: WalkPurpose::Repair,
-            report: Some(seq),
+            report: kept.then_some(seq),
             end_gone,
             who: who.to_owned(),
             at: self.clock.now(),
             ..report.asked
         };
         self.begin_walk(&new).await
+    }
+
+    /// Whether all that a report found is still there, and will be.
+    async fn keeps_findings(&self, report: &WalkRow) -> Result<bool, StoreError> {
+        let counts = &report.counts;
+        let told = counts.new + counts.differs + counts.gone;
+        if told + counts.trouble > FINDINGS_KEPT {
+            return Ok(false);
+        }
+        let outcomes = vec![WalkOutcome::New, WalkOutcome::Differs, WalkOutcome::Gone];
+        let (mut there, mut after) = (0, None);
+        while there < told {
+            let query =
+                FindingQuery { walk: report.seq, outcomes: outcomes.clone(), after, limit: FINDINGS_AT_ONCE };
+            let found = self.store.walks().findings(&query).await?;
+            let Some(last) = found.last() else { return Ok(false) };
+            after = Some((last.account.clone(), last.key.clone()));
+            there += found.len() as i64;
+        }
+        Ok(true)
     }
 
     /// Pauses, resumes or stops a walk.

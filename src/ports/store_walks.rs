@@ -8,6 +8,9 @@ use async_trait::async_trait;
 /// The whole of a walk, in shares: each place has its part, and hands it on to what it leads to.
 pub const WHOLE_SHARE: i64 = 1 << 60;
 
+/// Findings of a report that are kept.
+pub const FINDINGS_KEPT: i64 = 10_000;
+
 /// What a walk is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WalkPurpose {

@@ -7,8 +7,8 @@ use super::sql;
 use super::{Database, SqlStore, lock};
 use crate::domain::{BookingId, BookingKey, ChangeRef, Millis};
 use crate::ports::{
-    DuePlaces, FindingQuery, HereBooking, NewWalk, PlaceRow, StoreError, StoredBooking, WalkAct, WalkFilter,
-    WalkFinding, WalkOutcome, WalkRow, WalkStore, WalkWrite,
+    DuePlaces, FINDINGS_KEPT, FindingQuery, HereBooking, NewWalk, PlaceRow, StoreError, StoredBooking,
+    WalkAct, WalkFilter, WalkFinding, WalkOutcome, WalkRow, WalkStore, WalkWrite,
 };
 use async_trait::async_trait;
 
@@ -16,8 +16,6 @@ use async_trait::async_trait;
 const ROWS_MAX: i64 = 1_000;
 /// Rows that are forgotten at once.
 const TIDY_ROWS: i64 = 500;
-/// Findings of a report that are kept.
-const FINDINGS_KEPT: i64 = 10_000;
 /// Walks of a source whose findings are kept.
 const WALKS_KEPT: i64 = 10;
 

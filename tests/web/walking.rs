@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use serde_json::json;
 use waypost::domain::{Role, Scope};
 use waypost::ports::{
-    WHOLE_SHARE, WalkCounts, WalkFilter, WalkFinding, WalkOutcome, WalkRow, WalkState, WalkWrite,
+    WHOLE_SHARE, WalkCounts, WalkFilter, WalkFinding, WalkOutcome, WalkPurpose, WalkRow, WalkState, WalkWrite,
 };
 
 const SOURCE: &str =
@@ -255,6 +255,26 @@ async fn what_was_not_sent_until_a_silence_ended_is_fetched_by_a_walk_of_its_own
     assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
     app.fill_gaps().await.expect("a store");
     assert_eq!((open().await, fact().await), (Some(first.seq + 1), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_whose_findings_are_not_all_kept_is_repaired_by_walking_all_its_days() {
+    // Of some it is not known any more which they were, or there are more than are kept.
+    for (new, there, kept) in [(3, 3, true), (3, 2, false), (0, 0, true), (20_000, 5, false)] {
+        let shop = shop().await;
+        let row = begin(&shop, &FORM).await;
+        let mut findings: Vec<_> = (0..there).map(|n| finding(&format!("k{n}"), WalkOutcome::New)).collect();
+        findings.push(finding("d", WalkOutcome::Differs));
+        let counts = WalkCounts { looked: new + 1, new, differs: 1, ..WalkCounts::default() };
+        let done = WalkRow { state: WalkState::Done, ended_at: Some(1), counts, ..row.clone() };
+        note(&shop, &row, done, findings).await;
+        let seen = shop.post(&format!("/walks/{}/repair", row.seq), &[]).await;
+        assert_eq!(seen.status, StatusCode::SEE_OTHER, "{}", seen.text);
+        let open = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
+        assert_eq!(open.asked.report, kept.then_some(row.seq), "{new} new, {there} of them there");
+        assert_eq!(open.asked.purpose, WalkPurpose::Repair);
+        assert_eq!((&open.asked.from_day, &open.asked.to_day), (&row.asked.from_day, &row.asked.to_day));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
