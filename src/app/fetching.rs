@@ -2,8 +2,7 @@
 
 use super::{App, AskError};
 use crate::connectors::{ApiStanding, Source, Verify};
-use crate::domain::{BookingId, BookingKey, Millis, fetch_id};
-use crate::fetch::KNOWS_NO_SUCH;
+use crate::domain::{BookingId, BookingKey, KNOWS_NO_SUCH, Millis, fetch_id};
 use crate::ports::{FetchCount, FetchPolicy, FetchRow, HeardAsked, NewFetch, StoreError};
 use std::collections::BTreeMap;
 

@@ -4,9 +4,9 @@
 use super::masking::{HIDDEN, Mask, is_masked};
 use crate::domain::{BookingKey, ChangeRef, MASK, Millis, Position, has_odd_letters, mask_path};
 use crate::ports::{
-    DuePlaces, FetchCount, FetchEnd, FetchRow, FetchStore, FindingQuery, HeardAsked, HereBooking, LastHeard,
-    NewFetch, NewWalk, PlaceRow, PutOff, Store, StoreError, StoredEvent, WalkAct, WalkFilter, WalkFinding,
-    WalkRow, WalkStore, WalkWrite,
+    DuePlaces, FetchCount, FetchEnd, FetchRow, FetchStore, FindingQuery, HeardAsked, HereBooking, KnownBy,
+    LastHeard, NewFetch, NewWalk, PlaceRow, PutOff, Store, StoreError, StoredEvent, WalkAct, WalkFilter,
+    WalkFinding, WalkRow, WalkStore, WalkWrite,
 };
 use std::sync::Arc;
 
@@ -100,6 +100,7 @@ around! { FetchStore by fetches;
     passes count_fetches() -> Vec<FetchCount>;
     passes last_of_source(asked: HeardAsked<'_>) -> LastHeard;
     passes fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
+    passes known_by(key: &BookingKey, until: Position) -> KnownBy;
     passes last_position() -> Position;
 }
 

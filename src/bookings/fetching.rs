@@ -3,7 +3,9 @@
 
 use super::{Candidate, StoredEvent};
 use crate::connectors::{Hinted, RecordSpec, Source, Told, Verify, WhenDown};
-use crate::domain::{BookingId, BookingKey, ChangeKind, DocumentHead, Millis, fetch_id, is_document};
+use crate::domain::{
+    BookingId, BookingKey, ChangeKind, DocumentHead, KNOWS_NO_SUCH, Millis, fetch_id, is_document,
+};
 use crate::ports::{FetchPolicy, FetchWrite, NewFetch};
 use std::collections::HashSet;
 
@@ -103,6 +105,10 @@ pub(super) fn came(
     booking: Option<&BookingId>,
 ) -> Vec<FetchWrite> {
     let Some(head) = head else { return Vec::new() };
+    // What ends a fetch that way says so itself (`disowned`).
+    if head.gone && head.fetch.is_some() {
+        return Vec::new();
+    }
     let event = &place.event.id;
     let note = if head.unverified {
         format!("it could not be verified so far; the booking goes by it, see {event}")
@@ -185,8 +191,7 @@ pub(super) fn not_used(
 ) -> Option<FetchWrite> {
     let head = DocumentHead::read(&event.headers).filter(|_| is_document(&event.origin))?;
     let fetch = head.fetch.clone()?;
-    let is_told =
-        |write: &FetchWrite| matches!(write, FetchWrite::Came { fetch: told, .. } if *told == fetch);
+    let is_told = |write: &FetchWrite| matches!(write, FetchWrite::Came { fetch: told, .. } | FetchWrite::Disowned { fetch: told, .. } if *told == fetch);
     if fetches.iter().any(is_told) {
         return None;
     }
@@ -214,9 +219,38 @@ pub(super) fn not_used(
     })
 }
 
-/// Why a record ended that no event told the end of.
-pub(super) fn unknown_there(source: &Source) -> String {
-    format!("{} does not know it any more: it was asked twice", source.connector.title)
+/// Why a record ended that no event told the end of: a walk missed it, or its fetch ends it, since nothing but webhooks that
+/// were never verified told of it.
+pub(super) fn unknown_there(source: &Source, head: &DocumentHead) -> String {
+    let title = &source.connector.title;
+    match head.fetch {
+        None => format!("{title} does not know it any more: it was asked twice"),
+        Some(_) => format!("{title} does not know it: the webhook that told of it was not verified"),
+    }
+}
+
+/// The fetch of a record that the API does not know: all webhooks that told of it are refused after all.
+pub(super) fn disowned(
+    head: &DocumentHead,
+    source: &Source,
+    place: &Place<'_>,
+    booking: Option<&BookingId>,
+) -> Option<FetchWrite> {
+    let (title, kind) = (&source.connector.title, &head.key.kind);
+    let note = match booking {
+        None => format!("{title}'s {KNOWS_NO_SUCH} {kind}: nothing was changed"),
+        Some(_) => format!(
+            "{title}'s {KNOWS_NO_SUCH} {kind}: it was gone by while {title} did not answer, and ended with {}",
+            place.event.id
+        ),
+    };
+    Some(FetchWrite::Disowned {
+        fetch: head.fetch.clone()?,
+        begun: head.begun,
+        booking: booking.cloned(),
+        note,
+        at: place.now,
+    })
 }
 
 /// A record ended by the word of an event: what waits for it can't be fetched any more.

@@ -60,6 +60,9 @@ pub struct DocumentHead {
     pub gone: bool,
 }
 
+/// Part of what is said of a webhook about something that its system's API does not know.
+pub const KNOWS_NO_SUCH: &str = "API knows no such";
+
 impl DocumentHead {
     /// As it is stored.
     pub fn to_headers(&self) -> String {

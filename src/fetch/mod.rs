@@ -10,6 +10,7 @@
 //! stored is dropped before it gets into the journal.
 
 mod go_by;
+mod not_there;
 mod own;
 mod schedule;
 
@@ -32,9 +33,6 @@ pub const FETCHES_MAX: usize = 16;
 const UNABLE_MS: i64 = 300_000;
 /// What has waited so long for a source that was removed, or is of another system now, waits for nothing.
 const GONE_MS: i64 = 24 * 3_600_000;
-
-/// Part of what is said of a hint at something that the API does not know.
-pub const KNOWS_NO_SUCH: &str = "API knows no such";
 
 /// One call to make.
 pub struct FetchWork {
@@ -78,6 +76,8 @@ pub enum FetchOutcome {
     Came(usize),
     /// The API does not know it.
     Refused,
+    /// The same, and it is known here by unverified webhooks alone: what ends it was appended to the journal.
+    Disowned,
     /// It is tried again.
     Again,
 }
@@ -87,7 +87,7 @@ impl FetchOutcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Came(_) => "came",
-            Self::Refused => "refused",
+            Self::Refused | Self::Disowned => "refused",
             Self::Again => "again",
         }
     }
@@ -257,6 +257,9 @@ impl Fetcher {
             Err(trouble) => Err(trouble),
         };
         let end = match documents {
+            Err(trouble @ ApiTrouble::NotThere(_)) => {
+                return self.not_known(ruleset, &row, &trouble, now).await;
+            }
             Ok(documents) if documents.is_empty() => FetchEnd::Refused { told: none_of(ruleset, &row) },
             Ok(documents) => {
                 let count = documents.len();
@@ -264,13 +267,6 @@ impl Fetcher {
                 self.store.append_events(&events).await?;
                 return Ok(FetchOutcome::Came(count));
             }
-            // A webhook may be faster than the API: it is asked once more.
-            Err(trouble @ ApiTrouble::NotThere(_)) if row.trouble.as_deref() != Some(trouble.word()) => {
-                let due_at = now + schedule::NOT_THERE_MS;
-                let (told, trouble) = (not_there(ruleset, &row), trouble.word().to_owned());
-                FetchEnd::Again { due_at, trouble, told, failed: false }
-            }
-            Err(ApiTrouble::NotThere(_)) => FetchEnd::Refused { told: not_there(ruleset, &row) },
             Err(trouble) => self.again(ruleset, &row, trouble, now),
         };
         self.store.fetches().end_fetch(&row, &end, now).await?;
@@ -446,10 +442,6 @@ fn read(
 
 fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
     ruleset.sources.get(&row.source).map_or("The booking system", |source| &source.connector.title)
-}
-
-fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
-    format!("{}'s {KNOWS_NO_SUCH} {}: nothing was changed", title(ruleset, row), row.key.kind)
 }
 
 fn not_let(ruleset: &Ruleset, row: &FetchRow, told: &str) -> String {

@@ -124,6 +124,20 @@ pub enum FetchWrite {
         /// Now.
         at: Millis,
     },
+    /// The API does not know what is being fetched, and all that is known of it was told by webhooks that were never verified:
+    /// these, and hints up to a position, are refused.
+    Disowned {
+        /// Id of the fetch.
+        fetch: String,
+        /// Up to which position.
+        begun: Position,
+        /// The booking, where there is one.
+        booking: Option<BookingId>,
+        /// What is said of the webhooks.
+        note: String,
+        /// Now.
+        at: Millis,
+    },
     /// It told once more what is known of a booking: what was asked for before is older than that.
     Confirmed {
         /// The booking.
@@ -241,6 +255,19 @@ pub struct LastHeard {
     pub unknown: i64,
 }
 
+/// By whose word a booking is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// It is not known here.
+    Nobody,
+    /// That can't be said yet: events up to that position are not applied so far.
+    NotYet,
+    /// By webhooks that were gone by and never verified, and by nothing else.
+    Unverified,
+    /// By its system's API, or a webhook that was believed.
+    Confirmed,
+}
+
 /// The store of fetches.
 #[async_trait]
 pub trait FetchStore: Send + Sync {
@@ -291,6 +318,8 @@ pub trait FetchStore: Send + Sync {
         before: Millis,
         limit: i64,
     ) -> Result<Vec<(FetchRow, StoredEvent)>, StoreError>;
+    /// By whose word a record is known, once all events up to that position are applied.
+    async fn known_by(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError>;
     /// The journal's last position.
     async fn last_position(&self) -> Result<Position, StoreError>;
 }

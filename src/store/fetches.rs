@@ -3,11 +3,11 @@
 
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
-use super::{SqlStore, ended, sql};
+use super::{SqlStore, doubts, ended, sql};
 use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite,
-    HeardAsked, LastHeard, NewFetch, PutOff, StoreError, StoredEvent,
+    HeardAsked, KnownBy, LastHeard, NewFetch, PutOff, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,27 +84,6 @@ FROM   fetches AS f
 WHERE  f.state IN ('due', 'working')
 GROUP BY f.source
 ORDER BY f.source";
-
-/// The last events of a source, with what is said of those that were ignored or refused.
-pub(super) const LAST: &str = "
-SELECT e.received_at, e.origin, c.note
-FROM   (SELECT l.position, l.received_at, l.origin FROM events AS l
-        WHERE  l.source = $1
-        ORDER BY l.position DESC
-        LIMIT  500) AS e
-LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind IN ('ignored', 'refused')
-ORDER BY e.position DESC";
-
-/// The last events that were ignored, of one source: checks of its address stay in sight however much was fetched since.
-pub(super) const CHECKS: &str = "
-SELECT e.received_at, c.note
-FROM   (SELECT l.position, l.note FROM changes AS l
-        WHERE  l.kind = 'ignored'
-        ORDER BY l.position DESC
-        LIMIT  500) AS c
-JOIN   events AS e ON e.position = c.position
-WHERE  e.source = $1
-ORDER BY e.position DESC";
 
 pub(super) fn to_go_by_sql() -> String {
     format!(
@@ -213,6 +192,17 @@ pub(super) async fn write(
                     let due_at = again_at.unwrap_or(*at);
                     statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch]));
                 }
+                FetchWrite::Disowned { fetch, begun, booking, note, at } => {
+                    statements.extend(put_hints(&std::mem::take(&mut hints)));
+                    let booking = booking.as_ref().map(BookingId::as_str);
+                    statements.extend(booking.map(|booking| doubts::disown(note, booking)));
+                    statements.extend([
+                        Statement::new(done_sql("refused"), values![note, booking, fetch, *begun]),
+                        Statement::new(FORGET_HINTS, values![fetch, *begun]),
+                        Statement::new(END, values![fetch]),
+                        Statement::new(GO_ON, values![false, *at, fetch]),
+                    ]);
+                }
                 FetchWrite::Ended { key, source, at } => {
                     statements.extend(ended::put_end(event.position, key, source, *at));
                 }
@@ -235,7 +225,10 @@ async fn asked_for(session: &mut Session, events: &[&AppliedEvent]) -> Result<BT
         .flat_map(|event| &event.fetches)
         .filter_map(|write| match write {
             FetchWrite::Came { fetch, .. } => Some(fetch.as_str()),
-            FetchWrite::Hint { .. } | FetchWrite::Ended { .. } | FetchWrite::Confirmed { .. } => None,
+            FetchWrite::Hint { .. }
+            | FetchWrite::Disowned { .. }
+            | FetchWrite::Ended { .. }
+            | FetchWrite::Confirmed { .. } => None,
         })
         .collect();
     let ids: Vec<&str> = ids.into_iter().collect();
@@ -382,6 +375,7 @@ impl FetchStore for SqlStore {
                 }
                 let none: Option<String> = None;
                 vec![
+                    doubts::refuse_gone_by(of, told),
                     Statement::new(done_sql("refused"), values![told, none, &of.id, of.begun]),
                     Statement::new(FORGET_HINTS, values![&of.id, of.begun]),
                     // What somebody asked for stays, so that they are told.
@@ -528,29 +522,7 @@ impl FetchStore for SqlStore {
     }
 
     async fn last_of_source(&self, asked: HeardAsked<'_>) -> Result<LastHeard, StoreError> {
-        let mut session = self.read("look for what a source heard last").await?;
-        let mut heard = LastHeard::default();
-        for row in session.rows(LAST, values![asked.source]).await? {
-            let at = row.int("received_at")?;
-            let note = row.text_or_null("note")?.unwrap_or_default();
-            let is_check = note.contains(asked.check);
-            let is_unknown = note.contains(asked.unknown) && at >= asked.since;
-            match row.text("origin")?.as_str() {
-                "fetch" => heard.fetched_at = heard.fetched_at.or(Some(at)),
-                _ if is_unknown && heard.fetched_at.is_none() => heard.unknown += 1,
-                _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
-                _ => {}
-            }
-        }
-        if heard.checked_at.is_none() {
-            for row in session.rows(CHECKS, values![asked.source]).await? {
-                if row.text_or_null("note")?.is_some_and(|note| note.contains(asked.check)) {
-                    heard.checked_at = Some(row.int("received_at")?);
-                    break;
-                }
-            }
-        }
-        Ok(heard)
+        self.heard_last(asked).await
     }
 
     async fn fetches_to_go_by(
@@ -576,6 +548,10 @@ impl FetchStore for SqlStore {
                 Ok((row(one)?, event))
             })
             .collect()
+    }
+
+    async fn known_by(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError> {
+        self.word_for(key, until).await
     }
 
     async fn last_position(&self) -> Result<Position, StoreError> {

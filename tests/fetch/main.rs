@@ -18,6 +18,7 @@ mod apaleo;
 mod doctor;
 mod fareharbor;
 mod fidelity;
+mod forged;
 mod gaps;
 mod killed;
 mod pretix;
