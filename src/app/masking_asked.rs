@@ -100,6 +100,7 @@ around! { FetchStore by fetches;
     passes count_fetches() -> Vec<FetchCount>;
     passes last_of_source(asked: HeardAsked<'_>) -> LastHeard;
     passes fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
+    passes hints_of(fetch: &str, until: Position, and: Option<Position>, limit: i64) -> Vec<StoredEvent>;
     passes known_by(key: &BookingKey, until: Position) -> KnownBy;
     passes last_position() -> Position;
 }

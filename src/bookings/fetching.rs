@@ -124,8 +124,9 @@ pub(super) fn came(
             begun: head.begun,
             booking: booking.cloned(),
             note: note.clone(),
-            again_at: head.unverified.then_some(place.now),
+            again_at: head.again_at.or(head.unverified.then_some(place.now)),
             unverified: head.unverified,
+            behind: head.again_at.is_some(),
             at: place.now,
         })
         .collect()
@@ -152,6 +153,7 @@ pub(super) fn came_too_late(
         note: format!("what it hinted at came with {}, too late; it is fetched again", place.event.id),
         again_at: Some(place.now),
         unverified: false,
+        behind: false,
         at: place.now,
     };
     (ChangeKind::Stale, Some(came))
@@ -166,6 +168,7 @@ pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
         note: String::new(),
         again_at: Some(now + UNFIT_AGAIN_MS),
         unverified: false,
+        behind: false,
         at: now,
     })
 }
@@ -202,6 +205,7 @@ pub(super) fn not_used(
         note: String::new(),
         again_at: Some(now + after),
         unverified: false,
+        behind: false,
         at: now,
     };
     Some(match why {
@@ -214,6 +218,7 @@ pub(super) fn not_used(
             note: format!("what was fetched for it could not be used, see {}: {note}", event.id),
             again_at: None,
             unverified: false,
+            behind: false,
             at: now,
         },
     })
@@ -262,6 +267,7 @@ pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> FetchWrit
         note: format!("it was deleted before it could be read, as {} says", place.event.id),
         again_at: None,
         unverified: false,
+        behind: false,
         at: place.now,
     }
 }
@@ -273,14 +279,19 @@ pub(super) fn ended_unknown(place: &Place<'_>) -> FetchWrite {
 
 /// The note of a document's change.
 pub(super) fn noted(head: Option<&DocumentHead>, source: &Source, note: Option<String>) -> Option<String> {
-    if !head.is_some_and(|head| head.unverified) {
+    let (title, Some(head)) = (&source.connector.title, head) else { return note };
+    let of_head = if head.unverified {
+        format!("unverified: {title} did not answer, so this is what its webhook said")
+    } else if head.insists {
+        format!("a webhook told otherwise: {title} was asked two more times, and its answer is taken")
+    } else if head.again_at.is_some() {
+        format!("older than what its webhook told: {title} is asked again")
+    } else {
         return note;
-    }
-    let title = &source.connector.title;
-    let unverified = format!("unverified: {title} did not answer, so this is what its webhook said");
+    };
     Some(match note {
-        Some(note) => format!("{unverified}; {note}"),
-        None => unverified,
+        Some(note) => format!("{of_head}; {note}"),
+        None => of_head,
     })
 }
 

@@ -9,6 +9,7 @@
 //! is fetched again; an API that is away, rests or refuses the credential costs few calls and no fetch; what is never
 //! stored is dropped before it gets into the journal.
 
+mod behind;
 mod go_by;
 mod not_there;
 mod own;
@@ -20,6 +21,7 @@ use crate::connectors::{
 use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
 use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, PutOff, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
+use behind::Standing;
 use bytes::Bytes;
 use own::Own;
 use serde_json::{Map, Value, json};
@@ -262,8 +264,16 @@ impl Fetcher {
             }
             Ok(documents) if documents.is_empty() => FetchEnd::Refused { told: none_of(ruleset, &row) },
             Ok(documents) => {
+                let standing = match documents.as_slice() {
+                    [(_, document)] => self.standing_of(ruleset, &row, document, now).await?,
+                    _ => Standing::Fine,
+                };
+                if let Standing::Behind(end) = standing {
+                    self.store.fetches().end_fetch(&row, &end, now).await?;
+                    return Ok(FetchOutcome::Again);
+                }
                 let count = documents.len();
-                let events: Vec<NewEvent> = self.events(&row, documents, now);
+                let events: Vec<NewEvent> = self.events(&row, documents, &standing, now);
                 self.store.append_events(&events).await?;
                 return Ok(FetchOutcome::Came(count));
             }
@@ -272,7 +282,7 @@ impl Fetcher {
         self.store.fetches().end_fetch(&row, &end, now).await?;
         Ok(match end {
             FetchEnd::Refused { .. } => FetchOutcome::Refused,
-            FetchEnd::Again { .. } => FetchOutcome::Again,
+            FetchEnd::Again { .. } | FetchEnd::Behind { .. } => FetchOutcome::Again,
         })
     }
 
@@ -315,15 +325,22 @@ impl Fetcher {
     }
 
     /// The documents of an answer as events; the last one ends the fetch.
-    fn events(&self, row: &FetchRow, documents: Vec<(String, Value)>, now: Millis) -> Vec<NewEvent> {
+    fn events(
+        &self,
+        row: &FetchRow,
+        documents: Vec<(String, Value)>,
+        standing: &Standing,
+        now: Millis,
+    ) -> Vec<NewEvent> {
         let last = documents.len() - 1;
+        let again_at = if let Standing::TakenAgainAt(at) = standing { Some(*at) } else { None };
         let event = |(index, (key, document)): (usize, (String, Value))| {
+            let key = BookingKey { key, ..row.key.clone() };
             let head = DocumentHead {
-                key: BookingKey { key, ..row.key.clone() },
-                begun: row.begun.unwrap_or_default(),
                 fetch: (index == last).then(|| row.id.clone()),
-                unverified: false,
-                gone: false,
+                again_at,
+                insists: matches!(standing, Standing::Insists),
+                ..DocumentHead::of(key, row.begun.unwrap_or_default())
             };
             self.event(&row.source, &head, &document, now)
         };

@@ -50,19 +50,14 @@ impl Fetcher {
         self.store.fetches().end_fetch(row, &end, now).await?;
         Ok(match end {
             FetchEnd::Refused { .. } => FetchOutcome::Refused,
-            FetchEnd::Again { .. } => FetchOutcome::Again,
+            FetchEnd::Again { .. } | FetchEnd::Behind { .. } => FetchOutcome::Again,
         })
     }
 
     /// The event that ends a booking which only unverified webhooks told of; applying it ends the fetch.
     fn end_of(&self, row: &FetchRow, trouble: &ApiTrouble, now: Millis) -> NewEvent {
-        let head = DocumentHead {
-            key: row.key.clone(),
-            begun: row.begun.unwrap_or_default(),
-            fetch: Some(row.id.clone()),
-            unverified: false,
-            gone: true,
-        };
+        let asked = DocumentHead::of(row.key.clone(), row.begun.unwrap_or_default());
+        let head = DocumentHead { fetch: Some(row.id.clone()), gone: true, ..asked };
         let body = json!({ "not_known": row.key.key, "answer": trouble.to_string() });
         self.event(&row.source, &head, &body, now)
     }

@@ -121,6 +121,8 @@ pub enum FetchWrite {
         again_at: Option<Millis>,
         /// The event is what a webhook said, not what the API answered.
         unverified: bool,
+        /// It is made again since what came is older than what a webhook told.
+        behind: bool,
         /// Now.
         at: Millis,
     },
@@ -197,6 +199,16 @@ pub enum FetchEnd {
         told: String,
         /// Whether it counts as a failure of this fetch.
         failed: bool,
+    },
+    /// What came is as old as what was known before its webhook: it is asked for again, to see whether that is all; at once
+    /// where a newer hint came in since.
+    Behind {
+        /// When.
+        due_at: Millis,
+        /// Which time that is, as a word.
+        trouble: String,
+        /// A sentence.
+        told: String,
     },
     /// There is nothing to be fetched: the hints are refused. Newer ones, where there are any, make it due.
     Refused {
@@ -318,6 +330,14 @@ pub trait FetchStore: Send + Sync {
         before: Millis,
         limit: i64,
     ) -> Result<Vec<(FetchRow, StoredEvent)>, StoreError>;
+    /// What hinted at a fetch up to a position, of the last so many, oldest first; and the event at `and`.
+    async fn hints_of(
+        &self,
+        fetch: &str,
+        until: Position,
+        and: Option<Position>,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
     /// By whose word a record is known, once all events up to that position are applied.
     async fn known_by(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError>;
     /// The journal's last position.

@@ -4,7 +4,7 @@
 use super::session::{Statement, Value, values};
 use super::{SqlStore, rows};
 use crate::domain::{BookingKey, ChangeKind, DocumentHead, Position, is_document};
-use crate::ports::{FetchRow, KnownBy, StoreError};
+use crate::ports::{FetchRow, KnownBy, StoreError, StoredEvent};
 
 /// Changes that are looked at in one go.
 const LOOK_AT: i64 = 64;
@@ -20,6 +20,29 @@ LIMIT  CAST($4 AS BIGINT)";
 
 const OF_KEY: &str = "
 SELECT b.id FROM bookings AS b WHERE b.connector = $1 AND b.account = $2 AND b.kind = $3 AND b.key = $4";
+
+/// What hinted at a fetch, and one more event.
+pub(super) const HINTS_OF: &str = "
+SELECT e.position, e.id, e.source, e.received_at, e.origin, CAST(0 AS BIGINT) AS crashes, e.headers, e.body
+FROM   events AS e
+WHERE  e.position IN (SELECT l.position
+                      FROM   (SELECT h.position FROM fetch_hints AS h
+                              WHERE  h.fetch = $1 AND h.position <= $2
+                              ORDER BY h.position DESC
+                              LIMIT  CAST($3 AS BIGINT)) AS l
+                      UNION
+                      SELECT CAST($4 AS BIGINT))
+ORDER BY e.position";
+
+/// It is asked for again later; at once where something newer hints at it.
+pub(super) const ASK_AGAIN: &str = "
+UPDATE fetches
+SET    state = 'due',
+       due_at = CASE WHEN hinted > $2 THEN CAST($6 AS BIGINT) ELSE CAST($3 AS BIGINT) END,
+       trouble = CASE WHEN hinted > $2 THEN NULL ELSE CAST($4 AS TEXT) END,
+       told = CASE WHEN hinted > $2 THEN NULL ELSE CAST($5 AS TEXT) END,
+       begun = NULL
+WHERE  id = $1 AND state = 'working' AND begun = $2";
 
 /// Webhooks that the booking went by are refused after all.
 pub(super) const DISOWN: &str = "
@@ -50,6 +73,19 @@ pub(super) fn refuse_gone_by(of: &FetchRow, told: &str) -> Statement {
 }
 
 impl SqlStore {
+    /// What hinted at a fetch up to a position, of the last so many, oldest first; and the event at `and`.
+    pub(super) async fn told_before(
+        &self,
+        fetch: &str,
+        until: Position,
+        and: Option<Position>,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut session = self.read("give what hinted at a fetch").await?;
+        let bound = values![fetch, until, limit, and.unwrap_or(-1)];
+        session.rows(HINTS_OF, bound).await?.iter().map(rows::stored_event).collect()
+    }
+
     /// By whose word a record is known, once all events up to that position are applied.
     pub(super) async fn word_for(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError> {
         if self.unapplied(1, 1).await?.first().is_some_and(|event| event.position <= until) {

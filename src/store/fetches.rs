@@ -4,7 +4,7 @@
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
 use super::{SqlStore, doubts, ended, sql};
-use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
+use crate::domain::{BEHIND, BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite,
     HeardAsked, KnownBy, LastHeard, NewFetch, PutOff, StoreError, StoredEvent,
@@ -128,7 +128,7 @@ WHERE  id = $1 AND NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fe
 /// It goes on: as one that has not failed yet.
 const GO_ON: &str = "
 UPDATE fetches
-SET    state = 'due', begun = NULL, tries = 0, failing_since = NULL, trouble = NULL, told = NULL,
+SET    state = 'due', begun = NULL, tries = 0, failing_since = NULL, trouble = $4, told = NULL,
        unverified = $1, due_at = $2,
        first_at = COALESCE((SELECT MIN(c.at) FROM fetch_hints AS h
                             JOIN changes AS c ON c.position = h.position AND c.ordinal = h.ordinal
@@ -176,7 +176,7 @@ pub(super) async fn write(
                     let last = confirmed.entry(booking.as_str()).or_default();
                     *last = (*last).max(*as_of);
                 }
-                FetchWrite::Came { fetch, begun, booking, note, again_at, unverified, at } => {
+                FetchWrite::Came { fetch, begun, booking, note, again_at, unverified, behind, at } => {
                     if !there.contains(fetch) {
                         continue;
                     }
@@ -190,7 +190,8 @@ pub(super) async fn write(
                         statements.push(Statement::new(END, values![fetch]));
                     }
                     let due_at = again_at.unwrap_or(*at);
-                    statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch]));
+                    let trouble = behind.then_some(BEHIND[0]);
+                    statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch, trouble]));
                 }
                 FetchWrite::Disowned { fetch, begun, booking, note, at } => {
                     statements.extend(put_hints(&std::mem::take(&mut hints)));
@@ -200,7 +201,7 @@ pub(super) async fn write(
                         Statement::new(done_sql("refused"), values![note, booking, fetch, *begun]),
                         Statement::new(FORGET_HINTS, values![fetch, *begun]),
                         Statement::new(END, values![fetch]),
-                        Statement::new(GO_ON, values![false, *at, fetch]),
+                        Statement::new(GO_ON, values![false, *at, fetch, None::<String>]),
                     ]);
                 }
                 FetchWrite::Ended { key, source, at } => {
@@ -262,10 +263,13 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
              ON CONFLICT (id) DO UPDATE
              SET source = excluded.source, policy = excluded.policy, hinted = excluded.hinted,
                  unverified = 0,
-                 due_at = CASE WHEN fetches.state = 'refused' THEN excluded.due_at ELSE fetches.due_at END,
+                 due_at = CASE WHEN fetches.state = 'refused' OR fetches.trouble IN ('behind', 'still_behind')
+                               THEN excluded.due_at ELSE fetches.due_at END,
                  first_at = CASE WHEN fetches.state = 'refused' THEN excluded.first_at ELSE fetches.first_at END,
-                 trouble = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.trouble END,
-                 told = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.told END,
+                 trouble = CASE WHEN fetches.state = 'refused' OR fetches.trouble IN ('behind', 'still_behind')
+                                THEN NULL ELSE fetches.trouble END,
+                 told = CASE WHEN fetches.state = 'refused' OR fetches.trouble IN ('behind', 'still_behind')
+                             THEN NULL ELSE fetches.told END,
                  state = CASE WHEN fetches.state = 'refused' THEN 'due' ELSE fetches.state END",
             sql::rows(piece.len(), 12, 1)
         );
@@ -367,6 +371,10 @@ impl FetchStore for SqlStore {
                 ),
                 values![&of.id, of.begun, *due_at, trouble, told, i64::from(*failed), now],
             )],
+            FetchEnd::Behind { due_at, trouble, told } => {
+                let bound = values![&of.id, of.begun, *due_at, trouble, told, now];
+                vec![Statement::new(doubts::ASK_AGAIN, bound)]
+            }
             FetchEnd::Refused { told } => {
                 let there =
                     session.row(format!("SELECT id FROM fetches {began}"), values![&of.id, of.begun]).await?;
@@ -548,6 +556,16 @@ impl FetchStore for SqlStore {
                 Ok((row(one)?, event))
             })
             .collect()
+    }
+
+    async fn hints_of(
+        &self,
+        fetch: &str,
+        until: Position,
+        and: Option<Position>,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.told_before(fetch, until, and, limit).await
     }
 
     async fn known_by(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError> {

@@ -131,6 +131,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
             fetches::done_sql("coalesced"),
             values!["note", "booking", "fch_1", 1_i64],
         ),
+        ("what hinted at a fetch", doubts::HINTS_OF.to_owned(), values!["fch_1", 1_i64, 8_i64, 1_i64]),
         ("by whose word a booking is known", doubts::TOLD_BY.to_owned(), values!["b", 0_i64, 0_i64, 8_i64]),
         ("webhooks that are refused after all", doubts::DISOWN.to_owned(), values!["note", "booking"]),
         (

@@ -23,6 +23,7 @@ mod gaps;
 mod killed;
 mod pretix;
 mod stage;
+mod stale;
 mod subscribing;
 mod subscriptions;
 mod thin;
