@@ -46,12 +46,18 @@ pub(super) fn asks_first(
     match told.hint {
         Some(Hinted::Changed(way)) => Some(way),
         Some(Hinted::Deleted) => None,
-        None => (source.verify != Verify::Never && can_ask(source, spec, event)).then_some(0),
+        // Where the keys are of one account and the webhooks are of any, what is to be verified waits: see `can_ask`.
+        None => (source.verify != Verify::Never && has_api(source, spec, event)).then_some(0),
     }
 }
 
-/// Whether the system's API can be asked about what a webhook told.
+/// Whether the system's API can be asked about what a webhook told. Keys of one account are no help where whoever signs in says
+/// of which account they are: then what looks like a late copy is taken as it came.
 pub(super) fn can_ask(source: &Source, spec: &RecordSpec, event: &StoredEvent) -> bool {
+    has_api(source, spec, event) && !source.is_of_any_account()
+}
+
+fn has_api(source: &Source, spec: &RecordSpec, event: &StoredEvent) -> bool {
     source.reach.is_some() && spec.fetch.is_some() && !is_document(&event.origin)
 }
 
@@ -79,7 +85,7 @@ pub(super) fn hint(source: &Source, way: i64, place: &Place<'_>) -> FetchWrite {
 /// The booking that took another one's place, and that nobody has told of yet: its own webhook may be lost. What is told
 /// here is no webhook about it, so that no change waits for the fetch, and it is never gone by.
 pub(super) fn successor(source: &Source, spec: &RecordSpec, place: &Place<'_>) -> Option<FetchWrite> {
-    if source.reach.is_none() || spec.fetch.is_none() {
+    if source.reach.is_none() || spec.fetch.is_none() || source.is_of_any_account() {
         return None;
     }
     let FetchWrite::Hint { fetch, .. } = hint(source, 0, place) else { return None };

@@ -7,7 +7,7 @@
 
 use super::go_by::all_told;
 use super::{Fetcher, schedule, title};
-use crate::connectors::{Hinted, Present, RecordSpec, Told, Verify};
+use crate::connectors::{Compared, Hinted, Present, RecordSpec, Told, Verify};
 use crate::domain::{BEHIND, Millis, is_document};
 use crate::ports::{FetchEnd, FetchRow, StoreError, StoredBooking};
 use crate::rules::Ruleset;
@@ -48,14 +48,15 @@ impl Fetcher {
         }
         let known = self.store.bookings_by_key(std::slice::from_ref(&row.key)).await?.pop();
         let present = known.as_ref().and_then(present_of);
-        let is_new = compared(spec, present.as_ref(), fetched.clone()).0;
+        let is_new = compared(spec, present.as_ref(), fetched.clone()).kind.has_effect();
         let (mut is_older, mut news) = (false, Vec::new());
         for event in hints.iter().filter(|event| !is_document(&event.origin)) {
             for told in all_told(ruleset, row, event) {
                 is_older |= told.hint != Some(Hinted::Deleted) && spec.is_behind(&fetched, &told);
                 let after = known.as_ref().is_some_and(|known| event.position > known.as_of);
                 if told.hint.is_none() && after {
-                    news.push(compared(spec, present.as_ref(), told));
+                    let told = compared(spec, present.as_ref(), told);
+                    news.extend(Some(told).filter(|told| told.kind.has_effect()));
                 }
             }
         }
@@ -81,24 +82,21 @@ impl Fetcher {
         }))
     }
 
-    /// Whether what webhooks told differs from the present state. Where nothing but late copies is asked about, what was
-    /// true at an earlier time is no news.
+    /// Whether what webhooks told that differs from the present state is news. Where nothing but late copies is asked about,
+    /// neither is what was true at an earlier time, nor what only an old copy is likely to say.
     async fn any_news(
         &self,
         known: Option<&StoredBooking>,
         verify: Verify,
-        news: Vec<(bool, String)>,
+        news: Vec<Compared>,
     ) -> Result<bool, StoreError> {
         let Some(known) = known else { return Ok(false) };
-        let told: Vec<_> = news
-            .into_iter()
-            .filter(|(is_new, _)| *is_new)
-            .map(|(_, hash)| (known.id.clone(), hash))
-            .collect();
-        if told.is_empty() || verify != Verify::Never {
-            return Ok(!told.is_empty());
+        if verify != Verify::Never {
+            return Ok(!news.is_empty());
         }
-        Ok(self.store.known_hashes(&told).await?.len() < told.len())
+        let sure = news.into_iter().filter(|told| !told.doubtful);
+        let sure: Vec<_> = sure.map(|told| (known.id.clone(), told.hash)).collect();
+        Ok(!sure.is_empty() && self.store.known_hashes(&sure).await?.len() < sure.len())
     }
 }
 
@@ -107,11 +105,9 @@ fn spec_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Option<(&'r RecordSpec, 
     Some((source.connector.source.as_ref()?.record(&row.key.kind)?, source.verify))
 }
 
-/// Whether a state brings something that is not known, and its hash.
-fn compared(spec: &RecordSpec, present: Option<&Present>, mut told: Told) -> (bool, String) {
+fn compared(spec: &RecordSpec, present: Option<&Present>, mut told: Told) -> Compared {
     spec.keep_status(present, &mut told);
-    let compared = spec.compare(present, told);
-    (compared.kind.has_effect(), compared.hash)
+    spec.compare(present, told)
 }
 
 fn present_of(known: &StoredBooking) -> Option<Present> {

@@ -49,7 +49,7 @@ impl Fetcher {
         };
         self.store.fetches().end_fetch(row, &end, now).await?;
         Ok(match end {
-            FetchEnd::Refused { .. } => FetchOutcome::Refused,
+            FetchEnd::Refused { .. } | FetchEnd::Forbidden { .. } => FetchOutcome::Refused,
             FetchEnd::Again { .. } | FetchEnd::Behind { .. } => FetchOutcome::Again,
         })
     }

@@ -210,6 +210,11 @@ pub enum FetchEnd {
         /// A sentence.
         told: String,
     },
+    /// It was turned away for too long: the hints are refused. It stays, to be asked for by a person, or once the keys are taken.
+    Forbidden {
+        /// A sentence.
+        told: String,
+    },
     /// There is nothing to be fetched: the hints are refused. Newer ones, where there are any, make it due.
     Refused {
         /// A sentence.
@@ -241,6 +246,8 @@ pub struct FetchCount {
     pub oldest_at: Option<Millis>,
     /// Fetches whose webhook was gone by without being verified.
     pub unverified: i64,
+    /// Fetches that ended since they were turned away for too long: a person must look.
+    pub forbidden: i64,
 }
 
 /// By what is known what a source heard last.
@@ -309,6 +316,10 @@ pub trait FetchStore: Send + Sync {
     async fn ask_fetch(&self, fetch: &NewFetch, by: &str) -> Result<FetchRow, StoreError>;
     /// All of a source are due now; gives how many.
     async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError>;
+    /// These are due now, where they would be later.
+    async fn hurry_some(&self, ids: &[String], now: Millis) -> Result<(), StoreError>;
+    /// Those that ended since they were turned away for too long are due again, of a source or of all; gives how many.
+    async fn revive_fetches(&self, source: Option<&str>, now: Millis) -> Result<i64, StoreError>;
     /// Which of these records ended before they were known, and at which position: the last one.
     async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError>;
     /// Those that are due later than that are due now; gives how many.

@@ -3,7 +3,7 @@
 
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
-use super::{SqlStore, doubts, ended, sql};
+use super::{SqlStore, doubts, ended, forbidden, sql};
 use crate::domain::{BEHIND, BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite,
@@ -76,12 +76,14 @@ pub(super) fn of_source_sql() -> String {
 }
 
 const COUNT: &str = "
-SELECT f.source, COUNT(*) AS waiting,
-       CAST(SUM(CASE WHEN f.tries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS failing,
-       MIN(f.first_at) AS oldest_at,
-       CAST(SUM(f.unverified) AS BIGINT) AS unverified
+SELECT f.source,
+       CAST(SUM(CASE WHEN f.state <> 'refused' THEN 1 ELSE 0 END) AS BIGINT) AS waiting,
+       CAST(SUM(CASE WHEN f.state <> 'refused' AND f.tries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS failing,
+       MIN(CASE WHEN f.state <> 'refused' THEN f.first_at END) AS oldest_at,
+       CAST(SUM(CASE WHEN f.state <> 'refused' THEN f.unverified ELSE 0 END) AS BIGINT) AS unverified,
+       CAST(SUM(CASE WHEN f.state = 'refused' THEN 1 ELSE 0 END) AS BIGINT) AS forbidden
 FROM   fetches AS f
-WHERE  f.state IN ('due', 'working')
+WHERE  f.state IN ('due', 'working') OR (f.state = 'refused' AND f.trouble = 'forbidden')
 GROUP BY f.source
 ORDER BY f.source";
 
@@ -375,34 +377,39 @@ impl FetchStore for SqlStore {
                 let bound = values![&of.id, of.begun, *due_at, trouble, told, now];
                 vec![Statement::new(doubts::ASK_AGAIN, bound)]
             }
-            FetchEnd::Refused { told } => {
+            FetchEnd::Refused { told } | FetchEnd::Forbidden { told } => {
+                let forbidden = matches!(end, FetchEnd::Forbidden { .. });
                 let there =
                     session.row(format!("SELECT id FROM fetches {began}"), values![&of.id, of.begun]).await?;
                 if there.is_none() {
                     return Ok(());
                 }
                 let none: Option<String> = None;
-                vec![
+                let mut statements = vec![
                     doubts::refuse_gone_by(of, told),
                     Statement::new(done_sql("refused"), values![told, none, &of.id, of.begun]),
                     Statement::new(FORGET_HINTS, values![&of.id, of.begun]),
+                ];
+                if !forbidden {
                     // What somebody asked for stays, so that they are told.
-                    Statement::new(
+                    statements.push(Statement::new(
                         "DELETE FROM fetches
                          WHERE  id = $1 AND asked_by IS NULL
                          AND    NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)",
                         values![&of.id],
-                    ),
-                    Statement::new(
-                        "UPDATE fetches
-                         SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
-                                             THEN 'due' ELSE 'refused' END,
-                                begun = NULL, due_at = $1, trouble = 'not_there', told = $2, tries = 0,
-                                failing_since = NULL
-                         WHERE  id = $3",
-                        values![now, told, &of.id],
-                    ),
-                ]
+                    ));
+                }
+                let trouble = if forbidden { forbidden::FORBIDDEN } else { "not_there" };
+                statements.push(Statement::new(
+                    "UPDATE fetches
+                     SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
+                                         THEN 'due' ELSE 'refused' END,
+                            begun = NULL, due_at = $1, trouble = $2, told = $3, tries = 0,
+                            failing_since = NULL
+                     WHERE  id = $4",
+                    values![now, trouble, told, &of.id],
+                ));
+                statements
             }
         };
         session.commit_after(statements).await.map(|_| ())
@@ -481,6 +488,14 @@ impl FetchStore for SqlStore {
         Ok(hurried)
     }
 
+    async fn hurry_some(&self, ids: &[String], now: Millis) -> Result<(), StoreError> {
+        self.hurry_by_id(ids, now).await
+    }
+
+    async fn revive_fetches(&self, source: Option<&str>, now: Millis) -> Result<i64, StoreError> {
+        self.revive(source, now).await
+    }
+
     async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError> {
         self.records_that_ended(keys).await
     }
@@ -524,6 +539,7 @@ impl FetchStore for SqlStore {
                 failing: row.int("failing")?,
                 oldest_at: row.int_or_null("oldest_at")?,
                 unverified: row.int("unverified")?,
+                forbidden: row.int("forbidden")?,
             })
         };
         session.rows(COUNT, Vec::new()).await?.iter().map(count).collect()

@@ -24,6 +24,7 @@ mod events;
 mod fetches;
 mod figures;
 mod finding;
+mod forbidden;
 mod gate;
 mod heard;
 mod hours;
