@@ -12,6 +12,7 @@ use crate::domain::{BEHIND, Millis, is_document};
 use crate::ports::{FetchEnd, FetchRow, StoreError, StoredBooking};
 use crate::rules::Ruleset;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Of so many webhooks that wait for a fetch, the last ones are looked at.
 const HINTS: i64 = 8;
@@ -96,7 +97,8 @@ impl Fetcher {
         }
         let sure = news.into_iter().filter(|told| !told.doubtful);
         let sure: Vec<_> = sure.map(|told| (known.id.clone(), told.hash)).collect();
-        Ok(!sure.is_empty() && self.store.known_hashes(&sure).await?.len() < sure.len())
+        let earlier: HashSet<_> = self.store.known_hashes(&sure).await?.into_iter().collect();
+        Ok(sure.iter().any(|told| !earlier.contains(told)))
     }
 }
 

@@ -20,6 +20,7 @@ mod fareharbor;
 mod fidelity;
 mod forged;
 mod gaps;
+mod keys;
 mod killed;
 mod pretix;
 mod stage;
