@@ -228,9 +228,10 @@ impl Wanted {
         let Known { booking, .. } = known;
         let key = format!("deal-{}", uuid(booking.number));
         if knowledge.apart.contains(&booking.number) || booking.status == Status::Rebooked {
-            // An old one's record may be left where nothing came of the new one, or came too late.
-            let is_newest = knowledge.newest(booking.number) == booking.number;
-            if is_newest || knowledge.apart.contains(&booking.number) {
+            // An old one's record may be left where nothing came of the new one, or came too late: where the newest that is
+            // known was rebooked itself, nobody is there to take the record over.
+            let newest = &knowledge.bookings[&knowledge.newest(booking.number)].booking;
+            if newest.status == Status::Rebooked || knowledge.apart.contains(&booking.number) {
                 self.former.insert(("bookings", key));
             }
             return;
@@ -293,9 +294,19 @@ impl Wanted {
                 wrong.push(format!("{object} {key} is {is} and not {}", told(allowed)));
             }
         }
+        // A call was done, its answer lost, and when it was repeated the CRM refused it: the run failed, which people see,
+        // and nobody can know of the record.
+        let refused = |object: &str, key: &str| {
+            let record = sim.crm.find(object, key);
+            let mut effects = sim.crm.effects.iter();
+            record.is_some_and(|record| {
+                effects.any(|effect| effect.id == record.id && sim.refused.contains(&effect.run))
+            })
+        };
         for (object, key) in sim.crm.keys() {
             let here = |place: &Place| place.1 == key && object.ends_with(place.0);
-            if !self.records.keys().any(here) && !self.former.iter().any(here) {
+            let wanted = self.records.keys().any(here) || self.former.iter().any(here);
+            if !wanted && !refused(object, key) {
                 wrong.push(format!("{object} {key} should not be there"));
             }
         }
