@@ -227,12 +227,14 @@ impl Wanted {
     fn of_chain(&mut self, knowledge: &Knowledge, known: &Known) {
         let Known { booking, .. } = known;
         let key = format!("deal-{}", uuid(booking.number));
-        if knowledge.apart.contains(&booking.number) || booking.status == Status::Rebooked {
-            // An old one's record may be left where nothing came of the new one, or came too late: where the newest that is
-            // known was rebooked itself, nobody is there to take the record over.
+        if booking.status == Status::Rebooked {
+            // Where the newest that is known was rebooked itself, nobody is there to take the record over. Where an old one
+            // and a newer one had a record each before anybody could know that they belong together, the old one's is ended.
             let newest = &knowledge.bookings[&knowledge.newest(booking.number)].booking;
-            if newest.status == Status::Rebooked || knowledge.apart.contains(&booking.number) {
+            if newest.status == Status::Rebooked {
                 self.former.insert(("bookings", key));
+            } else if knowledge.apart.contains(&booking.number) {
+                self.maybe("bookings", key, json!({ "status": status(booking) }));
             }
             return;
         }
