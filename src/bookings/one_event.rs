@@ -373,8 +373,7 @@ impl Applier {
     ) {
         let mut lanes = HashSet::new();
         for root in batch.known_of(key) {
-            let position = applying.event.position;
-            let place = RunPlace { booking: id, root: &root, change, position, trigger: BY_REBOOKING };
+            let place = RunPlace { trigger: BY_REBOOKING, ..RunPlace::of(id, &root, change) };
             let mut runs = planned_runs(&*self.entropy, ends.clone(), &place, applying.now);
             runs.retain(|run| lanes.insert(run.lane.clone()));
             applying.one.runs.extend(runs);
