@@ -345,15 +345,24 @@ impl SqlStore {
     }
 }
 
-/// Of each connection for which something waits, when the first of that was planned.
+/// Of each connection for which something waits, be it that the connection is paused, when the first of that was planned.
 pub(super) const OLDEST_WAITING: &str = "
-SELECT k.connection,
-       (SELECT r.created_at FROM runs AS r
-        WHERE  r.connection = k.connection AND r.state = 'waiting'
-        ORDER BY r.seq LIMIT 1) AS created_at
-FROM   run_counts AS k
-WHERE  k.state = 'waiting' AND k.runs > 0
-ORDER BY k.connection";
+SELECT connection, MIN(created_at) AS created_at
+FROM   (SELECT k.connection,
+               (SELECT r.created_at FROM runs AS r
+                WHERE  r.connection = k.connection AND r.state = 'waiting'
+                ORDER BY r.seq LIMIT 1) AS created_at
+        FROM   run_counts AS k
+        WHERE  k.state = 'waiting' AND k.runs > 0
+        UNION ALL
+        SELECT k.connection,
+               (SELECT r.created_at FROM runs AS r
+                WHERE  r.connection = k.connection AND r.state = 'paused'
+                ORDER BY r.seq LIMIT 1) AS created_at
+        FROM   run_counts AS k
+        WHERE  k.state = 'paused' AND k.runs > 0) AS firsts
+GROUP BY connection
+ORDER BY connection";
 
 async fn changes_of_events(
     session: &mut Session,
