@@ -224,6 +224,11 @@ impl RecordSpec {
         }
     }
 
+    /// Whether what was fetched is older than what a webhook told, or than the moment that it told of, by the system's own word.
+    pub fn is_behind(&self, fetched: &Told, told: &Told) -> bool {
+        self.version.is_behind(fetched, told, self.any_case)
+    }
+
     /// Compares what was told with the present state.
     pub fn compare(&self, present: Option<&Present>, told: Told) -> Compared {
         let older = present.and_then(|present| self.version.older(present, &told, self.any_case));
