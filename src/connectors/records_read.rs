@@ -374,6 +374,7 @@ fn read_record(
         content,
         shapes: read_shapes(file, shapes, diagnostics),
         never_stored: patterns(file, &never_stored, diagnostics),
+        never_stored_texts: never_stored.into_iter().map(|(text, _)| text).collect(),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
         search: patterns(file, &search, diagnostics),
         hints: hint.map(|node| read_hints(of, node, envelope, diagnostics)).unwrap_or_default(),

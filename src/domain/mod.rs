@@ -32,8 +32,8 @@ pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use downtime::{DOWN_MS_MIN, Stretch, downtimes};
 pub use event::{
-    DocumentHead, EventKey, ORIGIN_AGAIN, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE,
-    ORIGIN_RECONCILE, ORIGIN_WEBHOOK, READ_AGAIN_OF, SIGNED_ACCOUNT, fetch_id, is_document,
+    BODY_NOTE, DocumentHead, EventKey, ORIGIN_AGAIN, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH,
+    ORIGIN_PROBE, ORIGIN_RECONCILE, ORIGIN_WEBHOOK, READ_AGAIN_OF, SIGNED_ACCOUNT, fetch_id, is_document,
 };
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};

@@ -5,8 +5,8 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
-    finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
-    sql, walk_places, walks,
+    finding, hours, lanes, lately, links, lists, people, people_doors, people_log, pulse, ruleset_history,
+    runs, sql, walk_places, walks,
 };
 use super::{ended, erase, fetches, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
@@ -122,6 +122,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("taking fetches", fetches::claim_sql(2), values![1_i64, 1_i64, "a", "b"]),
         ("records that ended before they were known", ended::ended_sql(2), values!["id", "id"]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
+        ("hints at a key", lists::HINTS_OF_KEY.to_owned(), values!["key"]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),
         ("the last check of an address", fetches::CHECKS.to_owned(), values!["source"]),

@@ -8,7 +8,7 @@ use super::people_told::lists;
 use super::scene::Scene;
 use super::times::Moment;
 use crate::app::App;
-use crate::domain::{ChangeKind, EventId};
+use crate::domain::{BODY_NOTE, ChangeKind, EventId};
 use crate::ports::EventView;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
@@ -35,6 +35,8 @@ pub struct EventShow {
     received: Moment,
     bytes: i64,
     headers: Vec<(String, String)>,
+    /// What is said of its body, where it was not stored as it came.
+    note: String,
     read: bool,
     /// It could not be read, or is about nothing that is kept.
     became_nothing: bool,
@@ -100,8 +102,9 @@ pub async fn event_raw(app: web::Data<App>, id: web::Path<String>) -> Result<Htt
 
 impl EventShow {
     fn of(scene: &Scene, event: &EventView, headers: &str, changes: Vec<ChangeTold>) -> Self {
-        let headers: serde_json::Map<String, serde_json::Value> =
+        let mut headers: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(headers).unwrap_or_default();
+        let note = headers.remove(BODY_NOTE).and_then(|note| Some(note.as_str()?.to_owned()));
         Self {
             frame: Frame::new(Place::Webhooks, scene, None),
             id: event.id.to_string(),
@@ -113,6 +116,7 @@ impl EventShow {
                 .iter()
                 .map(|(name, value)| (name.clone(), super::diff::shown(Some(value))))
                 .collect(),
+            note: note.unwrap_or_default(),
             read: !event.changes.is_empty(),
             became_nothing: !event.changes.is_empty()
                 && event.changes.iter().all(|change| {
@@ -130,7 +134,7 @@ impl EventShow {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, change, day, event, scene};
         let scene = scene();
-        let headers = serde_json::json!({ HOSTILE: HOSTILE }).to_string();
+        let headers = serde_json::json!({ HOSTILE: HOSTILE, BODY_NOTE: HOSTILE }).to_string();
         let gone = Removed {
             why: HOSTILE.to_owned(),
             at: Moment::of(scene.now, scene.now),
