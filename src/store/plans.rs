@@ -110,6 +110,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a booking", erase::RUNS.to_owned(), values!["booking"]),
         ("links to erase", erase::LINKS.to_owned(), values!["booking"]),
         ("what is fetched of a booking to erase", erase::FETCHED.to_owned(), values!["fetch"]),
+        ("what is a copy of a webhook", erase::copies_sql(2), values!["again", 1_i64, 2_i64]),
         ("what walks told of a booking to erase", erase::FINDINGS.to_owned(), values!["account", "key"]),
         ("past bookings", erase::PAST.to_owned(), values!["2027-03-14", 0_i64, 10_i64]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
