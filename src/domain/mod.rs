@@ -16,6 +16,7 @@ mod refused;
 mod run;
 mod scrub;
 mod search;
+mod sentence;
 mod signing;
 mod silence;
 mod standing;
@@ -45,6 +46,7 @@ pub use refused::refused_in_words;
 pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
 pub use scrub::Scrub;
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
+pub use sentence::{begin_sentence, counted};
 pub use signing::{
     AddressRange, BytesAs, HashName, SignatureScheme, SignedPart, TokenAlgorithm, TokenScheme,
 };

@@ -1,8 +1,8 @@
 //! Stage 1: authenticate, batch, append, answer. Nothing else: no rule, no delivery, no page is on this path.
 //!
 //! The whole ack path: [`doors`] looks the source up and compares what signs in (no lock but a pointer's read), the body is
-//! read within its limits and its signature checked where there is one, what is never stored is taken out where the connector
-//! names any, [`Intake::store`] hands it to the one batch that is being filled and waits for that batch's commit.
+//! read within its limits and its signature checked where there is one, [`cleaning`] takes out what is never stored where the
+//! connector names any, [`Intake::store`] hands it to the one batch that is being filled and waits for that batch's commit.
 //! Requests that arrive together share one commit; `runner` calls [`Batch::commit`] for each batch.
 
 mod cleaning;

@@ -175,6 +175,7 @@ async fn what_became_nothing_by_a_wrong_file_is_read_again_when_the_file_is_mend
     let (kept, stored) = app.store.event(&first.id).await.unwrap().expect("an event");
     assert_eq!(kept.changes[0].kind.as_str(), "ignored", "what came stays as it is");
     assert!(stored.headers.find("read-again").is_none());
+    assert_eq!(app.unread().await.unwrap().get("door"), None, "nobody is told of it any more");
     // Its booking is known now: by order of arrival the old body would be the newest.
     send(&router, r#"{"type":"booked","id":1,"note":"second"}"#).await;
     let late = app.replay(&first.id).await.unwrap();
