@@ -34,7 +34,9 @@
 //! that the body has by itself; the old one's own body, when it comes, adds what it has more, and rules that make something hear
 //! of it once only. Delivery asks for the chain of a run's booking (`delivery::chain`): an old booking is older than whatever a
 //! newer one sent to the same record, and a rule that moves records goes in the lane of the chain's oldest booking and reads the
-//! links of all of it. Links move with the write of the new booking's own call or verdict. `tests/rebooking` tries all orders.
+//! links of all of it. Links move with the write of the new booking's own call or verdict. Where a chain comes out only after an old
+//! and a newer booking of it made a record each, runs planned `by rebooking` end the old one's: one in each lane of the chain, so
+//! that the last of them comes behind all that was under way (`bookings::one_event`). `tests/rebooking` tries all orders.
 //!
 //! # A webhook only hints
 //!

@@ -43,7 +43,7 @@ pub use mask::{
 };
 pub use person::{NameParts, language, phone_e164, split_name};
 pub use refused::refused_in_words;
-pub use run::{RunEvent, RunState, StepProgress, StepState, transition};
+pub use run::{BY_REBOOKING, RunEvent, RunState, StepProgress, StepState, transition};
 pub use scrub::Scrub;
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
 pub use sentence::{begin_sentence, counted};

@@ -149,7 +149,7 @@ pub struct NewRun {
     pub position: Position,
     /// `change.kind` as the rule asked for it.
     pub asked: String,
-    /// Why it was planned: `change`, `replay`, `apply`.
+    /// Why it was planned: `change`, `replay`, `apply`, `rebooking`.
     pub trigger: String,
     /// `Waiting`, or an end with a verdict.
     pub state: RunState,
@@ -203,7 +203,7 @@ pub struct RunRow {
     pub position: Position,
     /// `change.kind` as the rule asked for it.
     pub asked: String,
-    /// `change`, `replay`, `apply`.
+    /// `change`, `replay`, `apply`, `rebooking`.
     pub trigger: String,
     /// State.
     pub state: RunState,

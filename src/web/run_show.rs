@@ -7,7 +7,7 @@ use super::scene::Scene;
 use super::times::Moment;
 use super::words::path_words;
 use crate::app::App;
-use crate::domain::RunId;
+use crate::domain::{BY_REBOOKING, RunId};
 use crate::ports::RunRow;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -62,6 +62,7 @@ impl RunShow {
             trigger: match run.trigger.as_str() {
                 "replay" => "planned once more by hand",
                 "apply" => "planned when the rule was applied to existing bookings",
+                BY_REBOOKING => "planned when it came out that a newer booking took this one's place",
                 _ => "planned when the change came in",
             },
             planned: Moment::of(run.created_at, scene.now),
