@@ -133,6 +133,7 @@ on_both! {
         for text in [
             "DELETE FROM _sqlx_migrations WHERE version = 15",
             "DROP INDEX fetches_by_key",
+            "DROP TABLE read_again",
             "ALTER TABLE sources DROP COLUMN door",
             "INSERT INTO sources (name, tokens) VALUES ('tours', 'aa')",
             "INSERT INTO outages (id, kind, object, opened_at, headline) VALUES ('out_1', 'disk', 'certificate', 1, 'A')",

@@ -80,7 +80,7 @@ const ALERTS: [&str; 4] = [
 const FETCHES: [&str; 2] = [
     "INSERT INTO fetches (id, connector, account, kind, key, way, source, policy, state, first_at, hinted, due_at)
      SELECT 'fch_' || id, 'c', 'a', 'booking', 'key ' || id, 0, 's', 'hint', 'due', 1, 1, 1 FROM people",
-    "INSERT INTO fetch_hints (fetch, position, ordinal)
+    "INSERT INTO fetch_hints (\"fetch\", position, ordinal)
      WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2000)
      SELECT 'fch_per_' || CAST(x AS TEXT), x, 0 FROM n",
 ];

@@ -156,6 +156,23 @@ async fn a_report_is_paged_and_its_button_brings_in() {
     assert_eq!(seen.status, StatusCode::SEE_OTHER);
     let repair = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
     assert_eq!((repair.asked.report, repair.asked.purpose.as_str()), (Some(row.seq), "repair"));
+    // What is repaired already has no button for that any more; where something is left, it has.
+    let page = shop.get(&format!("/walks/{}", row.seq)).await;
+    let see = format!("<a href=\"/walks/{}\">See the repair</a>", repair.seq);
+    has(&page, &["What it found is being repaired.", &see]);
+    let button = format!("/walks/{}/repair", row.seq);
+    assert!(!page.text.contains(&button), "{}", page.text);
+    let mut known = repair.clone();
+    for (gone, words) in [(1, "Bring in 60, and end 1"), (0, "What it found was repaired")] {
+        let counts = WalkCounts { looked: 61, brought_in: 60, gone, ..WalkCounts::default() };
+        let ended_at = Some(shop.app.clock.now());
+        let done = WalkRow { state: WalkState::Done, ended_at, counts, ..known.clone() };
+        note(&shop, &known, done, Vec::new()).await;
+        known = shop.app.walk_row(repair.seq).await.expect("it is there");
+        let page = shop.get(&format!("/walks/{}", row.seq)).await;
+        has(&page, &[words]);
+        assert_eq!(page.text.contains(&button), gone > 0, "{}", page.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
