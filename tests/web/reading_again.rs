@@ -50,7 +50,7 @@ async fn unreadable(site: &Site, name: &str, body: &str) {
     site.app.store.apply_events(&[applied]).await.expect("a store");
 }
 
-#[actix_web::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_is_read_again_from_its_page_and_no_longer_told_of() {
     let site = site().await;
     unreadable(&site, "one", r#"{"id":"A1"}"#).await;
@@ -90,7 +90,7 @@ async fn a_webhook_is_read_again_from_its_page_and_no_longer_told_of() {
     assert_eq!(site.post("/events/evt_three/replay", &[]).await.status, StatusCode::NOT_FOUND);
 }
 
-#[actix_web::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_posted_is_not_called_a_webhook() {
     let site = site().await;
     let key = BookingKey {
