@@ -55,6 +55,16 @@ impl NeverStored {
         self.places.iter().map(Vec::as_slice).collect()
     }
 
+    /// How often the words are in a text.
+    fn mentioned(&self, text: &str) -> usize {
+        let text = text.to_ascii_lowercase();
+        self.words
+            .iter()
+            .filter(|word| !word.is_empty())
+            .map(|word| text.matches(word.as_str()).count())
+            .sum()
+    }
+
     /// Whether bytes that can't be read are plain letters that name nothing of it.
     fn is_harmless(&self, bytes: &[u8]) -> bool {
         let named = self.words.iter().any(|word| mentions(bytes, word.as_bytes()));
@@ -80,11 +90,11 @@ impl NeverStored {
         for value in &mut values {
             removed |= remove(value, &self.places(), TEXTS_MAX);
         }
-        if !removed && !self.may_hold(left) {
-            return Ok(None);
-        }
         let texts: Vec<String> = values.iter().map(Value::to_string).collect();
-        Ok(Some(texts.join("\n")))
+        let kept = texts.join("\n");
+        // What stands below a key that comes twice is in the text, and not in what is read of it.
+        let is_hidden = self.mentioned(text) > self.mentioned(&kept);
+        Ok((removed || is_hidden || self.may_hold(left)).then_some(kept))
     }
 
     /// Fields that are named so go whole; of those that hold JSON what is in it.
@@ -204,7 +214,7 @@ impl SourceSpec {
                     continue;
                 }
                 let around = self.envelope.list_path().map(|list| format!("{list}[]."));
-                let inner: String = pieces.iter().map(|piece| format!("{piece}.")).collect();
+                let inner = if pieces.is_empty() { String::new() } else { format!("{}.", pieces.join(".")) };
                 let around = around.unwrap_or_default();
                 // The record alone, several of it in a list, and several bodies in a list.
                 let mut places = vec![format!("{around}{inner}{text}")];

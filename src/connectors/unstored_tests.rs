@@ -49,6 +49,7 @@ fn what_is_never_stored_goes_and_all_else_stays() {
         (r#"{"hasActivePaymentAccount": true}"#, "as it came"),
         ("{\"a\":1}\n{\"paymentAccount\":2,\"b\":3}", "{\"a\":1}\n{\"b\":3}"),
         (r#"{"a":1} "paymentAccount": 4111"#, r#"{"a":1}"#),
+        (r#"{"a":{"paymentAccount":1},"b":2,"a":{}}"#, r#"{"a":{},"b":2}"#),
         (r#""{\"paymentAccount\":1,\"b\":\"{\\\"registeredCard\\\":2}\"}""#, r#""{\"b\":\"{}\"}""#),
         ("", "as it came"),
         (r#"{"paymentAcc"#, "as it came"),

@@ -95,7 +95,7 @@ pub async fn event_show(
     let (readable, again) = app.event_readable((&event, &stored)).await?;
     page.readable = readable == Readable::Again;
     if let Readable::Why(why) = readable {
-        page.why_not = why.trim_end_matches('.').to_owned();
+        why.trim_end_matches('.').clone_into(&mut page.why_not);
     }
     page.again = again.map(|id| in_address(id.as_str())).unwrap_or_default();
     page.frame = Frame::new(Place::Webhooks, &scene, query.said.as_deref());
