@@ -54,6 +54,12 @@ impl Conditions {
     }
 }
 
+/// Where the journal has what hints at a key that is still to be fetched.
+pub(super) const HINTS_OF_KEY: &str = "
+SELECT h.position FROM fetches AS f JOIN fetch_hints AS h ON h.fetch = f.id
+WHERE f.key = $1
+UNION SELECT f.hinted FROM fetches AS f WHERE f.key = $1";
+
 impl SqlStore {
     pub(super) async fn events_list(&self, filter: &ListFilter) -> Result<Vec<EventView>, StoreError> {
         let mut wanted = Conditions::default();
@@ -66,12 +72,13 @@ impl SqlStore {
         }
         if let Some(booking) = &filter.booking {
             wanted.add(
-                "e.position IN (SELECT c.position FROM changes AS c WHERE c.booking IN
-                                (SELECT k.id FROM bookings AS k WHERE k.id = ?
-                                 UNION SELECT k.id FROM bookings AS k WHERE k.key = ?)
-                                UNION SELECT h.position FROM fetches AS f JOIN fetch_hints AS h ON h.fetch = f.id
-                                WHERE f.key = ?
-                                UNION SELECT f.hinted FROM fetches AS f WHERE f.key = ?)",
+                &format!(
+                    "e.position IN (SELECT c.position FROM changes AS c WHERE c.booking IN
+                                    (SELECT k.id FROM bookings AS k WHERE k.id = ?
+                                     UNION SELECT k.id FROM bookings AS k WHERE k.key = ?)
+                                    UNION {})",
+                    HINTS_OF_KEY.replace("$1", "?")
+                ),
                 booking,
             );
         }

@@ -166,10 +166,9 @@ impl From<askama::Error> for PageError {
     }
 }
 
-/// The same text with a capital first letter.
+/// The same text as the beginning of a sentence.
 pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    crate::domain::begin_sentence(text)
 }
 
 impl From<PeopleError> for PageError {
