@@ -36,6 +36,7 @@ mod rules;
 mod security;
 #[path = "../support/signed_in.rs"]
 mod signed_in;
+mod signed_out;
 mod signing_in;
 mod silence;
 #[expect(dead_code, reason = "the flow suite uses the rest")]
