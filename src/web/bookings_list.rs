@@ -10,7 +10,7 @@ use super::run_told::marks_of;
 use super::scene::Scene;
 use super::standings;
 use super::times::{Moment, counted};
-use super::words::{Mark, Tone};
+use super::words::{Mark, Tone, without_event};
 use crate::app::App;
 use crate::domain::{BookingId, Standing};
 use crate::ports::{BookingPage, BookingView, ListFilter, RunRow};
@@ -172,7 +172,9 @@ impl Row {
         let needs_you = runs.iter().filter(|run| matches!(run.state.as_str(), "failed" | "held"));
         let mut verdicts: Vec<String> = needs_you
             .filter_map(|run| run.verdict.as_ref())
-            .map(|verdict| super::errors::capital(&super::diff::capped(&verdict.text, VERDICT_CHARS_MAX)))
+            .map(|verdict| {
+                super::errors::capital(&super::diff::capped(&without_event(&verdict.text), VERDICT_CHARS_MAX))
+            })
             .collect();
         verdicts.dedup();
         verdicts.truncate(VERDICTS_MAX);

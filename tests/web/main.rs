@@ -22,6 +22,7 @@ mod certificate;
 mod connecting;
 mod contrast;
 mod doors;
+mod drafting;
 mod filled;
 mod finding;
 mod keeping;
