@@ -12,6 +12,7 @@ mod ids;
 mod link;
 mod mask;
 mod person;
+mod public_address;
 mod refused;
 mod run;
 mod scrub;
@@ -43,6 +44,7 @@ pub use mask::{
     MASK, has_odd_letters, mask_document, mask_email, mask_name, mask_path, mask_phone, mask_view, tells_of,
 };
 pub use person::{NameParts, language, phone_e164, split_name};
+pub use public_address::{is_private_host, is_public};
 pub use refused::refused_in_words;
 pub use run::{BY_REBOOKING, RunEvent, RunState, StepProgress, StepState, transition};
 pub use scrub::Scrub;

@@ -80,8 +80,13 @@ impl Frame {
         Self::with(Place::Nowhere, None)
     }
 
+    /// The same with how much needs somebody, as it was last known: for errors, where nothing can be asked.
+    pub fn as_last_known() -> Self {
+        Self { needs_you: Present::now().needs_you, ..Self::bare() }
+    }
+
     fn with(place: Place, said: Option<&str>) -> Self {
-        let Present { viewer, form_token } = Present::now();
+        let Present { viewer, form_token, .. } = Present::now();
         Self {
             place,
             needs_you: 0,
@@ -103,6 +108,12 @@ impl Frame {
     /// What it could be painted in: value, what it is called, whether it is so.
     pub fn all_colours(&self) -> [(&'static str, &'static str, bool); 3] {
         Colours::ALL.map(|(colours, called)| (colours.as_str(), called, colours == self.colours))
+    }
+
+    /// The same with another token in its forms: that of a session which begins with this answer.
+    pub(super) fn with_form_token(mut self, form_token: String) -> Self {
+        self.form_token = form_token;
+        self
     }
 
     /// The token of forms.

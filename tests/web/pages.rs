@@ -74,7 +74,7 @@ async fn a_booking_tells_its_story_newest_first() {
     let site = Site::filled().await;
     let seen = site.get("/bookings/bkg_1").await;
     for word in [
-        "99.00 USD",
+        "US$99.00",
         "UTC−10",
         "1 person",
         "<code>1551</code>",
