@@ -10,6 +10,13 @@
   if (!form || !outlook) return;
   let timer = 0;
   let asked = 0;
+  // The field or condition that what a function makes goes into; the value that it works on is none.
+  const WORKED_ON = "fn.value";
+  let last = "";
+  function chosen() {
+    if (into && into.value !== WORKED_ON) last = into.value;
+  }
+  chosen();
 
   function control(name) {
     return Array.from(form.querySelectorAll("[data-into]")).find((one) => one.dataset.into === name);
@@ -18,7 +25,9 @@
   form.addEventListener("focusin", (event) => {
     const name = event.target.dataset && event.target.dataset.into;
     if (name && into && Array.from(into.options).some((one) => one.value === name)) into.value = name;
+    chosen();
   });
+  if (into) into.addEventListener("change", chosen);
 
   // Puts a value where the cursor was, in the control that it goes into.
   function put(path) {
@@ -70,11 +79,12 @@
   }
 
   form.addEventListener("input", (event) => {
-    if (event.target !== into && event.target.id !== "booking") soon();
+    if (event.target !== into && !["booking", "find"].includes(event.target.id)) soon();
   });
   form.addEventListener("submit", (event) => {
     const act = event.submitter ? event.submitter.value : "";
     if (act.startsWith("put ") && put(act.slice(4))) event.preventDefault();
+    if (!event.defaultPrevented && into && into.value === WORKED_ON && last) into.value = last;
     // Another action has other fields, another booking other values: those are asked for anew.
     window.clearTimeout(timer);
     asked++;

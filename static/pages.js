@@ -18,6 +18,10 @@
     }
   }
 
+  // What is wrong with a form is read first.
+  const problem = document.querySelector(".problem");
+  if (problem) problem.focus();
+
   // "/" goes to the search, Escape leaves it.
   const search = document.getElementById("search");
   document.addEventListener("keydown", (event) => {
@@ -153,13 +157,88 @@
   }
 
   timer = window.setTimeout(look, POLL_MS);
-  if (window.EventSource) {
-    const news = new EventSource("/live");
-    news.onopen = () => { told = true; };
-    news.onerror = () => { told = false; wait = POLL_MS; };
-    news.onmessage = () => look();
+
+  // News by server-sent events. A browser has few connections to one host, so of all tabs that are seen one holds the stream
+  // and passes on what it hears; a tab that nobody sees holds none. Where tabs can't agree, each has a stream of its own.
+  const tabs = navigator.locks && window.BroadcastChannel ? new BroadcastChannel("waypost-live") : null;
+  let listens = false;
+  let stream = null;
+  let giveUp = null; // leaves the queue for the lead
+  let handOver = null; // ends the lead
+  let again = 0;
+
+  function hear(word) {
+    if (word === "changed") {
+      told = true;
+      look();
+    } else if (word === "open") {
+      told = true;
+    } else if (word === "down" && told) {
+      told = false;
+      wait = POLL_MS;
+      window.clearTimeout(timer);
+      timer = window.setTimeout(look, wait);
+    } else if (word === "who" && stream && told) {
+      tabs.postMessage("open");
+    }
   }
+  function say(word) {
+    hear(word);
+    if (tabs) tabs.postMessage(word);
+  }
+  function open() {
+    stream = new EventSource("/live");
+    stream.onopen = () => say("open");
+    stream.onmessage = () => say("changed");
+    stream.onerror = () => {
+      say("down");
+      // It was refused: the browser does not ask again by itself.
+      if (stream.readyState === EventSource.CLOSED) again = window.setTimeout(open, AFTER_FAILURE_MS_MAX);
+    };
+  }
+  function listen() {
+    if (listens || !window.EventSource || document.hidden) return;
+    listens = true;
+    if (!tabs) {
+      open();
+      return;
+    }
+    const asking = new AbortController();
+    giveUp = () => asking.abort();
+    const lead = () => new Promise((done) => {
+      if (asking.signal.aborted) {
+        done();
+        return;
+      }
+      handOver = done;
+      open();
+    });
+    navigator.locks.request("waypost-live", { signal: asking.signal }, lead).catch(() => {});
+    tabs.postMessage("who");
+  }
+  function rest() {
+    listens = false;
+    told = false;
+    wait = POLL_MS;
+    window.clearTimeout(again);
+    if (stream) stream.close();
+    stream = null;
+    if (giveUp) giveUp();
+    if (handOver) handOver();
+    giveUp = handOver = null;
+  }
+  if (tabs) tabs.onmessage = (event) => hear(event.data);
+  listen();
+  window.addEventListener("pagehide", rest);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) listen();
+  });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) look();
+    if (document.hidden) {
+      rest();
+    } else {
+      listen();
+      look();
+    }
   });
 })();

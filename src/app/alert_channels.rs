@@ -4,7 +4,7 @@
 use super::secrets::SetSecretError;
 use super::{App, Who};
 use crate::alerts::signing_key;
-use crate::domain::{ChannelTo, HookTo, MailTo, SmtpTls};
+use crate::domain::{ChannelTo, HookTo, MailTo, SmtpTls, is_private_host};
 use crate::outbound::is_mail_address;
 use crate::ports::{AlertChannel, Secrets, StoreError};
 use reqwest::Url;
@@ -109,6 +109,9 @@ impl App {
         let id = before.map_or_else(|| self.entropy.id_of("chn_", now), |known| known.id.clone());
         let mut reader = Reader { app: self, id: &id, wrong: Vec::new(), seal: Vec::new() };
         let name = reader.name(&draft.name);
+        if channels.iter().any(|known| known.id != id && known.name.to_lowercase() == name.to_lowercase()) {
+            reader.wrong("name", "another channel is called so already; give this one a name of its own");
+        }
         let to = match before.map_or(draft.kind.as_str(), |known| known.to.kind()) {
             "email" => reader.email(draft, before.map(|known| &known.to)),
             "slack" => reader.hook(draft, before.map(|known| &known.to)).map(ChannelTo::Slack),
@@ -229,6 +232,9 @@ impl Reader<'_> {
         } else if host.len() > 255 || !host.chars().all(plain) {
             self.wrong("host", "a mail server's name has letters, digits, dots and hyphens only");
         }
+        if !draft.allow_private && is_private_host(&host) {
+            self.wrong("allow_private", "this server is in a private network: tick this if that is meant");
+        }
         let port = draft.port.trim().parse::<u16>().ok().filter(|port| *port > 0);
         if port.is_none() {
             self.wrong("port", "a port is a number, most often 587 or 465");
@@ -342,6 +348,9 @@ impl Reader<'_> {
             self.wrong("address", "leave the user and the password out of the address");
         }
         let host = url.host_str()?;
+        if !allow_private && is_private_host(host) {
+            self.wrong("allow_private", "this address is in a private network: tick this if that is meant");
+        }
         Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 }

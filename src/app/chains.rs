@@ -70,6 +70,7 @@ pub(super) async fn in_chains(
             before: state(store, before.and_then(|member| member.id.as_ref())).await?,
             after: state(store, after.and_then(|member| member.id.as_ref())).await?,
             again: false,
+            parted: false,
         };
         let others = chain.older.iter().chain(&chain.newer).filter_map(|member| member.id.as_ref());
         let first = others.min_by_key(|id| id.as_str()).cloned();

@@ -2,6 +2,7 @@
 //! none is taken while nobody listens. What happened is not told: the page asks for itself, as whoever looks at it.
 
 use super::App;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::watch;
 
 /// Pages that listen at the same time; further ones ask now and then, as without script.
@@ -20,11 +21,14 @@ pub enum News {
 pub(super) struct Live {
     news: watch::Sender<News>,
     seen: tokio::sync::Mutex<Option<String>>,
+    /// How many runs needed somebody when that was last counted for a page.
+    needed: AtomicI64,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self { news: watch::channel(News::Changed(0)).0, seen: tokio::sync::Mutex::new(None) }
+        let news = watch::channel(News::Changed(0)).0;
+        Self { news, seen: tokio::sync::Mutex::new(None), needed: AtomicI64::new(0) }
     }
 }
 
@@ -54,6 +58,16 @@ impl App {
                 }
             });
         }
+    }
+
+    /// How many runs need somebody, as a page just counted them.
+    pub fn remember_needed(&self, runs: i64) {
+        self.live.needed.store(runs, Ordering::Relaxed);
+    }
+
+    /// The same as it was last remembered, for pages that may ask the database nothing.
+    pub fn needed_somebody(&self) -> i64 {
+        self.live.needed.load(Ordering::Relaxed)
     }
 
     /// Lets all listeners go.

@@ -7,7 +7,7 @@
 
 use super::App;
 use super::people_links::LinkMade;
-use super::people_password::WeakPassword;
+use super::people_password::{WeakPassword, judge};
 use super::people_refused::Refused;
 use super::people_throttle::Throttle;
 use crate::domain::{Millis, Role};
@@ -209,6 +209,18 @@ impl App {
     }
 
     /// A person as a row, with nothing yet of what comes later.
+    /// All that is wrong with what somebody types for an account, the first first. A password is asked for where there is one.
+    pub fn mistakes_of(email: &str, name: &str, password: Option<&str>) -> Vec<PeopleError> {
+        let (email, name) = (read_email(email), read_name(name));
+        let names = [&email, &name].map(|text| text.as_deref().unwrap_or_default());
+        let weak = password.and_then(|password| judge(password, &names).err());
+        let found = [
+            email.as_ref().err().map(|_| PeopleError::NoEmail),
+            name.as_ref().err().map(|_| PeopleError::NoName),
+        ];
+        found.into_iter().flatten().chain(weak.map(PeopleError::Weak)).collect()
+    }
+
     pub(super) async fn row_of(&self, new: NewPerson) -> Result<PersonRow, PeopleError> {
         let (email, name) = (read_email(&new.email)?, read_name(&new.name)?);
         let now = self.clock.now();

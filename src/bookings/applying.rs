@@ -4,9 +4,12 @@
 use super::chain::Batch;
 use super::{Candidate, doors};
 use crate::connectors::RecordSpec;
-use crate::domain::{BookingId, BookingKey, ChangeRef, DocumentHead, Millis, RunState, Verdict, VerdictCode};
+use crate::domain::{
+    BY_REBOOKING, BookingId, BookingKey, ChangeRef, DocumentHead, Millis, RunState, Verdict, VerdictCode,
+};
 use crate::ports::{AppliedEvent, SeenEvent, StoredEvent, TakenOver};
 use crate::rules::{ChangeContext, Ruleset};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The kind of record as the event's source reads it.
@@ -24,6 +27,8 @@ pub(super) struct Applying<'a> {
     /// What is to be looked up among earlier versions.
     pub candidates: Vec<Candidate>,
     pub planned_later: Vec<Later>,
+    /// Older bookings of chains that come out now, while newer ones went their own way.
+    pub parted: BTreeSet<BookingKey>,
     /// Of the next change.
     pub ordinal: i64,
 }
@@ -71,6 +76,7 @@ impl<'a> Applying<'a> {
             one,
             candidates: Vec::new(),
             planned_later: Vec::new(),
+            parted: BTreeSet::new(),
             ordinal: 0,
         }
     }
@@ -107,7 +113,7 @@ impl<'a> Applying<'a> {
 pub(super) fn end_taken_over(applied: &mut [AppliedEvent], taken: &TakenOver) {
     let runs = applied.iter_mut().flat_map(|one| &mut one.runs);
     for run in runs.filter(|run| run.booking == taken.booking && run.rule == taken.rule) {
-        if run.state == RunState::Waiting {
+        if run.state == RunState::Waiting && run.trigger != BY_REBOOKING {
             run.state = RunState::Superseded;
             run.verdict = Some(Verdict::new(VerdictCode::Superseded, taken.why.clone()));
         }

@@ -31,6 +31,9 @@ pub(super) struct Seen {
     pub note: Option<String>,
     /// Its own body tells what was known by the new booking's already.
     pub again: bool,
+    /// Bookings known before that turn out to be older ones of a chain, of which a newer one is known already: both went
+    /// their own ways until now.
+    pub parted: Vec<BookingKey>,
 }
 
 /// The steps that a body tells of.
@@ -68,14 +71,16 @@ impl Batch {
 
     /// Puts what was told into its chain.
     pub fn see(&mut self, chain: Option<&ChainSpec>, key: &BookingKey, told: Told) -> Seen {
-        let mut seen = Seen { told, news: Vec::new(), note: None, again: false };
+        let mut seen = Seen { told, news: Vec::new(), note: None, again: false, parted: Vec::new() };
         let Some(chain) = chain else { return seen };
         let before = self.states.get(key).and_then(|state| state.present.as_ref());
         let was_rebooked = before.is_some_and(|present| chain.is_rebooked(&present.entity, &present.status));
         let tells_so = chain.is_rebooked(&seen.told.entity, &seen.told.status);
         seen.again = was_rebooked && tells_so && !self.chains.told_by_itself(key);
         for step in steps(chain, key, &seen.told.entity) {
+            let parted = self.parted(&step);
             if self.chains.add(step.clone()) {
+                seen.parted.extend(parted);
                 seen.news.push(step);
             }
         }
@@ -85,6 +90,20 @@ impl Batch {
             seen.note = Some(format!("it was rebooked already: {} took its place", new.key));
         }
         seen
+    }
+
+    /// The older bookings that are known here, where a step joins them with newer ones that are known too.
+    fn parted(&self, step: &Rebooking) -> Vec<BookingKey> {
+        let known = |key: &BookingKey| self.known(key).is_some();
+        let newer = self.chains.newer(&step.new);
+        let joined = self.chains.newer(&step.old).contains(&step.new);
+        if joined || !std::iter::once(&step.new).chain(&newer).any(known) {
+            return Vec::new();
+        }
+        let mut older = self.chains.older(&step.old);
+        older.push(step.old.clone());
+        older.retain(known);
+        older
     }
 
     /// The old bookings that are told to be rebooked by what a new one told, and are not known to be so.
@@ -133,6 +152,7 @@ impl Batch {
             before: before.and_then(state),
             after: after.and_then(state),
             again,
+            parted: false,
         }
     }
 
@@ -142,6 +162,11 @@ impl Batch {
         let whole = self.chains.whole(key);
         let known = whole.iter().filter_map(|key| self.states.get(key));
         known.filter(|state| state.change.is_some()).min_by_key(|state| state.id.as_str())
+    }
+
+    /// The bookings of a chain that are known here: in the lane of each there may be runs from before it was known as one.
+    pub fn known_of(&self, key: &BookingKey) -> Vec<BookingId> {
+        self.chains.whole(key).iter().filter_map(|key| self.known(key)).collect()
     }
 
     /// The bookings of a chain that a newer one, known here, took the place of.

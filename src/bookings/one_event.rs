@@ -9,9 +9,10 @@ use super::planned::{RunPlace, planned_runs};
 use super::read::{ReadItem, ReadWhat, Reading};
 use super::{Applier, Candidate, Told, doors, plain_change};
 use crate::connectors::{Compared, Hinted, Present, RecordSpec};
-use crate::domain::{BookingKey, ChangeKind, ChangeRef, Millis};
+use crate::domain::{BY_REBOOKING, BookingId, BookingKey, ChangeKind, ChangeRef, Millis};
 use crate::ports::{AppliedEvent, BookingWrite, FetchWrite, NewChange, StoredEvent};
-use crate::rules::{ChangeContext, Neighbours, Ruleset};
+use crate::rules::{ChangeContext, Neighbours, Planned, PlannedState, Ruleset};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// A record that an event told of, and whether that put something new into its chain.
@@ -41,8 +42,14 @@ impl Applier {
                 applying.ordinal += 1;
             }
         }
+        let parted = std::mem::take(&mut applying.parted);
+        let mut left: Vec<&BookingKey> = parted.iter().collect();
         for later in std::mem::take(&mut applying.planned_later) {
-            self.plan_in_chain(&mut applying, batch, later);
+            left.retain(|key| **key != later.key);
+            self.plan_in_chain(&mut applying, batch, later, &parted);
+        }
+        for key in left {
+            self.plan_parted(&mut applying, batch, key);
         }
         for (key, _, _) in seen.iter().filter(|(.., news)| *news) {
             applying.take_over(batch, key);
@@ -171,6 +178,7 @@ impl Applier {
             applying.one.fetches.extend(fetching::successor(source, spec, &place));
         }
         applying.one.rebookings.extend(in_chain.news);
+        applying.parted.extend(in_chain.parted);
         Some((key, spec, news))
     }
 
@@ -309,12 +317,68 @@ impl Applier {
     }
 
     /// Plans for a booking of a chain, once all that the event tells of the chain is known.
-    fn plan_in_chain(&self, applying: &mut Applying<'_>, batch: &Batch, later: Later) {
+    fn plan_in_chain(
+        &self,
+        applying: &mut Applying<'_>,
+        batch: &Batch,
+        later: Later,
+        parted: &BTreeSet<BookingKey>,
+    ) {
         let Later { mut context, key, id, change, again } = later;
         context.chain = batch.neighbours(&key, again);
+        context.chain.parted = parted.contains(&key);
         let root = batch.root(&key).map_or(&id, |root| &root.id);
         let place = RunPlace::of(&id, root, change);
-        let planned = applying.ruleset.plan(&context);
+        let mut planned = applying.ruleset.plan(&context);
+        let ends = planned.extract_if(.., |planned| context.chain.parted && planned.moves).collect();
         applying.one.runs.extend(planned_runs(&*self.entropy, planned, &place, applying.now));
+        self.plan_ends(applying, batch, (&key, &id, change), ends);
+    }
+
+    /// Plans the end of a booking's own record, where it comes out by what was told of others that a newer booking of its
+    /// chain may have one too.
+    fn plan_parted(&self, applying: &mut Applying<'_>, batch: &Batch, key: &BookingKey) {
+        let (Some(state), Some(spec)) =
+            (batch.states.get(key), spec_of(applying.ruleset, applying.event, &key.kind))
+        else {
+            return;
+        };
+        let (Some(present), Some(change)) = (&state.present, state.change) else { return };
+        let context = ChangeContext {
+            source: applying.event.source.clone(),
+            doors: applying.doors.of(key, &applying.event.source),
+            account: key.account.clone(),
+            about: key.kind.clone(),
+            kind: ChangeKind::Rebooked,
+            paths: Vec::new(),
+            booking: Arc::new(present.entity.clone()),
+            previous: None,
+            chain: Neighbours { parted: true, ..batch.neighbours(key, true) },
+            view: spec.view(&present.entity),
+            at: applying.now,
+            event: applying.event.id.to_string(),
+        };
+        let mut planned = applying.ruleset.plan(&context);
+        planned.retain(|planned| planned.moves);
+        self.plan_ends(applying, batch, (key, &state.id, change), planned);
+    }
+
+    /// What was under way when the chain came out goes on in the lanes of its bookings. So the end of an old one's record
+    /// goes behind all of it: in each of these lanes. The last of them sees what there is, and the others send nothing.
+    fn plan_ends(
+        &self,
+        applying: &mut Applying<'_>,
+        batch: &Batch,
+        (key, id, change): (&BookingKey, &BookingId, ChangeRef),
+        mut ends: Vec<Planned>,
+    ) {
+        let mut lanes = HashSet::new();
+        for root in batch.known_of(key) {
+            let place = RunPlace { trigger: BY_REBOOKING, ..RunPlace::of(id, &root, change) };
+            let mut runs = planned_runs(&*self.entropy, ends.clone(), &place, applying.now);
+            runs.retain(|run| lanes.insert(run.lane.clone()));
+            applying.one.runs.extend(runs);
+            ends.retain(|planned| planned.state == PlannedState::Wait);
+        }
     }
 }

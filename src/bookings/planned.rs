@@ -15,7 +15,7 @@ pub struct RunPlace<'a> {
     pub change: ChangeRef,
     /// The position that decides what is newer.
     pub position: Position,
-    /// `change`, `replay`, `apply`.
+    /// `change`, `replay`, `apply`, `rebooking`.
     pub trigger: &'a str,
 }
 

@@ -3,7 +3,7 @@
 
 use super::output::{ago, counted, exact, line_of, time_of_day};
 use crate::delivery::Explained;
-use crate::domain::{Millis, RunState, StepProgress, StepState};
+use crate::domain::{BY_REBOOKING, Millis, RunState, StepProgress, StepState};
 use crate::ports::{AttemptView, ChangeView};
 use crate::rules::FieldTrace;
 use crate::told::paths_in_words;
@@ -59,6 +59,7 @@ pub(super) fn text_of_explained(
     let why = match run.trigger.as_str() {
         "replay" => "planned again by hand".to_owned(),
         "apply" => "planned for a new or changed rule".to_owned(),
+        BY_REBOOKING => format!("a newer booking turned out to have taken its place, by event {}", due.event),
         _ => format!("{}, by event {}", due.kind, due.event),
     };
     text.line(1, &format!("because  {why}, {} ({})", ago(run.created_at, now), exact(run.created_at)));

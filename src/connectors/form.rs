@@ -4,6 +4,7 @@
 use super::destination::Destination;
 use super::manifest::Connector;
 use super::secret::SecretRef;
+use crate::domain::is_private_host;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -74,6 +75,17 @@ fn open_ways() -> Vec<(String, String)> {
         ("none", "It asks for none"),
     ];
     ways.map(|(value, label)| (value.to_owned(), label.to_owned())).into()
+}
+
+/// Whether an address says itself that it is in a private network.
+fn leads_to_private(url: &str) -> bool {
+    let host =
+        url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    name.is_some_and(is_private_host)
 }
 
 impl Connector {
@@ -173,6 +185,10 @@ impl Connector {
                 let sentence =
                     "Give the address as in https://crm.example.com/api, without ? # or a password.";
                 wrong.push(("base_url".into(), sentence.into()));
+            }
+            if of("allow_private") != "true" && leads_to_private(url) {
+                let sentence = "This address is in a private network: tick this if that is meant.";
+                wrong.push(("allow_private".into(), sentence.into()));
             }
             entries.push(("base_url", Some(json!(url))));
             entries.push(("allow_private", (of("allow_private") == "true").then(|| json!(true))));

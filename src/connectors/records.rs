@@ -49,6 +49,8 @@ pub struct RecordSpec {
     pub(super) content: Content,
     pub(super) shapes: Vec<Shape>,
     pub(super) never_stored: Vec<Pattern>,
+    /// The same as its manifest writes it.
+    pub(super) never_stored_texts: Vec<String>,
     pub(super) view: ViewSpec,
     /// What bookings are found by beside the common view: custom fields.
     pub(super) search: Vec<Pattern>,

@@ -5,7 +5,7 @@
 //! and takes theirs. So it does not matter which webhook came first, what was in flight, or when the process died.
 
 use super::work::{Work, rule_of};
-use crate::domain::{BookingId, BookingKey, Position};
+use crate::domain::{BY_REBOOKING, BookingId, BookingKey, Position};
 use crate::ports::{DueRun, LinkRow, LinksOf, RunChain, Store, StoreError, chains_of};
 use crate::rules::Ruleset;
 use std::sync::Arc;
@@ -49,9 +49,10 @@ async fn version(
     }
 }
 
-/// Reads the links that these runs' bookings take over.
+/// Reads the links that these runs' bookings take over; for one that may have to end its own record, those of the newer ones.
 pub(super) async fn inherit(store: &dyn Store, works: Vec<&mut Work>) -> Result<(), StoreError> {
-    let works: Vec<&mut Work> = works.into_iter().filter(|work| work.takes_over()).collect();
+    let works: Vec<&mut Work> =
+        works.into_iter().filter(|work| work.takes_over() || work.ends_apart()).collect();
     let mut wanted = Vec::new();
     let counts: Vec<usize> = works
         .iter()
@@ -78,18 +79,32 @@ impl Work {
         self.rule.moves && self.rule.each.is_none() && !self.due.chain.older.is_empty()
     }
 
+    /// Whether it only looks if its booking's own record is to be ended, since a newer booking of the chain made one too
+    /// before it was known as one.
+    pub(super) fn ends_apart(&self) -> bool {
+        self.due.run.trigger == BY_REBOOKING && !self.due.run.as_it_was
+    }
+
     /// Its booking's links in a connection, and those of the bookings that it takes over.
     pub(super) fn links_of_chain(&self, connection: &str) -> Vec<LinksOf> {
         let run = &self.due.run;
         let older = self.due.chain.older.iter().filter(|_| self.takes_over());
+        let newer = self.due.chain.newer.iter().filter(|_| self.ends_apart());
         std::iter::once(&run.booking)
             .chain(older)
+            .chain(newer)
             .map(|booking| LinksOf {
                 booking: booking.clone(),
                 item: run.item.clone(),
                 connection: connection.to_owned(),
             })
             .collect()
+    }
+
+    /// How near a booking is whose link this one may take up: its own first, then the one before it, and so on.
+    pub(super) fn distance(&self, booking: &BookingId) -> usize {
+        let older = self.due.chain.older.iter().position(|older| older == booking);
+        older.map_or(0, |place| place + 1)
     }
 
     /// Whether a booking is its own, or one that it takes over.

@@ -6,6 +6,7 @@ use crate::connectors::Which;
 use crate::domain::{LinkKey, Millis, RecordKey, Verdict, VerdictCode};
 use crate::ports::{LinkBooking, LinkRow, LinkWrite};
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Among a link's outputs: a person made the record and told its id, and nothing was sent to it since. No output has this
@@ -73,6 +74,15 @@ pub(super) fn decide(
     let remote_id = own_link
         .and_then(|link| link.remote_id.clone())
         .or_else(|| known.of_record.iter().find_map(|link| link.remote_id.clone()));
+    if work.ends_apart()
+        && work.steps[sending.step].calls_done == 0
+        && !run.uncertain
+        && let Some(text) = nothing_to_end(work, sending, record, own_link)
+    {
+        let outputs = own_link.map(|link| link.outputs.clone()).unwrap_or_default();
+        let verdict = Verdict::new(VerdictCode::NothingToSend, text);
+        return Decision::Have { outputs, verdict, links: Vec::new() };
+    }
     if let (Some(id), Some(_), 0) =
         (&work.steps[sending.step].known_id, &sending.action.update, work.steps[sending.step].calls_done)
     {
@@ -176,6 +186,33 @@ pub(super) fn decide(
     }
 }
 
+/// Why the record of a booking whose place was taken is left as it is. It is ended only where the newer booking has one of
+/// its own: else that one takes it over.
+fn nothing_to_end(
+    work: &Work,
+    sending: &Sending,
+    record: &RecordKey,
+    own_link: Option<&LinkRow>,
+) -> Option<&'static str> {
+    let own = link_key(work, sending.step, record);
+    let Some(link) = own_link.filter(|link| own_pointer(link, &work.due.run).is_some()) else {
+        return Some("the booking was rebooked, and it has no record here");
+    };
+    if work.newer_points_to(link) {
+        return Some("the booking was rebooked: the one that took its place keeps this record");
+    }
+    if !sending.action.repeatable {
+        return Some("the booking was rebooked: what was made for it stays, and is not made again");
+    }
+    let theirs = work
+        .inherited
+        .iter()
+        .filter(|link| link.key.rule == own.rule && link.key.step == own.step)
+        .filter(|link| same_kind(&link.key.record, record) && link.key.record != *record)
+        .any(|link| work.newer_points_to(link));
+    (!theirs).then_some("the booking was rebooked: the one that took its place takes over this record")
+}
+
 /// A link of this rule, step and booking to another record of the same kind, to which this booking sent something newer
 /// (what other bookings sent there is not about it): its key changed since, and a run from before (tried again by a
 /// person) must not change it back.
@@ -212,7 +249,7 @@ fn former_record(work: &Work, step: usize, record: &RecordKey, known: &Known<'_>
                 .flat_map(|other| &other.bookings)
                 .all(|pointer| work.stands_for(&pointer.booking) && pointer.item == run.item)
         })
-        .max_by_key(|link| link.position)
+        .max_by_key(|link| (Reverse(nearest(work, link)), link.position))
         .and_then(|link| {
             let mut others = known.of_former.iter().filter(|other| other.key.record == link.key.record);
             let remote_id = link.remote_id.as_ref().or(others.find_map(|other| other.remote_id.as_ref()));
@@ -244,7 +281,19 @@ fn made_for_older<'a>(
     links
         .into_iter()
         .filter(|link| link.hash.is_some() || link.remote_id.is_some())
-        .find(|link| link.bookings.iter().any(theirs))
+        .filter(|link| link.bookings.iter().any(theirs))
+        .min_by_key(|link| nearest(work, link))
+}
+
+/// How near the nearest booking is that points to a link. Of several records in a chain, the nearest one's is the living.
+fn nearest(work: &Work, link: &LinkRow) -> usize {
+    let of = |pointer: &LinkBooking| work.distance(&pointer.booking);
+    link.bookings
+        .iter()
+        .filter(|pointer| work.stands_for(&pointer.booking))
+        .map(of)
+        .min()
+        .unwrap_or(usize::MAX)
 }
 
 /// Records of the same kind that the booking points to by this rule and step, but for this one.

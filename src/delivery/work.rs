@@ -1,7 +1,7 @@
 //! One run in hand: which step is next, and what it would send. Computes only; knows no store and no network.
 
 use crate::connectors::{Action, CallContext, Connection};
-use crate::domain::{RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
+use crate::domain::{BY_REBOOKING, RunEvent, RunState, StepProgress, StepState, Verdict, VerdictCode};
 use crate::ports::{DueRun, LinkRow, LinkWrite, RunRow};
 use crate::rules::{ChangeContext, MapError, Mapped, Neighbours, Rule, Ruleset, RunContext, StepMapping};
 use serde_json::{Map, Value, json};
@@ -251,7 +251,7 @@ pub(super) fn rule_of<'r>(ruleset: &'r Ruleset, name: &str) -> Option<&'r Arc<Ru
 /// made sure of first.
 fn left_to_a_newer_booking(rule: &Rule, due: &DueRun) -> Option<Verdict> {
     let moved = rule.moves && rule.each.is_none() && !due.chain.newer.is_empty();
-    if !moved || due.run.uncertain || due.run.as_it_was {
+    if !moved || due.run.uncertain || due.run.as_it_was || due.run.trigger == BY_REBOOKING {
         return None;
     }
     let new = due.chain.after_key.as_deref().unwrap_or("another booking");
@@ -315,6 +315,7 @@ fn context_of(due: &DueRun, ruleset: &Arc<Ruleset>) -> Result<RunContext, String
         before: neighbour(&due.chain.before)?,
         after: neighbour(&due.chain.after)?,
         again: false,
+        parted: false,
     };
     let spec = ruleset
         .catalogue

@@ -14,6 +14,10 @@ pub const ORIGIN_DEMO: &str = "demo";
 /// Among the kept headers of an event: the account that its sender signed in for. No header can be called so.
 pub const SIGNED_ACCOUNT: &str = ":account";
 
+/// Among the kept headers: what is said of a body that was not stored as it came, or that could not be looked through for what
+/// is never stored. No header can be called so.
+pub const BODY_NOTE: &str = ":body-note";
+
 /// What a booking system knows an event by: the same one told again says nothing new.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey {

@@ -23,6 +23,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::ToSchema;
 
+/// Why a run was planned, where it came out late that its booking was rebooked: a newer one of the chain may have a record of
+/// its own by then, so that nobody takes over the old one's.
+pub const BY_REBOOKING: &str = "rebooking";
+
 /// State of a run. The last five are ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

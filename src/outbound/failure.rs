@@ -49,7 +49,9 @@ pub(super) fn private_address(refused: &PrivateAddress, place: &str) -> Outbound
             "{place} was not called: its name leads to {address}, which is an address of a private network"
         )
     };
-    OutboundFailure::NotSent(format!("{leads}. Say allow_private: true in the connection if that is meant."))
+    OutboundFailure::NotSent(format!(
+        "{leads}. If that is meant, tick “It is in a private network” in its settings (in a file: allow_private: true)."
+    ))
 }
 
 /// No connection came about.

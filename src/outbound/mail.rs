@@ -5,9 +5,9 @@
 //! password is sent under TLS only; all of it ends within the time-out; addresses and subject can't begin a header of their
 //! own. Failures name the server, never the password (`tests/web/alerts.rs` keeps it).
 
-use super::addresses::is_public;
 use super::failure::innermost;
 use crate::domain::SmtpTls;
+use crate::domain::is_public;
 use crate::ports::{Mail, MailFailure, Mailer};
 use async_trait::async_trait;
 use lettre::Message;

@@ -8,7 +8,6 @@
 //! Invariant: neither URLs nor headers are logged or put into messages; these name host and port only
 //! (`failures_do_not_tell_the_query` keeps it).
 
-mod addresses;
 mod certificate;
 mod failure;
 mod mail;
@@ -19,6 +18,7 @@ mod tests;
 pub use certificate::TlsLook;
 pub use mail::{SmtpMailer, is_mail_address};
 
+use crate::domain::is_public;
 use crate::ports::{Answer, Outbound, OutboundFailure, OutboundRequest};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -171,7 +171,7 @@ impl Target {
             ));
         }
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-        if let Some(address) = literal.filter(|address| !allow_private && !addresses::is_public(*address)) {
+        if let Some(address) = literal.filter(|address| !allow_private && !is_public(*address)) {
             return Err(failure::private_address(&PrivateAddress { address }, &place));
         }
         Ok(Self { url, place })

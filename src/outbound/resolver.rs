@@ -2,7 +2,7 @@
 //! points to a public address when it is checked and to a private one when it is called (DNS rebinding) gains nothing.
 //! Given to reqwest by the client that allows no private addresses.
 
-use super::addresses::is_public;
+use crate::domain::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, SocketAddr};
 

@@ -309,7 +309,7 @@ async fn private_addresses_are_refused_in_any_spelling() {
     for url in spellings {
         let why = not_sent(OutboundRequest { allow_private: false, ..request(url) }).await;
         assert!(why.contains("an address of a private network"), "{url}: {why}");
-        assert!(why.ends_with("Say allow_private: true in the connection if that is meant."), "{url}: {why}");
+        assert!(why.ends_with("If that is meant, tick “It is in a private network” in its settings (in a file: allow_private: true)."), "{url}: {why}");
     }
 }
 
@@ -319,7 +319,7 @@ async fn a_refused_address_and_a_refused_name_read_well() {
     assert_eq!(
         refused("http://10.1.2.3/x").await,
         "10.1.2.3:80 was not called: 10.1.2.3 is an address of a private network. \
-         Say allow_private: true in the connection if that is meant."
+         If that is meant, tick “It is in a private network” in its settings (in a file: allow_private: true)."
     );
     let named = refused("https://localhost/x").await;
     assert!(named.starts_with("localhost:443 was not called: its name leads to "), "{named}");

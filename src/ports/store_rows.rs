@@ -6,6 +6,7 @@ use crate::domain::{
     Position, Rebooking, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -148,7 +149,7 @@ pub struct NewRun {
     pub position: Position,
     /// `change.kind` as the rule asked for it.
     pub asked: String,
-    /// Why it was planned: `change`, `replay`, `apply`.
+    /// Why it was planned: `change`, `replay`, `apply`, `rebooking`.
     pub trigger: String,
     /// `Waiting`, or an end with a verdict.
     pub state: RunState,
@@ -202,7 +203,7 @@ pub struct RunRow {
     pub position: Position,
     /// `change.kind` as the rule asked for it.
     pub asked: String,
-    /// `change`, `replay`, `apply`.
+    /// `change`, `replay`, `apply`, `rebooking`.
     pub trigger: String,
     /// State.
     pub state: RunState,
@@ -529,6 +530,17 @@ pub struct SourceMemory {
     pub tokens: String,
     /// When it vanished from the active ruleset.
     pub removed_at: Option<Millis>,
+    /// What it keeps of a webhook; `None`: remembered by a version that did not say so.
+    pub kept: Option<KeptOfWebhook>,
+}
+
+/// What a source keeps of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptOfWebhook {
+    /// Names of headers (lower case) that are kept.
+    pub headers: Vec<String>,
+    /// What is never stored, as patterns over a body.
+    pub unstored: Vec<String>,
 }
 
 /// A secret as kept: sealed.

@@ -52,6 +52,9 @@ pub struct Neighbours {
     pub after: Option<Arc<Value>>,
     /// Its own body tells once more of the rebooking that the new booking's told already.
     pub again: bool,
+    /// It comes out now that it is an older one of a chain, of which a newer one is known already: that one may have a
+    /// record of its own, so there may be nobody to take over this one's.
+    pub parted: bool,
 }
 
 /// One run that a change leads to.
@@ -98,7 +101,12 @@ impl Ruleset {
         let mut runs = Vec::new();
         let sees = |rule: &&Arc<Rule>| rule.enabled && rule.about == change.about && self.sees(rule, change);
         for rule in self.rules.values().filter(sees) {
-            self.plan_into(rule, change, asked_of(rule, change), &mut runs);
+            let asked = if change.chain.parted && rule.moves && rule.each.is_none() {
+                rule.asks_for(ChangeKind::Rebooked)
+            } else {
+                asked_of(rule, change)
+            };
+            self.plan_into(rule, change, asked, &mut runs);
         }
         runs
     }
@@ -146,6 +154,10 @@ impl Ruleset {
         match (&rule.each, asked) {
             (Some(_), _) => planner.each(asked, runs),
             (None, Some(asked)) => match planner.not_for_a_rebooked_one() {
+                // The newer one may have a record of its own: whether this one's is to be ended is seen when it is sent.
+                Some(_) if rule.moves && change.chain.parted => {
+                    runs.push(Planned { supersedes: false, ..planner.one("", asked, &planner.base) });
+                }
                 Some(why) => runs.push(planner.left_alone(asked, why)),
                 None => runs.push(planner.one("", asked, &planner.base)),
             },

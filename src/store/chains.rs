@@ -45,14 +45,15 @@ WHERE  c.booking = $1 AND c.position <= $2 AND c.body IS NOT NULL
 ORDER BY c.position DESC, c.ordinal DESC
 LIMIT  1";
 
-/// Ends runs of a booking and a rule that have no call in flight and none whose outcome is open. `|| ''` keeps SQLite on the
+/// Ends runs of a booking and a rule that have no call in flight and none whose outcome is open; those that look whether its
+/// record is to be ended stay. `|| ''` keeps SQLite on the
 /// runs of the booking.
 pub(super) const TAKE_OVER: &str = "
 UPDATE runs
 SET    state = 'superseded', verdict_code = 'superseded', verdict_text = $3, next_at = NULL, kept_at = NULL,
        revision = revision + 1, updated_at = $4
 WHERE  booking = $1 AND rule || '' = $2 AND state || '' IN ('waiting', 'paused') AND uncertain = 0
-AND    as_it_was = 0
+AND    as_it_was = 0 AND planned_by <> 'rebooking'
 RETURNING lane, updated_at AS at";
 
 #[async_trait]

@@ -5,8 +5,8 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
-    finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
-    sql, walk_places, walks,
+    finding, hours, lanes, lately, links, lists, people, people_doors, people_log, pulse, ruleset_history,
+    runs, sql, walk_places, walks,
 };
 use super::{doubts, ended, erase, fetches, heard, retention, seen, sooner};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
@@ -110,6 +110,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a booking", erase::RUNS.to_owned(), values!["booking"]),
         ("links to erase", erase::LINKS.to_owned(), values!["booking"]),
         ("what is fetched of a booking to erase", erase::FETCHED.to_owned(), values!["fetch"]),
+        ("what is a copy of a webhook", erase::copies_sql(2), values!["again", 1_i64, 2_i64]),
         ("what walks told of a booking to erase", erase::FINDINGS.to_owned(), values!["account", "key"]),
         ("past bookings", erase::PAST.to_owned(), values!["2027-03-14", 0_i64, 10_i64]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
@@ -122,6 +123,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("taking fetches", fetches::claim_sql(2), values![1_i64, 1_i64, "a", "b"]),
         ("records that ended before they were known", ended::ended_sql(2), values!["id", "id"]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
+        ("hints at a key", lists::HINTS_OF_KEY.to_owned(), values!["key"]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
         ("what a source heard last", heard::LAST.to_owned(), values!["source"]),
         ("the last check of an address", heard::CHECKS.to_owned(), values!["source"]),

@@ -40,7 +40,7 @@ pub struct Run {
     pub next_at: Option<String>,
     /// The hash of the ruleset that it goes by, once it has begun.
     pub ruleset: Option<String>,
-    /// Why it was planned: `change`, `replay`, `apply`.
+    /// Why it was planned: `change`, `replay`, `apply`, `rebooking` (its booking turned out to be an older one of a chain).
     #[schema(example = "change")]
     pub trigger: String,
     /// When it was planned.

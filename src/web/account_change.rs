@@ -5,7 +5,7 @@ use super::account_show::page;
 use super::errors::PageError;
 use super::form_errors::FormErrors;
 use super::page::go_to;
-use super::sign_in::come_in;
+use super::sign_in::{Way, come_in};
 use super::viewer::Viewer;
 use crate::app::App;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -57,11 +57,19 @@ pub(super) async fn password(
 ) -> Result<HttpResponse, PageError> {
     let (session, person) = viewer.account()?;
     let Passwords { present, new } = form.into_inner();
+    let weak = App::mistakes_of(&person.email, &person.name, Some(&new));
+    if present.is_empty() {
+        let mut errors = FormErrors::at("present", "Enter your present password");
+        errors.also_of_people(weak, "new");
+        return page(&app, &viewer, None, errors).await;
+    }
     match app.change_password(session, person, present, new).await {
-        Ok(begun) => Ok(come_in(&access, &request, &begun, "/account?said=password")),
+        Ok(begun) => come_in(&access, &request, &begun, Way::to("/account?said=password")),
         Err(error) => {
             let field = if matches!(error, crate::app::PeopleError::Weak(_)) { "new" } else { "present" };
-            page(&app, &viewer, None, FormErrors::of_people(error, field)?).await
+            let mut errors = FormErrors::of_people(error, field)?;
+            errors.also_of_people(weak, "new");
+            page(&app, &viewer, None, errors).await
         }
     }
 }

@@ -9,12 +9,14 @@ use super::access::{Access, Doors, Reached};
 use super::api_error::ApiError;
 use super::cookies::Cookie;
 use super::errors::PageError;
+use super::kept_form::{KEPT_BYTES_MAX, KeptForm};
 use super::routes::Needs;
 use super::security::{is_forwarded, refused};
+use super::sign_in::{Way, signed_out};
 use super::viewer::{Present, Viewer, form_token};
 use crate::app::{App, Origin, masked};
 use crate::domain::Right;
-use actix_web::body::BoxBody;
+use actix_web::body::{self, BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
@@ -62,7 +64,9 @@ pub(super) async fn admit(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Rules { api, needs, .. } = &*rules;
-    let needs = needs.iter().find(|(method, _)| method == request.method()).map(|(_, needs)| *needs);
+    let is_head = request.method() == Method::HEAD;
+    let asked_for = if is_head { &Method::GET } else { request.method() };
+    let needs = needs.iter().find(|(method, _)| method == asked_for).map(|(_, needs)| *needs);
     let Some(needs) = needs else {
         let answer = if *api {
             let methods: Vec<&str> = rules.needs.iter().map(|(method, _)| method.as_str()).collect();
@@ -79,8 +83,10 @@ pub(super) async fn admit(
             return Ok(request.into_response(answer));
         }
     };
-    let present = Present { viewer: asked.viewer.clone(), form_token: asked.form_token.clone() };
+    let needs_you = if asked.viewer.is_some() { rules.app.needed_somebody() } else { 0 };
+    let present = Present { viewer: asked.viewer.clone(), form_token: asked.form_token.clone(), needs_you };
     let refusal = match turned_away(&rules, needs, asked.viewer.as_ref(), request.request()) {
+        Some(Away::SignInAgain) => Some(sign_in_again(&rules, &mut request).await),
         Some(away) => Some(present.clone().during_this(|| away.answer())),
         None if *api || matches!(*request.method(), Method::GET | Method::HEAD) => None,
         None if is_ours(&mut request, &asked.form_token).await => None,
@@ -98,6 +104,10 @@ pub(super) async fn admit(
     let mut answer = if masks { masked(answering).await? } else { answering.await? };
     if let Some(cookie) = asked.cookie {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    // Nobody waits for the end of a stream of which only the head is asked for.
+    if is_head && answer.response().body().size() == BodySize::Stream {
+        answer = answer.map_body(|_, _| BoxBody::new(body::None::new()));
     }
     Ok(answer)
 }
@@ -127,15 +137,49 @@ async fn asked(rules: &Rules, needs: Needs, request: &HttpRequest) -> Result<Ask
     if needs != Needs::Door {
         return Ok(nobody);
     }
+    Ok(visiting(rules, request))
+}
+
+/// Somebody at the door: a form of it belongs to their visit, which begins here where there is none.
+fn visiting(rules: &Rules, request: &HttpRequest) -> Asked {
+    let reached = rules.access.reached_by(request);
     let (visit, cookie) = match Cookie::Visit.of(request, reached) {
         Some(visit) => (visit, None),
         None => {
-            let visit = app.fresh_token();
+            let visit = rules.app.fresh_token();
             let cookie = Cookie::Visit.set(reached, &visit, VISIT_SECONDS);
             (visit, Some(cookie))
         }
     };
-    Ok(Asked { viewer: None, form_token: form_token(&visit), cookie })
+    Asked { viewer: None, form_token: form_token(&visit), cookie }
+}
+
+/// The answer to a form that was sent after the session had ended: signing in, with what was written in hidden fields.
+async fn sign_in_again(rules: &Rules, request: &mut ServiceRequest) -> HttpResponse {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let to = request.path().to_owned();
+    let is_form = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    let mut kept = None;
+    if is_form && KeptForm::is_kept(&to) && length.is_some_and(|length| length <= KEPT_BYTES_MAX) {
+        let body = request.extract::<Bytes>().await.ok();
+        kept = body.and_then(|body| KeptForm::read(&to, std::str::from_utf8(&body).ok()?));
+    }
+    let way = Way { next: local_path(came_from(request.request())), kept };
+    let asked = visiting(rules, request.request());
+    let present = Present { form_token: asked.form_token, ..Present::default() };
+    let mut answer = present.during_this(|| signed_out(way).unwrap_or_else(|error| error.error_response()));
+    if let Some(cookie) = asked.cookie {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// The page of ours that a form was sent from.
+fn came_from(request: &HttpRequest) -> Option<&str> {
+    let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let (_, rest) = text(header::REFERER)?.split_once("://")?;
+    rest.strip_prefix(text(header::HOST)?).filter(|path| path.starts_with('/'))
 }
 
 /// Whether a page asks that is only open: for what is new, or for its block again. Nobody need be there.
@@ -155,6 +199,8 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
 enum Away {
     /// To the page where they sign in, and back.
     SignIn(String),
+    /// To sign in, with the form that they sent.
+    SignInAgain,
     Page(PageError),
     Api(ApiError),
 }
@@ -171,6 +217,7 @@ impl Away {
                 };
                 HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
             }
+            Self::SignInAgain => PageError::signed_out().error_response(),
             Self::Page(error) => error.error_response(),
             Self::Api(error) => error.error_response(),
         }
@@ -194,9 +241,10 @@ fn turned_away(rules: &Rules, needs: Needs, viewer: Option<&Viewer>, request: &H
         Some(_) => Some(Away::Page(PageError::not_allowed())),
         None if needs == Needs::Monitoring => Some(Away::Page(PageError::needs_token())),
         // What a script fetches can't be led to a page to sign in.
-        None if request.method() == Method::GET && is_navigation(request) => {
+        None if matches!(*request.method(), Method::GET | Method::HEAD) && is_navigation(request) => {
             Some(Away::SignIn(request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned()))
         }
+        None if request.method() == Method::POST => Some(Away::SignInAgain),
         None => Some(Away::Page(PageError::signed_out())),
     }
 }

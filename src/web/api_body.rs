@@ -3,6 +3,7 @@
 //! these.
 
 use super::api_error::ApiError;
+use super::api_paging::wrong_limit;
 use crate::domain::Millis;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -101,6 +102,12 @@ fn place(error: &serde_json::Error) -> serde_json::Value {
     serde_json::json!({ "line": error.line(), "column": error.column() })
 }
 
+/// Whether the address asks for so many items, and says no number.
+fn limit_is_no_number(query: &str) -> bool {
+    let limits = query.split('&').filter_map(|part| part.strip_prefix("limit="));
+    limits.into_iter().any(|limit| limit.parse::<i64>().is_err())
+}
+
 impl<T: DeserializeOwned> FromRequest for Params<T> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -108,6 +115,7 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match web::Query::<T>::from_query(request.query_string()) {
             Ok(query) => Ok(Self(query.into_inner())),
+            Err(_) if limit_is_no_number(request.query_string()) => Err(wrong_limit()),
             Err(actix_web::error::QueryPayloadError::Deserialize(why)) => {
                 Err(ApiError::wrong_parameter(&why.to_string()))
             }

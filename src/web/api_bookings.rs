@@ -379,7 +379,7 @@ pub(super) async fn list_changes(
     let id = BookingId::new(id.into_inner());
     let limit = asked.limit.unwrap_or(15);
     if !(1..=CHANGES_MAX).contains(&limit) {
-        return Err(ApiError::wrong_parameter("limit is from 1 to 50"));
+        return Err(ApiError::wrong_parameter("limit must be a number from 1 to 50"));
     }
     let before = reference(asked.after.as_deref())?;
     app.store.booking(&id).await?.ok_or_else(|| ApiError::not_found("booking"))?;

@@ -26,8 +26,13 @@ pub(super) struct Page<T> {
 pub(super) fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
     match asked.unwrap_or(LIMIT) {
         limit @ 1..=LIMIT_MAX => Ok(limit),
-        _ => Err(ApiError::wrong_parameter(&format!("limit is from 1 to {LIMIT_MAX}"))),
+        _ => Err(wrong_limit()),
     }
+}
+
+/// A limit that no list takes.
+pub(super) fn wrong_limit() -> ApiError {
+    ApiError::wrong_parameter(&format!("limit must be a number from 1 to {LIMIT_MAX}"))
 }
 
 /// Where the next page of a list begins.

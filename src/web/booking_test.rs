@@ -2,6 +2,7 @@
 //! and asks once; the button publishes the payload and the test.
 
 use super::errors::PageError;
+use super::form_errors::FormErrors;
 use super::page::{Frame, Place, answer, go_to, in_address};
 use super::rule_edit::in_a_line;
 use super::rule_show::titles;
@@ -31,7 +32,7 @@ pub struct BookingTest {
     booking: String,
     rules: Vec<(String, String, bool)>,
     name: String,
-    mistake: Option<String>,
+    errors: FormErrors,
 }
 
 /// `GET /bookings/{id}/test`.
@@ -64,8 +65,9 @@ pub async fn booking_test_make(
         }
         Err(PublishError::Wrong(why)) => {
             let mut page = BookingTest::read(&app, &id, &form).await?;
-            page.mistake = Some(why.to_owned());
-            answer(&page)
+            let field = if form.name.trim().is_empty() { "name" } else { "rule" };
+            page.errors = FormErrors::at(field, why);
+            page.errors.answer(&page)
         }
         Err(error) => Err(error.into()),
     }
@@ -85,7 +87,7 @@ impl BookingTest {
             booking: in_a_line(&booking),
             rules: rules.collect(),
             name: form.name.clone(),
-            mistake: None,
+            errors: FormErrors::none(),
         })
     }
 }
@@ -94,17 +96,17 @@ impl BookingTest {
 impl BookingTest {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, scene};
-        let sample = |rules, mistake| Self {
+        let sample = |rules, errors| Self {
             frame: Frame::new(Place::Bookings, &scene(), None),
             address: in_address(HOSTILE),
             booking: HOSTILE.into(),
             rules,
             name: HOSTILE.into(),
-            mistake,
+            errors,
         };
         vec![
-            sample(Vec::new(), None),
-            sample(vec![(HOSTILE.into(), HOSTILE.into(), true)], Some(HOSTILE.into())),
+            sample(Vec::new(), FormErrors::none()),
+            sample(vec![(HOSTILE.into(), HOSTILE.into(), true)], FormErrors::at("rule", HOSTILE)),
         ]
     }
 }

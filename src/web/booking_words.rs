@@ -2,6 +2,7 @@
 
 use super::diff::{capped, shown};
 use super::money::amount;
+use super::text_order::apart;
 use super::times::TripTime;
 use crate::ports::BookingView;
 use serde_json::Value;
@@ -90,7 +91,7 @@ impl BookingWords {
 fn text(of: &Value, name: &str) -> Option<String> {
     match of.get(name) {
         Some(Value::String(text)) if !text.trim().is_empty() => {
-            Some(capped(text.trim(), if name == "link" { 2_000 } else { NAME_CHARS_MAX }))
+            Some(apart(capped(text.trim(), if name == "link" { 2_000 } else { NAME_CHARS_MAX })))
         }
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,
@@ -107,7 +108,19 @@ fn is_https(link: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_https;
+    use super::{BookingWords, is_https};
+    use serde_json::json;
+
+    #[test]
+    fn a_name_turns_nothing_that_stands_beside_it() {
+        let mut booking = crate::web::samples::booking();
+        booking.view.person = json!({ "name": "Eve \u{202e}dekoob", "email": "a@example.org" });
+        assert_eq!(BookingWords::of(&booking).guest, "Eve [U+202E]dekoob");
+        booking.view.person = json!({ "name": "محمد الأندلسي" });
+        assert_eq!(BookingWords::of(&booking).guest, "\u{2068}محمد الأندلسي\u{2069}");
+        booking.view.person = json!({ "first_name": "דנה", "last_name": "Levi" });
+        assert_eq!(BookingWords::of(&booking).guest, "\u{2068}דנה\u{2069} Levi");
+    }
 
     #[test]
     fn only_plain_https_addresses_become_links() {

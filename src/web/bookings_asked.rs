@@ -1,8 +1,9 @@
 //! What the address of the list of bookings asks for: read, checked, told in words, and written again as an address. What is
-//! no sense is left aside, never an error. Used by the list alone.
+//! no sense is told at its field, and then nothing is listed as if it had been understood. Used by the list alone.
 
 use super::page::in_address;
 use super::standings;
+use super::text_order::shown_in_order;
 use super::times::{counted, date_in_form, day_begins, since_words};
 use crate::domain::{BookingId, Millis, Standing, search_words};
 use crate::ports::{BookingQuery, CardPlace};
@@ -65,6 +66,8 @@ pub struct Asked {
     pub since: Option<Millis>,
     /// The page begins after this one.
     pub after: Option<CardPlace>,
+    /// What was not understood: the field, and a sentence.
+    pub wrong: Vec<(&'static str, String)>,
 }
 
 fn given(text: Option<&String>, chars_max: usize) -> Option<String> {
@@ -76,11 +79,36 @@ impl Asked {
     /// From the address.
     pub fn of(query: &Query) -> Self {
         let part = |text: Option<&String>| given(text, PART_CHARS_MAX);
-        let day =
-            |text: Option<&String>| part(text).filter(|day| day.len() == 10 && day_begins(day, 0).is_some());
-        let one_day = day(query.tour.as_ref());
-        let mut tour_from = day(query.tour_from.as_ref()).or_else(|| one_day.clone());
-        let mut tour_to = day(query.tour_to.as_ref()).or(one_day);
+        let mut wrong = Vec::new();
+        let mut day = |field: &'static str, text: Option<&String>| {
+            let day = part(text)?;
+            let fine = day.len() == 10 && day_begins(&day, 0).is_some();
+            if !fine {
+                wrong.push((
+                    field,
+                    format!("There is no day “{}”. Write it as 2027-03-14.", shown_in_order(&day)),
+                ));
+            }
+            fine.then_some(day)
+        };
+        let one_day = day("tour_from", query.tour.as_ref());
+        let mut tour_from = day("tour_from", query.tour_from.as_ref()).or_else(|| one_day.clone());
+        let mut tour_to = day("tour_to", query.tour_to.as_ref()).or(one_day);
+        let (from, to) = (day("from", query.from.as_ref()), day("to", query.to.as_ref()));
+        let state = part(query.state.as_ref()).and_then(|word| {
+            let known = Standing::parse(&word).is_some();
+            if !known {
+                wrong.push(("state", format!("Bookings can’t stand so: “{}”.", shown_in_order(&word))));
+            }
+            known.then_some(word)
+        });
+        let since = part(query.since.as_ref()).and_then(|text| {
+            let at = text.parse().ok().filter(|at| *at >= 0);
+            if at.is_none() {
+                wrong.push(("since", format!("There is no moment “{}”.", shown_in_order(&text))));
+            }
+            at
+        });
         // Whoever gives them the other way round means the days between all the same.
         if tour_from.is_some() && tour_to.is_some() && tour_from > tour_to {
             std::mem::swap(&mut tour_from, &mut tour_to);
@@ -91,15 +119,16 @@ impl Asked {
         });
         Self {
             typed: given(query.q.as_ref(), TYPED_CHARS_MAX).unwrap_or_default(),
-            state: part(query.state.as_ref()).filter(|word| Standing::parse(word).is_some()),
+            state,
             source: part(query.source.as_ref()),
             status: part(query.status.as_ref()),
             tour_from,
             tour_to,
-            from: day(query.from.as_ref()),
-            to: day(query.to.as_ref()),
-            since: part(query.since.as_ref()).and_then(|text| text.parse().ok()).filter(|at| *at >= 0),
+            from,
+            to,
+            since,
             after,
+            wrong,
         }
     }
 
@@ -111,6 +140,11 @@ impl Asked {
     /// Whether any filter is set beside what is typed.
     pub fn narrows(&self) -> bool {
         self.filters() > 0
+    }
+
+    /// What is wrong with a field.
+    pub fn wrong_at(&self, field: &str) -> Option<&str> {
+        self.wrong.iter().find(|(of, _)| *of == field).map(|(_, sentence)| sentence.as_str())
     }
 
     /// How many filters are set.
@@ -202,7 +236,7 @@ mod tests {
     use super::{Asked, Query};
 
     #[test]
-    fn an_address_is_read_and_written_again_and_nonsense_is_left_aside() {
+    fn an_address_is_read_and_written_again_and_nonsense_is_told_at_its_field() {
         let some = |text: &str| Some(text.to_owned());
         let asked = Asked::of(&Query {
             q: some(" Öztürk & Söhne "),
@@ -214,6 +248,12 @@ mod tests {
             ..Query::default()
         });
         assert_eq!((&asked.tour_from, &asked.tour_to, asked.since), (&None, &None, None));
+        assert_eq!(
+            asked.wrong_at("tour_from"),
+            Some("There is no day “2027-02-30”. Write it as 2027-03-14.")
+        );
+        assert_eq!(asked.wrong_at("since"), Some("There is no moment “-5”."));
+        assert_eq!((asked.wrong_at("from"), asked.wrong_at("state")), (None, None));
         let address = asked.address(asked.after.as_ref(), "");
         assert_eq!(
             address,
@@ -226,6 +266,7 @@ mod tests {
             ..Query::default()
         });
         assert_eq!(odd.address(odd.after.as_ref(), ""), "/bookings");
+        assert_eq!(odd.wrong_at("state"), Some("Bookings can’t stand so: “x”."));
         assert!(Asked::of(&Query { q: some("%_'"), ..Query::default() }).searches_nothing());
     }
 

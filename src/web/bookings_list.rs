@@ -10,7 +10,7 @@ use super::run_told::marks_of;
 use super::scene::Scene;
 use super::standings;
 use super::times::{Moment, counted};
-use super::words::{Mark, Tone};
+use super::words::{Mark, Tone, without_event};
 use crate::app::App;
 use crate::domain::{BookingId, Standing};
 use crate::ports::{BookingPage, BookingView, ListFilter, RunRow};
@@ -43,6 +43,7 @@ pub struct BookingsList {
     statuses: Vec<String>,
     live: String,
     older: Option<String>,
+    newest: String,
     looked_through: i64,
 }
 
@@ -67,19 +68,20 @@ impl BookingsList {
     async fn read(app: &App, query: &Query) -> Result<Self, PageError> {
         let scene = Scene::read(app).await?;
         let asked = Asked::of(query);
-        let mut page = if asked.searches_nothing() {
+        let mut page = if asked.searches_nothing() || !asked.wrong.is_empty() {
             BookingPage::default()
         } else {
             app.store.find_bookings(&asked.query(PAGE)).await?
         };
-        for booking in of_key(app, &asked).await? {
+        let by_key = if asked.wrong.is_empty() { of_key(app, &asked).await? } else { Vec::new() };
+        for booking in by_key {
             if !page.bookings.iter().any(|(known, _)| known.id == booking.id) {
                 let standing = app.store.standings(std::slice::from_ref(&booking.id)).await?;
                 let standing = standing.first().copied().flatten().unwrap_or(Standing::Nothing);
                 page.bookings.insert(0, (booking, standing));
             }
         }
-        let near = if page.bookings.is_empty() && asked.after.is_none() {
+        let near = if page.bookings.is_empty() && asked.after.is_none() && asked.wrong.is_empty() {
             near(app, &asked).await?
         } else {
             Vec::new()
@@ -108,6 +110,7 @@ impl BookingsList {
             statuses,
             live: asked.address(asked.after.as_ref(), "live"),
             older: page.next.as_ref().map(|next| asked.address(Some(next), "")),
+            newest: asked.address(None, ""),
             looked_through: page.looked_through,
             rows,
             near,
@@ -129,6 +132,9 @@ impl BookingsList {
 /// The first sentence: what was found.
 fn sentence(asked: &Asked, rows: usize, page: &BookingPage) -> String {
     let more = page.next.is_some() || asked.after.is_some();
+    if !asked.wrong.is_empty() {
+        return String::from("This list can’t be narrowed as it was asked, so that nothing is shown.");
+    }
     let what = asked.in_words();
     match (rows, what.is_empty()) {
         (0, true) => String::new(),
@@ -166,7 +172,9 @@ impl Row {
         let needs_you = runs.iter().filter(|run| matches!(run.state.as_str(), "failed" | "held"));
         let mut verdicts: Vec<String> = needs_you
             .filter_map(|run| run.verdict.as_ref())
-            .map(|verdict| super::errors::capital(&super::diff::capped(&verdict.text, VERDICT_CHARS_MAX)))
+            .map(|verdict| {
+                super::errors::capital(&super::diff::capped(&without_event(&verdict.text), VERDICT_CHARS_MAX))
+            })
             .collect();
         verdicts.dedup();
         verdicts.truncate(VERDICTS_MAX);

@@ -1,5 +1,6 @@
 //! What changed, value by value: the changed paths of a change, looked up in the JSON before and after. Pure, capped.
 
+use super::text_order::shown_in_order;
 use super::words::path_words;
 use serde_json::Value;
 
@@ -104,11 +105,11 @@ fn is_blank(value: &Value) -> bool {
     value.as_str().is_none_or(|text| text.trim().is_empty())
 }
 
-/// At most so many characters, and a mark where something was cut.
+/// At most so many characters, and a mark where something was cut. Nothing in it turns the order of what stands beside it.
 pub fn capped(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", shown_in_order(&text[..at])),
+        None => shown_in_order(text).into_owned(),
     }
 }
 

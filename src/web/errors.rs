@@ -16,30 +16,42 @@ pub struct PageError {
     status: StatusCode,
     title: String,
     sentence: String,
+    /// Where to go from here: address, and words of the button.
+    way: (&'static str, &'static str),
 }
 
-/// Its page. It reads nothing from the database: that may be what is away.
+/// Its page. It reads nothing from the database: that may be what is away. How much needs somebody is told as it was last
+/// known.
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     frame: Frame,
     title: &'a str,
     sentence: &'a str,
+    way: (&'a str, &'a str),
 }
 
 impl PageError {
     /// An error with its words.
     pub fn new(status: StatusCode, title: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { status, title: title.into(), sentence: sentence.into() }
+        Self { status, title: title.into(), sentence: sentence.into(), way: ("/", "Open the first page") }
+    }
+
+    /// The same with another way to go from there.
+    pub(super) fn way(mut self, address: &'static str, words: &'static str) -> Self {
+        self.way = (address, words);
+        self
     }
 
     /// There is no such thing.
     pub fn unknown(what: &str) -> Self {
-        Self::new(
+        let error = Self::new(
             StatusCode::NOT_FOUND,
             format!("There is no such {what}"),
             "The address may have been copied in part, or belong to another data folder. The list shows what is here.",
-        )
+        );
+        let (address, words) = list_of(what);
+        error.way(address, words)
     }
 
     /// Nobody is signed in (any more), and this is nothing to be led away from.
@@ -49,6 +61,7 @@ impl PageError {
             "You are signed out",
             "Nothing was changed. Open the page again: it asks you to sign in first.",
         )
+        .way("/sign-in", "Sign in")
     }
 
     /// Whoever is signed in may not do this.
@@ -94,7 +107,8 @@ impl PageError {
     }
 
     fn page(&self) -> Result<String, askama::Error> {
-        ErrorPage { frame: Frame::bare(), title: &self.title, sentence: &self.sentence }.render()
+        let (frame, way) = (Frame::as_last_known(), self.way);
+        ErrorPage { frame, title: &self.title, sentence: &self.sentence, way }.render()
     }
 
     #[cfg(test)]
@@ -166,10 +180,29 @@ impl From<askama::Error> for PageError {
     }
 }
 
-/// The same text with a capital first letter.
+/// Where things of a kind are listed: address, and words of the button.
+fn list_of(what: &str) -> (&'static str, &'static str) {
+    match what {
+        "rule" | "version" | "recipe" => ("/rules", "See the rules"),
+        "connection" | "connection or source" | "source or connection" | "connector" => {
+            ("/connections", "See the connections")
+        }
+        "source" | "walk" => ("/sources", "See the sources"),
+        "account" => ("/settings/people", "See the people"),
+        "channel" | "kind of channel" => ("/settings/alerts", "See the alerts"),
+        "token" => ("/settings/tokens", "See the API tokens"),
+        "session" => ("/account", "Open your account"),
+        "guest" => ("/settings/guest", "Look for a guest"),
+        "group" | "request" => ("/needs-you", "See what needs you"),
+        "webhook" => ("/events", "See other webhooks"),
+        "page" | "file" => ("/", "Open the first page"),
+        _ => ("/bookings", "Open the latest bookings"),
+    }
+}
+
+/// The same text as the beginning of a sentence.
 pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    crate::domain::begin_sentence(text)
 }
 
 impl From<PeopleError> for PageError {
@@ -181,11 +214,16 @@ impl From<PeopleError> for PageError {
             PeopleError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::CONFLICT,
         };
-        Self::new(
+        let told = Self::new(
             status,
             "That can't be done",
             format!("{}. Nothing was changed.", capital(&error.to_string())),
-        )
+        );
+        match error {
+            PeopleError::LastAdmin | PeopleError::Taken => told.way("/settings/people", "See the people"),
+            PeopleError::LinkGone => told.way("/sign-in", "Sign in"),
+            _ => told,
+        }
     }
 }
 
@@ -195,4 +233,35 @@ pub async fn no_such_page(request: HttpRequest) -> HttpResponse {
         return ApiError::not_found("address").error_response();
     }
     PageError::unknown("page").error_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PageError, capital, list_of};
+
+    #[test]
+    fn each_page_of_an_error_has_a_way_of_its_own() {
+        for (what, address) in [
+            ("rule", "/rules"),
+            ("source", "/sources"),
+            ("account", "/settings/people"),
+            ("booking", "/bookings"),
+        ] {
+            assert_eq!(list_of(what).0, address);
+            let page = PageError::unknown(what).page().expect("a page");
+            assert!(page.contains(&format!("<a class=\"button\" href=\"{address}\">")), "{page}");
+        }
+        let page = PageError::signed_out().page().expect("a page");
+        assert!(page.contains("<a class=\"button\" href=\"/sign-in\">Sign in</a>"), "{page}");
+        let last: PageError = crate::app::PeopleError::LastAdmin.into();
+        assert!(last.page().expect("a page").contains("href=\"/settings/people\">See the people</a>"));
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_and_the_name_of_a_file_stays_as_it_is() {
+        assert_eq!(capital("the phone is missing"), "The phone is missing");
+        assert_eq!(capital("guests-to-crm.yaml:21: no such field"), "guests-to-crm.yaml:21: no such field");
+        assert_eq!(capital("lib/names.rhai is broken"), "lib/names.rhai is broken");
+        assert_eq!(capital(""), "");
+    }
 }

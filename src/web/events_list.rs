@@ -35,6 +35,8 @@ pub struct EventsList {
     kind: &'static str,
     rows: Vec<Row>,
     older: Option<String>,
+    /// The page begins with older ones: the newest are there.
+    newest: Option<String>,
 }
 
 struct Row {
@@ -69,7 +71,10 @@ pub async fn events_list(app: web::Data<App>, query: web::Query<Query>) -> Resul
     events.truncate(PAGE);
     let next =
         if cut { events.last().map(|event| event.position) } else { (floor > i64::MIN).then_some(floor) };
-    answer(&EventsList::of(&scene, &events, asked, next))
+    let mut page = EventsList::of(&scene, &events, asked, next);
+    page.newest =
+        before.map(|_| asked.map_or("/events".to_owned(), |kind| format!("/events?kind={}", kind.as_str())));
+    answer(&page)
 }
 
 /// Events with such a change, newest first, and the position down to which all are there.
@@ -115,6 +120,7 @@ impl EventsList {
             kind,
             rows: events.iter().map(|event| Row::of(event, scene)).collect(),
             older: next.map(|next| format!("/events?{narrowed}before={next}")),
+            newest: None,
         }
     }
 }

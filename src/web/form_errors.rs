@@ -74,6 +74,20 @@ impl FormErrors {
         Ok(errors)
     }
 
+    /// Adds what else is wrong, each at its field; what is told already stays.
+    pub fn also_of_people(&mut self, found: Vec<PeopleError>, password_field: &'static str) {
+        for error in found {
+            let field = match error {
+                PeopleError::NoEmail => "email",
+                PeopleError::NoName => "name",
+                _ => password_field,
+            };
+            if self.of(field).is_none() {
+                self.add(field, &error.to_string());
+            }
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

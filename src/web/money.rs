@@ -3,7 +3,7 @@
 use iso_currency::Currency;
 use serde_json::Value;
 
-/// `€99.00`, `1,250.00 USD`, `JPY` without decimals. `None`: there is no amount. One without a known currency is told as
+/// `€99.00`, `US$1,250.00`, `JPY 1,500` without decimals: what money it is stands first. `None`: there is no amount. One without a known currency is told as
 /// it stands.
 pub fn amount(minor: &Value, currency: &Value) -> Option<String> {
     let text = match minor {
@@ -26,13 +26,25 @@ pub fn amount(minor: &Value, currency: &Value) -> Option<String> {
     let (whole, rest) = digits.split_at(digits.len() - decimals);
     let point = if rest.is_empty() { "" } else { "." };
     let number = format!("{}{point}{rest}", grouped(whole));
-    Some(match code.as_str() {
-        "EUR" => format!("{sign}€{number}"),
-        "GBP" => format!("{sign}£{number}"),
-        // Many dollars and crowns share a sign: the code says which.
-        _ => format!("{sign}{number} {code}"),
+    Some(match SIGNS.iter().find(|(known, _)| *known == code) {
+        Some((_, money)) => format!("{sign}{money}{number}"),
+        // Many crowns share a sign: the code says which.
+        None => format!("{sign}{code}\u{a0}{number}"),
     })
 }
+
+/// Signs by which a money is known, and which of the dollars it is.
+const SIGNS: [(&str, &str); 9] = [
+    ("EUR", "€"),
+    ("GBP", "£"),
+    ("USD", "US$"),
+    ("AUD", "A$"),
+    ("CAD", "CA$"),
+    ("NZD", "NZ$"),
+    ("HKD", "HK$"),
+    ("SGD", "S$"),
+    ("FJD", "FJ$"),
+];
 
 fn join(text: &str, code: &str) -> String {
     if code.is_empty() { text.to_owned() } else { format!("{text} {code}") }
@@ -59,11 +71,11 @@ mod tests {
         let huge: Value = serde_json::from_str("123456789012345678901").unwrap_or_default();
         let cases = [
             (json!(9900), json!("eur"), Some("€99.00")),
-            (json!(125_000), json!("USD"), Some("1,250.00 USD")),
+            (json!(125_000), json!("USD"), Some("US$1,250.00")),
             (json!(5), json!("GBP"), Some("£0.05")),
             (json!(-550), json!("EUR"), Some("−€5.50")),
-            (json!(1500), json!("JPY"), Some("1,500 JPY")),
-            (json!(1500), json!("KWD"), Some("1.500 KWD")),
+            (json!(1500), json!("JPY"), Some("JPY\u{a0}1,500")),
+            (json!(1500), json!("KWD"), Some("KWD\u{a0}1.500")),
             (huge, json!("EUR"), Some("€1,234,567,890,123,456,789.01")),
             (json!(1), json!("zzz"), Some("1 ZZZ")),
             (json!(12.5), json!("EUR"), Some("12.5 EUR")),

@@ -3,10 +3,11 @@
 
 use super::bookings_asked::Asked;
 use super::errors::PageError;
+use super::text_order::shown_in_order;
 use crate::app::App;
-use crate::domain::{fold, search_words};
+use crate::domain::{View, fold, search_terms, search_words};
 use crate::ports::BookingQuery;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Terms that are compared.
 const COMPARED_MAX: i64 = 600;
@@ -38,12 +39,17 @@ pub async fn near(app: &App, asked: &Asked) -> Result<Vec<Near>, PageError> {
         }
         let mut found = Vec::new();
         for term in nearest(word, &alike(app, word).await?) {
+            // What no guest writes so is how a name is kept to be found, and no word to offer.
+            let Some(spelled) = as_spelled(app, &term).await? else { continue };
+            if found.iter().any(|known: &Near| known.word == spelled) {
+                continue;
+            }
             let count = app.store.bookings_with_term(&term, COUNTED_MAX + 1).await?;
             let mut typed: Vec<String> = words.iter().map(|spellings| spellings[0].clone()).collect();
             typed[index].clone_from(&term);
             found.push(Near {
                 address: asked.with_words(&typed.join(" ")),
-                word: as_spelled(app, &term).await?,
+                word: spelled,
                 count: if count > COUNTED_MAX { format!("over {COUNTED_MAX}") } else { count.to_string() },
             });
         }
@@ -77,24 +83,49 @@ fn nearest(word: &str, terms: &[String]) -> Vec<String> {
     near.into_iter().take(NEAR_MAX).map(|(_, term)| term.clone()).collect()
 }
 
-/// The term as the newest guest who has it writes it; else as it is.
-async fn as_spelled(app: &App, term: &str) -> Result<String, PageError> {
+/// The term as the newest guest who has it writes it. `None`: it stands there in no such way.
+async fn as_spelled(app: &App, term: &str) -> Result<Option<String>, PageError> {
     let query = BookingQuery { words: vec![vec![term.to_owned()]], limit: 1, ..BookingQuery::default() };
     let page = app.store.find_bookings(&query).await?;
-    let name = page
-        .bookings
-        .first()
-        .and_then(|(booking, _)| booking.view.person.get("name").and_then(Value::as_str));
-    let spelled = name.and_then(|name| {
-        name.split(|c: char| c.is_whitespace() || c == '-' || c == ',')
-            .find(|word| fold(word).chars().filter(|c| c.is_alphanumeric()).eq(term.chars()))
-    });
-    Ok(spelled.unwrap_or(term).to_owned())
+    let Some((booking, _)) = page.bookings.first() else { return Ok(None) };
+    Ok(spelled_in(&booking.view, term))
+}
+
+/// The word of a view that a term was made of: of the name, where it is of that, else the number or address that it is.
+fn spelled_in(view: &View, term: &str) -> Option<String> {
+    let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let names = ["name", "first_name", "last_name"].map(|name| text(&view.person, name)).join(" ");
+    let made_of = |word: &&str| {
+        let view = View { person: json!({ "name": word }), ..View::default() };
+        search_terms(&view, &[]).iter().any(|made| made == term)
+    };
+    let word = names.split(|c: char| c.is_whitespace() || c == '-' || c == ',').find(made_of);
+    let of_name = word.map(|word| shown_in_order(word).into_owned());
+    // Of something else than the name it is as people write it, but for capitals.
+    let others = [text(&view.trip, "code"), text(&view.person, "email"), text(&view.person, "phone")];
+    of_name.or_else(|| others.iter().any(|other| fold(other).contains(term)).then(|| term.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, spelled_in};
+    use crate::domain::View;
+    use serde_json::json;
+
+    #[test]
+    fn a_word_is_offered_as_its_guest_spells_it_and_never_as_it_is_kept() {
+        let of = |name: &str, term: &str| {
+            let view = View {
+                person: json!({ "name": name, "email": "ayse.oz@example.org" }),
+                trip: json!({ "code": "HT-77401" }),
+            };
+            spelled_in(&view, term)
+        };
+        assert_eq!(of("Ayşe Öztürk-Lee", "ozturk").as_deref(), Some("Öztürk"));
+        assert_eq!(of("Ayşe Öztürk-Lee", "oeztuerk").as_deref(), Some("Öztürk"));
+        assert_eq!(of("Ayşe Öztürk", "77401").as_deref(), Some("77401"));
+        assert_eq!(of("Ayşe Öztürk", "schmidt"), None);
+    }
 
     #[test]
     fn the_nearest_words_are_those_with_the_fewest_slips() {

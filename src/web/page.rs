@@ -80,8 +80,13 @@ impl Frame {
         Self::with(Place::Nowhere, None)
     }
 
+    /// The same with how much needs somebody, as it was last known: for errors, where nothing can be asked.
+    pub fn as_last_known() -> Self {
+        Self { needs_you: Present::now().needs_you, ..Self::bare() }
+    }
+
     fn with(place: Place, said: Option<&str>) -> Self {
-        let Present { viewer, form_token } = Present::now();
+        let Present { viewer, form_token, .. } = Present::now();
         Self {
             place,
             needs_you: 0,
@@ -103,6 +108,12 @@ impl Frame {
     /// What it could be painted in: value, what it is called, whether it is so.
     pub fn all_colours(&self) -> [(&'static str, &'static str, bool); 3] {
         Colours::ALL.map(|(colours, called)| (colours.as_str(), called, colours == self.colours))
+    }
+
+    /// The same with another token in its forms: that of a session which begins with this answer.
+    pub(super) fn with_form_token(mut self, form_token: String) -> Self {
+        self.form_token = form_token;
+        self
     }
 
     /// The token of forms.
@@ -169,6 +180,8 @@ fn said_words(word: &str) -> Option<&'static str> {
         "keys" => "The keys are kept, and used from now on.",
         "fetching" => "It is fetched now. What is new is here in a moment.",
         "not-fetched" => "It can't be fetched: its source has no keys for the booking system's API.",
+        "read-again" => "It is read again. What came of it is here in a moment.",
+        "not-read-again" => "It was not read again: it would become nothing.",
         "ended" => "That session has ended.",
         "password" => "Your password is changed. You are signed out everywhere else.",
         "profile" => "Your details are kept.",

@@ -15,6 +15,7 @@
 //! share an address stand behind each other or apart, as you like; of `{name}` and a word in the same place, the word
 //! stands first. `tests/web/roles.rs` walks the table as everybody.
 
+use super::kept_form::SIGN_IN_BYTES_MAX;
 use super::{about_show, backup_show, guest_erase, guest_show, retention_show};
 use super::{
     account_change, account_show, alert_channel, alerts_show, api_about, api_acts, api_alert_channels,
@@ -24,14 +25,15 @@ use super::{
     api_rules, api_run_acts, api_runs, api_source_acts, api_source_secrets, api_sources, api_subscriptions,
     api_tokens, audit_list, begin_show, booking_fetch, booking_show, booking_test, bookings_list, colours,
     connect_catalogue, connect_new, connection_change, connection_pause, connection_show, connections_list,
-    event_show, events_list, live, metrics_show, needs_you_list, needs_you_plan, needs_you_show,
-    people_change, people_list, rule_apply, rule_build, rule_edit, rule_history, rule_move, rule_new,
-    rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in, sign_in_code,
-    sign_out, source_change, source_show, source_subscribe, sources_list, static_files, today, tokens_list,
-    welcome_show,
+    event_replay, event_show, events_list, live, metrics_show, needs_you_list, needs_you_plan,
+    needs_you_show, people_change, people_list, rule_apply, rule_build, rule_edit, rule_history, rule_move,
+    rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in,
+    sign_in_code, sign_out, source_change, source_show, source_subscribe, sources_list, static_files, today,
+    tokens_list, welcome_show,
 };
 use super::{api_walks, walk_show, walks_list};
 use crate::domain::Right;
+use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
 use actix_web::web;
 use actix_web::{FromRequest, Handler, Responder, Route};
@@ -80,6 +82,7 @@ pub(super) fn table() -> Vec<Entry> {
         get("/events", May(Right::See), events_list::events_list),
         get("/events/{id}", May(Right::See), event_show::event_show),
         get("/events/{id}/raw", May(Right::See), event_show::event_raw),
+        post("/events/{id}/replay", May(Right::Operate), event_replay::event_replay),
         get("/runs/{id}", May(Right::See), run_show::run_show),
         post("/runs/{id}/retry", May(Right::Operate), run_retry::run_retry),
         post("/runs/{id}/cancel", May(Right::Operate), run_acts::run_cancel),
@@ -149,9 +152,9 @@ pub(super) fn table() -> Vec<Entry> {
         post("/begin/rule", May(Right::ChangeRules), begin_show::begin_rule),
         // Coming in and going out.
         get("/sign-in", Door, sign_in::sign_in_show),
-        post("/sign-in", Door, sign_in::sign_in),
+        post_kept("/sign-in", Door, sign_in::sign_in),
         get("/sign-in/code", Door, sign_in_code::sign_in_code_show),
-        post("/sign-in/code", Door, sign_in_code::sign_in_code),
+        post_kept("/sign-in/code", Door, sign_in_code::sign_in_code),
         post("/sign-out", Door, sign_out::sign_out),
         post("/colours", Door, colours::choose),
         get("/welcome/{token}", Door, welcome_show::welcome_show),
@@ -341,13 +344,16 @@ pub fn routes() -> Vec<(Method, &'static str, Needs)> {
     table().into_iter().map(|entry| (entry.method, entry.path, entry.needs)).collect()
 }
 
+/// `HEAD` is answered as `GET` is, without the body.
 fn get<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::GET, path, needs, route: web::get().to(handler), form_bytes: FORM_BYTES_MAX }
+    let looks = Any(Get()).or(Head());
+    let route = web::route().guard(looks).to(handler);
+    Entry { method: Method::GET, path, needs, route, form_bytes: FORM_BYTES_MAX }
 }
 
 fn post<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
@@ -368,4 +374,14 @@ where
     F::Output: Responder + 'static,
 {
     Entry { form_bytes: TEXT_FORM_BYTES_MAX, ..post(path, needs, handler) }
+}
+
+/// A form that brings another one along.
+fn post_kept<F, Args>(path: &'static str, needs: Needs, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { form_bytes: SIGN_IN_BYTES_MAX, ..post(path, needs, handler) }
 }

@@ -3,15 +3,16 @@
 //! changes its lines and shows it anew. Nothing is kept before `rule_review` and `rule_publish`.
 
 use super::booking_tree::{BookingTree, TreeLine};
+use super::bookings_choose::ToChoose;
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
 use super::rule_build_acts::{Act, Kept, act, mend};
 use super::rule_build_parts::{
-    Choice, ConditionPart, Making, StepPart, Wrong, Wrongs, control_of, kinds, mend_of, wrong_of,
+    Choice, ConditionPart, Making, StepPart, Wrong, Wrongs, control_of, html_id, kinds, mend_of, wrong_of,
 };
 use super::rule_build_sent::{Merged, Sent};
-use super::rule_edit::{Form, Query, RuleEdit, bookings_to_choose, in_a_line, text_to_begin_with};
-use super::rule_file::{Finding, RuleFile, check, findings_beside};
+use super::rule_edit::{Form, Query, RuleEdit, in_a_line, text_to_begin_with};
+use super::rule_file::{Findings, RuleFile, check, findings_of};
 use super::rule_review::review;
 use super::rule_words::PreviewTold;
 use super::scene::Scene;
@@ -53,8 +54,10 @@ pub struct RuleBuild {
     steps: Vec<StepPart>,
     new_steps: Vec<(String, Vec<Choice>)>,
     as_text: Vec<String>,
-    findings: Vec<Finding>,
-    bookings: Vec<Choice>,
+    findings: Findings,
+    /// It was to be published, and can't be like this: what is wrong, with the control that it stands at.
+    refused: Vec<(String, String)>,
+    bookings: ToChoose,
     tree: BookingTree,
     into: Vec<Choice>,
     functions: Vec<FunctionPart>,
@@ -85,9 +88,10 @@ pub async fn rule_build(
         text: text_to_begin_with(&app, &file, query.recipe.as_deref())?,
         opened: file.opened.clone().unwrap_or_default(),
         booking: query.booking.clone().unwrap_or_default(),
-        reason: String::new(),
+        ..Form::default()
     };
-    let merged = Merged { text: form.text.clone(), wrong: Vec::new() };
+    let mut merged = Merged { text: form.text.clone(), wrong: Vec::new() };
+    merged.tell_conditions(&[]);
     answer(&RuleBuild::read(&app, &file, &form, merged, Kept::default()).await?)
 }
 
@@ -104,7 +108,9 @@ pub async fn rule_build_press(
         text: file.draft(sent.text("text"), "").text,
         opened: sent.text("opened").to_owned(),
         booking: sent.text("booking").to_owned(),
+        find: sent.text("find").to_owned(),
         reason: sent.text("reason").to_owned(),
+        ..Form::default()
     };
     let active = app.active();
     let wrongs = Wrongs::new();
@@ -114,15 +120,18 @@ pub async fn rule_build_press(
     let mut kept = Kept::of(&sent);
     let pressed = Act::parse(sent.text("act"));
     act(&pressed, &sent, &mut merged, &mut kept, &kind);
+    merged.tell_conditions(&kept.as_text);
     form.text.clone_from(&merged.text);
     match pressed {
         Act::File => return answer(&RuleEdit::read(&app, &file, &form).await?),
         // A draft with a mistake stays here, where the mistake stands at its field.
-        Act::Review if merged.wrong.is_empty() => {
+        Act::Review => {
             let checked = check(&app, &file.draft(&form.text, &form.opened)).await?;
-            if !checked.is_broken() {
+            if merged.wrong.is_empty() && !checked.is_broken() {
                 return review(&app, &file, &form, None).await;
             }
+            let page = RuleBuild::read(&app, &file, &form, merged, kept).await?;
+            return answer(&page.refused());
         }
         Act::Mend(control) => {
             form.text = mended(&app, &file, &form, &control).await?;
@@ -159,11 +168,10 @@ impl RuleBuild {
         if file.trouble.is_some() {
             return Ok(page);
         }
-        let (bookings, chosen) = bookings_to_choose(app, &form.booking).await?;
-        page.bookings = bookings;
+        page.bookings = ToChoose::read(app, &form.text, &form.booking, &form.find).await?;
         let checked = check(app, &file.draft(&form.text, &form.opened)).await?;
         let mut present = None;
-        if let Some(booking) = chosen {
+        if let Some(booking) = page.bookings.chosen.clone() {
             present = app.store.present_bookings(&PresentQuery::One(booking.clone())).await?.pop();
             page.look(app, &checked, file, &booking).await?;
         }
@@ -198,8 +206,9 @@ impl RuleBuild {
             steps: Vec::new(),
             new_steps: Vec::new(),
             as_text: Vec::new(),
-            findings: Vec::new(),
-            bookings: Vec::new(),
+            findings: Findings::default(),
+            refused: Vec::new(),
+            bookings: ToChoose::default(),
             tree: BookingTree::default(),
             into: Vec::new(),
             functions: Vec::new(),
@@ -241,6 +250,10 @@ impl RuleBuild {
         };
         let mut beside = Vec::new();
         for told in &checked.diagnostics {
+            // The page asks for the first step itself.
+            if form.steps.is_empty() && told.file == file.file && told.message.contains("has no steps") {
+                continue;
+            }
             let control =
                 Some(told).filter(|told| told.file == file.file).and_then(|told| control_of(&form, told));
             match control {
@@ -252,16 +265,22 @@ impl RuleBuild {
             let wrong = Wrong { is_error: true, sentence, ..Wrong::default() };
             self.wrongs.entry(control).or_default().insert(0, wrong);
         }
-        self.findings = findings_beside(checked, &beside);
+        self.findings = findings_of(checked, &file.file, &beside);
         let own = self.wrongs.values().flatten().any(|wrong| wrong.is_error);
         let beside = beside.iter().any(|told| told.severity == Severity::Error);
-        self.verdict =
-            match (own || self.broken, beside && !own, self.wrongs.is_empty() && self.findings.is_empty()) {
-                (true, true, _) => "There is a mistake elsewhere in the rules; it is told below.",
-                (true, false, _) => "Something is missing still, or wrong: it is told at its field.",
-                (false, _, true) => "There is no mistake in it.",
-                (false, _, false) => "It can be published; look at what is told at the fields first.",
-            };
+        self.verdict = match (
+            own || self.broken,
+            beside && !own,
+            self.wrongs.is_empty() && self.findings.told.is_empty(),
+        ) {
+            (true, true, _) => "There is a mistake elsewhere in the rules; it is told below.",
+            (true, false, _) => "Something is missing still, or wrong: it is told at its field.",
+            (false, _, true) => "There is no mistake in it.",
+            (false, _, false) => "It can be published; look at what is told at the fields first.",
+        };
+        if form.steps.is_empty() && !own {
+            self.verdict = "It does nothing yet: choose its first step above.";
+        }
         let making =
             Making { ruleset, wrongs: &self.wrongs, as_text: &kept.as_text, preview: self.preview.as_ref() };
         let count = form.steps.len();
@@ -358,6 +377,19 @@ impl RuleBuild {
         ]);
     }
 
+    /// The same for a draft that was to be published: what is wrong stands at the top, too.
+    fn refused(mut self) -> Self {
+        for (control, wrongs) in &self.wrongs {
+            // Fields have ids that any name can be written as.
+            let id = if control.contains(".with.") { html_id(control) } else { control.clone() };
+            let mistakes = wrongs.iter().filter(|wrong| wrong.is_error);
+            self.refused.extend(mistakes.map(|wrong| (format!("t.{id}"), wrong.sentence.clone())));
+        }
+        let elsewhere = self.findings.told.iter().filter(|finding| finding.is_error);
+        self.refused.extend(elsewhere.map(|finding| ("outlook".to_owned(), finding.sentence.clone())));
+        self
+    }
+
     fn is_wrong(&self, control: &str) -> bool {
         self.wrongs.contains_key(control)
     }
@@ -403,8 +435,15 @@ impl RuleBuild {
         full.trouble = Some(HOSTILE.into());
         full.unreadable = Some(HOSTILE.into());
         full.said = Some(HOSTILE.into());
-        full.findings = vec![Finding { is_error: true, text: HOSTILE.into() }];
-        full.bookings = vec![(HOSTILE.into(), HOSTILE.into(), true)];
+        full.findings =
+            Findings { told: vec![super::rule_file::Finding::sample(HOSTILE)], elsewhere: HOSTILE.into() };
+        full.refused = vec![(HOSTILE.into(), HOSTILE.into())];
+        full.bookings = ToChoose {
+            choices: vec![(HOSTILE.into(), HOSTILE.into(), true)],
+            find: HOSTILE.into(),
+            more: true,
+            ..ToChoose::default()
+        };
         full.tree = BookingTree::of(&[(
             "booking",
             HOSTILE,

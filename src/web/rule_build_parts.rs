@@ -387,7 +387,13 @@ pub fn wrong_of(told: &Diagnostic) -> Wrong {
     Wrong {
         is_error: told.severity == Severity::Error,
         sentence: told.message.clone(),
-        hint: told.hint.as_deref().map(sentence_of).unwrap_or_default(),
+        hint: match told.hint.as_deref() {
+            // What a file is told to get: here there is a field for it.
+            Some(hint) if hint.starts_with("add it under `with:`") => {
+                "Press a value of the booking, or write one.".to_owned()
+            }
+            hint => hint.map(sentence_of).unwrap_or_default(),
+        },
         mend: told.place.and_then(|_| mend_of(told)),
     }
 }
@@ -471,6 +477,8 @@ mod tests {
         let wrong = wrong_of(&told);
         assert_eq!((wrong.mend.as_deref(), wrong.hint.as_str()), (Some("tours"), "Did you mean `tours`?"));
         assert_eq!(wrong_of(&Diagnostic::error("a", None, "No.").hint("write it")).hint, "Write it.");
+        let told = Diagnostic::error("a", None, "No.").hint("add it under `with:`, such as `id: x`");
+        assert_eq!(wrong_of(&told).hint, "Press a value of the booking, or write one.");
         assert_eq!(html_id("s0.with.a b\""), "s0.2Ewith.2Ea.20b.22");
     }
 }

@@ -191,7 +191,39 @@ impl Sent {
     }
 }
 
+/// Mistakes of conditions that no run would ever get past: more or less than what is no number. Control and sentence.
+pub fn without_number(form: &RuleForm, as_text: &[String]) -> Vec<(String, String)> {
+    let steps = form.steps.iter().enumerate().map(|(index, step)| (format!("s{index}.if"), &step.condition));
+    let mut found = Vec::new();
+    for (control, condition) in [("when".to_owned(), &form.when)].into_iter().chain(steps) {
+        for (index, row) in condition.rows.iter().flatten().enumerate() {
+            let compares = matches!(
+                row.operator,
+                Operator::More | Operator::Less | Operator::MorePlain | Operator::LessPlain
+            );
+            if compares && (!row.is_literal || matches!(row.value.as_str(), "true" | "false")) {
+                let shown = as_text.contains(&control);
+                let at = if shown { control.clone() } else { format!("{control}.{index}.field") };
+                let what =
+                    if row.value.is_empty() { "nothing".to_owned() } else { format!("“{}”", row.value) };
+                found.push((
+                    at,
+                    format!("Give a number: {} {} {what} is never true.", row.field, row.operator.in_words()),
+                ));
+            }
+        }
+    }
+    found
+}
+
 impl Merged {
+    /// Tells of conditions that can never hold.
+    pub fn tell_conditions(&mut self, as_text: &[String]) {
+        if let Ok(form) = RuleForm::read("", &self.text) {
+            self.wrong.extend(without_number(&form, as_text));
+        }
+    }
+
     /// One more edit; one that can't be made is told at its control.
     pub fn take(&mut self, control: String, edit: &Edit) {
         match edited(&self.text, edit) {
@@ -280,6 +312,27 @@ mod tests {
             text,
             "title: All guests\nfrom: tours # ours\non: [created, cancelled]\nwhen: present(person.email) && default_to(trip.total, 0) > 5\nsteps:\n  - id: contact\n    use: crm.contact\n    with:\n      size: 5\n      note: |\n        a\n        b\n      tags: [a]\n      age: 6\n      code: \"7\"\n      phone: \"{{ person.phone }}\"\n"
         );
+    }
+
+    #[test]
+    fn more_than_what_is_no_number_is_told_at_its_row() {
+        let told = |value: &str| {
+            let pairs = [("when.0.field", "trip.party_size"), ("when.0.op", "more"), ("when.0.value", value)];
+            let sent =
+                Sent::new(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect());
+            let mut merged = sent.merged(RULE, &|_, _| InputKind::Any);
+            merged.tell_conditions(&[]);
+            merged.wrong
+        };
+        let wrong = |what: &str| {
+            let sentence = format!("Give a number: trip.party_size is more than {what} is never true.");
+            vec![("when.0.field".to_owned(), sentence)]
+        };
+        assert_eq!(told("abc"), wrong("“abc”"));
+        assert_eq!(told(""), wrong("nothing"));
+        assert_eq!(told("true"), wrong("“true”"));
+        assert_eq!(told("2"), []);
+        assert_eq!(told("-2.5"), []);
     }
 
     #[test]

@@ -1,22 +1,20 @@
 //! `/rules/{name}/edit`: the text of a rule, and below it what is wrong (as `waypost check` says it) and what exactly would
 //! be sent for a booking that one chooses. Nothing is changed by it: `rule_review` does, after a look at the difference.
 
+use super::bookings_choose::ToChoose;
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
-use super::rule_file::{Finding, RuleFile, check, findings};
+use super::rule_blank::blank;
+use super::rule_file::{Finding, Findings, RuleFile, check, findings, mended_at};
 use super::rule_words::PreviewTold;
 use super::scene::Scene;
 use crate::app::{App, Checked};
-use crate::domain::BookingId;
-use crate::ports::{BookingView, ListFilter};
+use crate::ports::BookingView;
 use crate::rules::RECIPES;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 use std::sync::Arc;
-
-/// Bookings that one can choose from.
-const BOOKINGS_MAX: i64 = 25;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,9 +36,15 @@ pub struct Form {
     /// The booking of the preview.
     #[serde(default)]
     pub booking: String,
+    /// The name or number of a booking that is looked for.
+    #[serde(default)]
+    pub find: String,
     /// Why.
     #[serde(default)]
     pub reason: String,
+    /// The place at which what was meant is put, where that was pressed.
+    #[serde(default)]
+    pub mend: String,
 }
 
 /// The page.
@@ -57,11 +61,11 @@ pub struct RuleEdit {
     trouble: Option<String>,
     verdict: &'static str,
     broken: bool,
-    findings: Vec<Finding>,
-    bookings: Vec<(String, String, bool)>,
+    findings: Findings,
+    /// It was to be published, and can't be like this.
+    refused: bool,
+    bookings: ToChoose,
     preview: Option<PreviewTold>,
-    /// What the publisher said.
-    said: Option<String>,
 }
 
 /// `GET /rules/{name}/edit`.
@@ -77,7 +81,7 @@ pub async fn rule_edit(
         text,
         opened: file.opened.clone().unwrap_or_default(),
         booking: query.booking.clone().unwrap_or_default(),
-        reason: String::new(),
+        ..Form::default()
     };
     answer(&RuleEdit::read(&app, &file, &form).await?)
 }
@@ -90,6 +94,12 @@ pub async fn rule_check(
 ) -> Result<HttpResponse, PageError> {
     let app = app.into_inner();
     let file = RuleFile::open(&app, &name).await?;
+    let mut form = form.into_inner();
+    if !form.mend.is_empty()
+        && let Some(text) = mended_at(&app, &file.draft(&form.text, &form.opened), &form.mend).await?
+    {
+        form.text = text;
+    }
     answer(&RuleEdit::read(&app, &file, &form).await?)
 }
 
@@ -101,45 +111,9 @@ pub fn text_to_begin_with(app: &App, file: &RuleFile, wanted: Option<&str>) -> R
     let recipe = RECIPES.iter().find(|recipe| Some(recipe.name) == wanted);
     match recipe {
         Some(recipe) => Ok(recipe.text.to_owned()),
-        None if wanted == Some("blank") => Ok(blank(app)),
+        None if wanted == Some("blank") => Ok(blank(app.active().as_deref())),
         None => Err(PageError::unknown("rule")),
     }
-}
-
-/// The newest bookings with the chosen one ticked, and which that is: the newest where nobody chose.
-pub async fn bookings_to_choose(
-    app: &App,
-    wanted: &str,
-) -> Result<(Vec<(String, String, bool)>, Option<BookingId>), PageError> {
-    let filter = ListFilter { limit: BOOKINGS_MAX, ..ListFilter::default() };
-    let bookings = app.store.list_bookings(&filter).await?;
-    let bookings: Vec<BookingView> =
-        bookings.into_iter().filter(|one| one.key.kind == "booking").take(BOOKINGS_MAX as usize).collect();
-    let chosen = Some(BookingId::new(wanted))
-        .filter(|id| !id.as_str().is_empty())
-        .or_else(|| bookings.first().map(|booking| booking.id.clone()));
-    let choices = bookings
-        .iter()
-        .map(|one| (one.id.to_string(), in_a_line(one), Some(&one.id) == chosen.as_ref()))
-        .collect();
-    Ok((choices, chosen))
-}
-
-/// A rule to begin with, by what is there.
-fn blank(app: &App) -> String {
-    let active = app.active();
-    let source = active.as_ref().and_then(|active| active.sources.keys().next().cloned());
-    let connection = active.as_ref().and_then(|active| {
-        active
-            .connections
-            .values()
-            .find_map(|one| Some((one.name.clone(), one.actions.keys().next()?.clone())))
-    });
-    let (connection, action) = connection.unwrap_or(("connection".to_owned(), "action".to_owned()));
-    format!(
-        "title: A new rule\nenabled: false\nfrom: {}\non: [created, updated, cancelled]\nsteps:\n  - use: {connection}.{action}\n    with:\n      id: \"{{{{ booking.uuid }}}}\"\n",
-        source.unwrap_or_else(|| "source".to_owned())
-    )
 }
 
 impl RuleEdit {
@@ -147,14 +121,13 @@ impl RuleEdit {
     pub async fn read(app: &Arc<App>, file: &RuleFile, form: &Form) -> Result<Self, PageError> {
         let scene = Scene::read(app).await?;
         let mut page = Self::of(&scene, file, form);
-        let (bookings, chosen) = bookings_to_choose(app, &form.booking).await?;
-        page.bookings = bookings;
+        page.bookings = ToChoose::read(app, &form.text, &form.booking, &form.find).await?;
         if file.trouble.is_some() {
             return Ok(page);
         }
         let checked = check(app, &file.draft(&form.text, &form.opened)).await?;
         page.take(&checked, &file.file);
-        if let Some(booking) = chosen
+        if let Some(booking) = page.bookings.chosen.clone()
             && let Some(outlook) = app.preview(&checked, &file.name, &booking).await?
         {
             let told = in_a_line(&outlook.present.booking);
@@ -175,27 +148,32 @@ impl RuleEdit {
             trouble: file.trouble.clone(),
             verdict: "",
             broken: false,
-            findings: Vec::new(),
-            bookings: Vec::new(),
+            findings: Findings::default(),
+            refused: false,
+            bookings: ToChoose::default(),
             preview: None,
-            said: None,
         }
     }
 
     fn take(&mut self, checked: &Checked, file: &str) {
         self.findings = findings(checked, file);
         self.broken = checked.is_broken();
-        self.verdict = match (self.broken, self.findings.is_empty()) {
+        self.verdict = match (self.broken, self.findings.told.is_empty()) {
             (true, _) => "It has a mistake and can't be published like this.",
             (false, true) => "There is no mistake in it.",
             (false, false) => "It can be published; look at these first.",
         };
     }
 
-    /// The same with what the publisher said.
-    pub fn saying(mut self, said: String) -> Self {
-        self.said = Some(said);
+    /// The same for a draft that was to be published: what is wrong stands at the top.
+    pub fn refused(mut self) -> Self {
+        self.refused = self.broken;
         self
+    }
+
+    /// The mistakes, for the top of the page.
+    fn mistakes(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.told.iter().filter(|finding| finding.is_error)
     }
 }
 
@@ -214,11 +192,17 @@ impl RuleEdit {
         use super::samples::{HOSTILE, scene};
         let file = RuleFile { name: HOSTILE.into(), opened: Some("c0ffee".into()), ..RuleFile::default() };
         let form = Form { text: format!("</textarea>{HOSTILE}"), opened: HOSTILE.into(), ..Form::default() };
-        let mut full = Self::of(&scene(), &file, &form).saying(HOSTILE.into());
+        let mut full = Self::of(&scene(), &file, &form);
         full.verdict = "It has a mistake and can't be published like this.";
         full.broken = true;
-        full.findings = vec![Finding { is_error: true, text: HOSTILE.into() }];
-        full.bookings = vec![(HOSTILE.into(), HOSTILE.into(), true)];
+        full.findings = Findings { told: vec![Finding::sample(HOSTILE)], elsewhere: HOSTILE.into() };
+        full.refused = true;
+        full.bookings = ToChoose {
+            choices: vec![(HOSTILE.into(), HOSTILE.into(), true)],
+            find: HOSTILE.into(),
+            more: true,
+            ..ToChoose::default()
+        };
         full.trouble = Some(HOSTILE.into());
         full.preview = Some(PreviewTold {
             booking: HOSTILE.into(),

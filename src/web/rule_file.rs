@@ -2,6 +2,7 @@
 //! name from an address is one that a file can have.
 
 use super::errors::PageError;
+use super::rule_build_parts::{mend_of, mended};
 use crate::app::{App, Checked, Draft, PublishError};
 use crate::document::{Diagnostic, Severity, render};
 use actix_web::http::StatusCode;
@@ -72,25 +73,63 @@ pub struct Finding {
     pub is_error: bool,
     /// `error: …` with place, excerpt and hint.
     pub text: String,
+    /// What it says, in a sentence.
+    pub sentence: String,
+    /// The line of this file that it is about.
+    pub line: Option<u32>,
+    /// What was meant, and the place where it goes, as the button that puts it there says it.
+    pub mend: Option<(String, String)>,
+}
+
+/// What is told beside a draft.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is wrong with this file, and mistakes of others, which keep it from being published.
+    pub told: Vec<Finding>,
+    /// Warnings of other files, counted.
+    pub elsewhere: String,
 }
 
 /// Findings that a page shows.
 const FINDINGS_MAX: usize = 40;
 
 /// What is wrong, this file's first.
-pub fn findings(checked: &Checked, file: &str) -> Vec<Finding> {
-    let (own, others): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
-        checked.diagnostics.iter().partition(|told| told.file == file);
-    findings_beside(checked, &own.into_iter().chain(others).collect::<Vec<_>>())
+pub fn findings(checked: &Checked, file: &str) -> Findings {
+    findings_of(checked, file, &checked.diagnostics.iter().collect::<Vec<_>>())
 }
 
-/// Those of what is wrong that are told in full.
-pub fn findings_beside(checked: &Checked, diagnostics: &[&Diagnostic]) -> Vec<Finding> {
-    let told = |told: &&Diagnostic| Finding {
-        is_error: told.severity == Severity::Error,
-        text: render(told, checked.texts.get(&told.file).map(String::as_str)),
+/// The same of these. Warnings of other files are theirs: they are counted only.
+pub fn findings_of(checked: &Checked, file: &str, diagnostics: &[&Diagnostic]) -> Findings {
+    let is_error = |told: &Diagnostic| told.severity == Severity::Error;
+    let (own, others): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        diagnostics.iter().partition(|told| told.file == file);
+    let (mistakes, warnings): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        others.into_iter().partition(|told| is_error(told));
+    let told = |told: &Diagnostic| {
+        let place = told.place.filter(|_| told.file == file);
+        Finding {
+            is_error: is_error(told),
+            text: render(told, checked.texts.get(&told.file).map(String::as_str)),
+            sentence: told.message.clone(),
+            line: place.map(|place| place.line),
+            mend: place.and_then(|place| Some((mend_of(told)?, format!("{}:{}", place.line, place.column)))),
+        }
     };
-    diagnostics.iter().take(FINDINGS_MAX).map(told).collect()
+    let elsewhere = match warnings.len() {
+        0 => String::new(),
+        1 => "Another file has a warning.".to_owned(),
+        many => format!("Other files have {many} warnings."),
+    };
+    Findings { told: own.into_iter().chain(mistakes).take(FINDINGS_MAX).map(told).collect(), elsewhere }
+}
+
+/// The draft with what was meant at a place (`line:column`) where something of this file is told.
+pub async fn mended_at(app: &Arc<App>, draft: &Draft, at: &str) -> Result<Option<String>, PageError> {
+    let checked = check(app, draft).await?;
+    let told = checked.diagnostics.iter().filter(|told| told.file == draft.file);
+    let mut there = told.filter_map(|told| Some((told.place?, mend_of(told)?)));
+    let found = there.find(|(place, _)| format!("{}:{}", place.line, place.column) == at);
+    Ok(found.and_then(|(place, meant)| mended(&draft.text, place, &meant)))
 }
 
 impl From<PublishError> for PageError {
@@ -117,6 +156,15 @@ impl From<PublishError> for PageError {
     }
 }
 
+#[cfg(test)]
+impl Finding {
+    /// One with this text everywhere.
+    pub(super) fn sample(text: &str) -> Self {
+        let own = || text.to_owned();
+        Self { is_error: true, text: own(), sentence: own(), line: Some(3), mend: Some((own(), own())) }
+    }
+}
+
 /// Checks one draft with the rest of the folder.
 pub async fn check(app: &Arc<App>, draft: &Draft) -> Result<Checked, PageError> {
     Ok(app.check_drafts(std::slice::from_ref(draft)).await?)
@@ -124,7 +172,28 @@ pub async fn check(app: &Arc<App>, draft: &Draft) -> Result<Checked, PageError> 
 
 #[cfg(test)]
 mod tests {
-    use super::lines_of;
+    use super::{findings, lines_of};
+    use crate::app::Checked;
+    use crate::document::{Diagnostic, Place};
+
+    #[test]
+    fn warnings_of_other_files_are_counted_and_their_mistakes_told() {
+        let at = Some(Place { line: 4, column: 13, length: 5 });
+        let mut checked = Checked::broken();
+        checked.diagnostics = vec![
+            Diagnostic::warning("other.yaml", None, "Old."),
+            Diagnostic::error("guests.yaml", at, "There is no `person.fone`.")
+                .hint("did you mean `person.phone`?"),
+            Diagnostic::error("other.yaml", at, "Broken.").hint("did you mean `x`?"),
+            Diagnostic::warning("third.yaml", None, "Old."),
+        ];
+        let found = findings(&checked, "guests.yaml");
+        assert_eq!(found.elsewhere, "Other files have 2 warnings.");
+        let told: Vec<_> = found.told.iter().map(|one| (one.sentence.as_str(), one.line)).collect();
+        assert_eq!(told, [("There is no `person.fone`.", Some(4)), ("Broken.", None)]);
+        assert_eq!(found.told[0].mend, Some(("person.phone".to_owned(), "4:13".to_owned())));
+        assert_eq!(found.told[1].mend, None);
+    }
 
     #[test]
     fn a_file_keeps_its_line_breaks() {

@@ -2,6 +2,7 @@
 //! and wants a reason; both are one commit in the folder's history.
 
 use super::errors::PageError;
+use super::form_errors::FormErrors;
 use super::page::{Frame, Place, answer, go_to, in_address};
 use super::rule_file::RuleFile;
 use super::scene::Scene;
@@ -35,7 +36,7 @@ pub struct RuleMovePage {
     has_tests: bool,
     form: Form,
     trouble: Option<String>,
-    said: Option<String>,
+    errors: FormErrors,
     mistakes: Vec<String>,
 }
 
@@ -87,7 +88,7 @@ async fn moved(
     let new_name = form.new_name.trim().to_lowercase().replace(' ', "-");
     let what = if renames { RuleMove::Rename(&new_name) } else { RuleMove::Remove };
     let done = app.move_rule(&file.name, &form.opened, what, (viewer.actor(), form.reason.clone())).await;
-    let (said, mistakes) = match done {
+    let (field, said, mistakes) = match done {
         Ok(_) if renames => {
             let told = format!("{} is {new_name} now. {}", file.name, form.reason);
             app.audit(&viewer.who(), "rule.renamed", &file.name, &told).await;
@@ -97,10 +98,18 @@ async fn moved(
             app.audit(&viewer.who(), "rule.removed", &file.name, &form.reason).await;
             return Ok(go_to("/rules?said=rule-removed"));
         }
-        Err(PublishError::Wrong(why)) => (why.to_owned(), Vec::new()),
+        Err(PublishError::Wrong(why)) => {
+            let field = if form.reason.trim().is_empty() || !renames { "reason" } else { "new_name" };
+            (field, why.to_owned(), Vec::new())
+        }
+        Err(PublishError::Name(_)) if renames => {
+            let why =
+                "This can't be the name of a rule. Take letters, digits and -, as in guests-to-hubspot.";
+            ("new_name", why.to_owned(), Vec::new())
+        }
         Err(PublishError::Changed(_)) => {
             let why = "Nothing was changed: somebody changed the file since you opened this page. Look at it again.";
-            (why.to_owned(), Vec::new())
+            ("content", why.to_owned(), Vec::new())
         }
         Err(PublishError::Broken(checked)) => {
             let told = checked.diagnostics.iter().take(10);
@@ -108,15 +117,16 @@ async fn moved(
                 let told: &crate::document::Diagnostic = told;
                 render(told, checked.texts.get(&told.file).map(String::as_str))
             };
-            ("Nothing was changed: the rules would have a mistake.".to_owned(), told.map(shown).collect())
+            let why = "Nothing was changed: the rules would have a mistake.".to_owned();
+            ("mistakes", why, told.map(shown).collect())
         }
         Err(error) => return Err(error.into()),
     };
     let mut page = RuleMovePage::read(&app, name, renames).await?;
     page.form = Form { opened: page.form.opened, ..form };
-    page.said = Some(said);
+    page.errors = FormErrors::at(field, &said);
     page.mistakes = mistakes;
-    answer(&page)
+    page.errors.answer(&page)
 }
 
 impl RuleMovePage {
@@ -140,7 +150,7 @@ impl RuleMovePage {
             has_tests: false,
             form: Form { new_name: file.name.clone(), opened, reason: String::new() },
             trouble: file.trouble.clone(),
-            said: None,
+            errors: FormErrors::none(),
             mistakes: Vec::new(),
         }
     }
@@ -154,7 +164,7 @@ impl RuleMovePage {
         let mut pages = [true, false].map(|renames| Self::of(&scene(), &file, renames));
         for page in &mut pages {
             page.has_tests = true;
-            page.said = Some(HOSTILE.into());
+            page.errors = FormErrors::at("new_name", HOSTILE);
             page.mistakes = vec![HOSTILE.into()];
             page.form = Form { new_name: HOSTILE.into(), opened: HOSTILE.into(), reason: HOSTILE.into() };
         }

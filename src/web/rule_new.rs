@@ -2,6 +2,7 @@
 //! written before it is published there.
 
 use super::errors::PageError;
+use super::form_errors::FormErrors;
 use super::page::{Frame, Place, answer, go_to, in_address};
 use super::rule_file::RuleFile;
 use super::scene::Scene;
@@ -29,7 +30,7 @@ pub struct RuleNew {
     recipes: &'static [Recipe],
     name: String,
     chosen: String,
-    mistake: Option<String>,
+    errors: FormErrors,
 }
 
 /// `GET /rules/new`.
@@ -61,8 +62,8 @@ pub async fn rule_begin(app: web::Data<App>, form: web::Form<Form>) -> Result<Ht
         return Ok(go_to(&format!("/rules/{}/{way}?recipe={recipe}", in_address(&name))));
     }
     let mut page = RuleNew::of(&Scene::read(&app).await?, form.into_inner());
-    page.mistake = mistake;
-    answer(&page)
+    page.errors = FormErrors::at("name", &mistake.unwrap_or_default());
+    page.errors.answer(&page)
 }
 
 impl RuleNew {
@@ -72,7 +73,7 @@ impl RuleNew {
             recipes: &RECIPES,
             name: form.name,
             chosen: form.recipe,
-            mistake: None,
+            errors: FormErrors::none(),
         }
     }
 }
@@ -83,7 +84,7 @@ impl RuleNew {
         use super::samples::{HOSTILE, scene};
         let mut wrong =
             Self::of(&scene(), Form { name: HOSTILE.into(), recipe: HOSTILE.into(), way: HOSTILE.into() });
-        wrong.mistake = Some(HOSTILE.into());
+        wrong.errors = FormErrors::at("name", HOSTILE);
         vec![Self::of(&Scene::default(), Form::default()), wrong]
     }
 }

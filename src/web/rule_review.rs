@@ -6,7 +6,7 @@ use super::errors::PageError;
 use super::line_diff::LineDiff;
 use super::page::{Frame, Place, answer, go_to, in_address};
 use super::rule_edit::{Form, RuleEdit};
-use super::rule_file::{Finding, RuleFile, check, findings};
+use super::rule_file::{Findings, RuleFile, check, findings};
 use super::scene::Scene;
 use super::viewer::Viewer;
 use crate::app::{App, PublishError, Touched};
@@ -33,7 +33,7 @@ pub struct RuleReview {
     diff: LineDiff,
     /// Somebody else changed the file meanwhile: the difference is to theirs.
     changed: bool,
-    findings: Vec<Finding>,
+    findings: Findings,
     touched: TouchedTold,
     text: String,
     opened: String,
@@ -81,7 +81,7 @@ pub async fn rule_switch(
         .map_err(|why| PageError::new(StatusCode::CONFLICT, "It can't be switched here", why))?;
     let reason = if form.on { "Switched on" } else { "Switched off" }.to_owned();
     let opened = file.opened.clone().unwrap_or_default();
-    review(&app, &file, &Form { text, opened, booking: String::new(), reason }, None).await
+    review(&app, &file, &Form { text, opened, reason, ..Form::default() }, None).await
 }
 
 /// `POST /rules/{name}/publish`.
@@ -112,7 +112,7 @@ pub async fn rule_publish(
         Err(PublishError::Wrong(why)) => review(&app, &file, &form, Some(why.to_owned())).await,
         Err(PublishError::Broken(_)) => {
             let page = RuleEdit::read(&app, &file, &form).await?;
-            answer(&page.saying("It was not published: the rules have a mistake with it.".to_owned()))
+            answer(&page.refused())
         }
         Err(PublishError::Changed(_)) => {
             let said = "It was not published: somebody changed the file since you opened it. Below is what publishing yours \
@@ -133,7 +133,7 @@ pub async fn review(
     let draft = file.draft(&form.text, &form.opened);
     let checked = check(app, &draft).await?;
     let Some(ruleset) = checked.ruleset.clone() else {
-        return answer(&RuleEdit::read(app, file, form).await?);
+        return answer(&RuleEdit::read(app, file, form).await?.refused());
     };
     let touched = app.touched(&ruleset, &file.name, BOOKINGS_MAX).await?;
     let scene = Scene::read(app).await?;
@@ -160,7 +160,7 @@ impl RuleReview {
             title: scene.rule(&file.name),
             diff: LineDiff::of(&file.text, text),
             changed: false,
-            findings: Vec::new(),
+            findings: Findings::default(),
             touched: TouchedTold::default(),
             text: text.replace("\r\n", "\n"),
             // As it stands now: what is published from here is what was looked at here.
@@ -179,7 +179,7 @@ impl TouchedTold {
                             cancelled.";
             return Self { sentence: sentence.to_owned(), ..Self::default() };
         }
-        let sentence = match (looked, touched.sends, touched.fails) {
+        let mut sentence = match (looked, touched.sends, touched.fails) {
             (0, ..) => "No booking has come in yet, so there is nothing to compare.".to_owned(),
             (_, sends, fails) => {
                 let fails = if fails > 0 { format!(", and fail for {fails}") } else { String::new() };
@@ -190,6 +190,9 @@ impl TouchedTold {
                 format!("Applied, it would send for {sends} of the last {looked} bookings{fails}.{left}")
             }
         };
+        sentence.push_str(
+            " From now on, what comes in goes by it; for bookings that are there already you decide afterwards.",
+        );
         let fields = touched.fields.iter().filter(|_| !is_new).take(FIELDS_MAX);
         let fields = fields.map(|(name, bookings)| match bookings {
             1 => format!("1 booking gets another {name}"),
@@ -202,6 +205,20 @@ impl TouchedTold {
             (in_address(&one.booking), super::diff::capped(&one.told, 120), values.collect())
         });
         Self { sentence, fields: fields.collect(), examples: examples.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TouchedTold;
+    use crate::app::Touched;
+
+    #[test]
+    fn a_rule_that_is_off_says_nothing_of_what_goes_by_it() {
+        let touched = Touched::default();
+        let goes =
+            |enabled| TouchedTold::of(&touched, enabled, false).sentence.contains("what comes in goes by it");
+        assert_eq!((goes(true), goes(false)), (true, false));
     }
 }
 
@@ -219,7 +236,8 @@ impl RuleReview {
         full.changed = true;
         full.said = Some(HOSTILE.into());
         full.reason = HOSTILE.into();
-        full.findings = vec![Finding { is_error: false, text: HOSTILE.into() }];
+        full.findings =
+            Findings { told: vec![super::rule_file::Finding::sample(HOSTILE)], elsewhere: HOSTILE.into() };
         full.touched = TouchedTold {
             sentence: HOSTILE.into(),
             fields: vec![HOSTILE.into()],

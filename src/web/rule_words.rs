@@ -2,6 +2,7 @@
 //! preview beside the editor say it this way.
 
 use super::diff::shown;
+use super::words::without_event;
 use crate::app::{BookingOutlook, Fate, StepOutlook};
 use crate::connectors::Connection;
 use crate::rules::{FieldTemplate, FieldValue, Rule, Ruleset};
@@ -212,7 +213,7 @@ impl PreviewTold {
 pub fn fate_words(fate: &Fate) -> String {
     match fate {
         Fate::Sends => "Something would be sent.".to_owned(),
-        Fate::Fails(why) => format!("It would fail: {}", ended(why)),
+        Fate::Fails(why) => format!("It would fail: {}", ended(&without_event(why))),
         Fate::Unchanged => "Nothing would be sent: what is there already is the same.".to_owned(),
         Fate::Excluded(why) => format!("Nothing would be sent: {}", ended(why)),
         Fate::Made(step) => {

@@ -37,6 +37,7 @@ pub struct RulesList {
     sentence: String,
     broken: Option<String>,
     mistakes: Vec<String>,
+    warnings: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -79,11 +80,13 @@ fn sentence(rows: &[Row]) -> String {
 
 impl RulesList {
     fn of(scene: &Scene, folder: &FolderTold, said: Option<&str>) -> Self {
-        let errors = folder.diagnostics.iter().filter(|told| told.severity == Severity::Error);
-        let mistakes: Vec<String> = errors
-            .take(MISTAKES_MAX)
-            .map(|told| render(told, folder.texts.get(&told.file).map(String::as_str)))
-            .collect();
+        let all_of = |severity: Severity| -> Vec<String> {
+            let found = folder.diagnostics.iter().filter(|told| told.severity == severity);
+            found
+                .take(MISTAKES_MAX)
+                .map(|told| render(told, folder.texts.get(&told.file).map(String::as_str)))
+                .collect()
+        };
         let broken = match (&folder.unreadable, folder.broken_since) {
             (Some(why), _) => Some(why.clone()),
             (None, Some(since)) => Some(format!(
@@ -96,7 +99,8 @@ impl RulesList {
             frame: Frame::new(Place::Rules, scene, said),
             sentence: String::new(),
             broken,
-            mistakes,
+            mistakes: all_of(Severity::Error),
+            warnings: all_of(Severity::Warning),
             rows: Vec::new(),
         }
     }

@@ -62,6 +62,7 @@ impl Scene {
         if let Some(why) = app.vault_problem() {
             scene.troubles.push(Trouble::NoVault(why.to_owned()));
         }
+        app.remember_needed(scene.needs_you());
         Ok(scene)
     }
 

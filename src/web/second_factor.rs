@@ -6,7 +6,7 @@ use super::form_errors::FormErrors;
 use super::page::{Frame, Place, answer};
 use super::qr::Qr;
 use super::scene::Scene;
-use super::sign_in::{come_in, session_cookie};
+use super::sign_in::{Way, come_in, session_cookie};
 use super::viewer::Viewer;
 use crate::app::{App, CodeSetup, PeopleError};
 use actix_web::http::{StatusCode, header};
@@ -90,7 +90,7 @@ pub(super) async fn second_factor_off(
 ) -> Result<HttpResponse, PageError> {
     let (session, person) = viewer.account()?;
     match app.end_second_factor(session, person, form.into_inner().present).await {
-        Ok(begun) => Ok(come_in(&access, &request, &begun, "/account?said=no-second-factor")),
+        Ok(begun) => come_in(&access, &request, &begun, Way::to("/account?said=no-second-factor")),
         Err(error) => {
             let setup = app.begin_second_factor(person).map_err(no_vault)?;
             page(&app, &viewer, setup, FormErrors::of_people(error, "present")?).await

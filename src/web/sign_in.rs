@@ -6,10 +6,12 @@ use super::admission::{local_path, origin_of};
 use super::cookies::Cookie;
 use super::errors::PageError;
 use super::form_errors::FormErrors;
-use super::page::{Frame, go_to};
-use super::viewer::Viewer;
+use super::kept_form::KeptForm;
+use super::page::{Frame, answer, go_to};
+use super::sign_in_code::CodePage;
+use super::viewer::{Viewer, form_token};
 use crate::app::{App, Begun, SESSION_MS};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -30,6 +32,30 @@ pub struct Form {
     email: String,
     password: String,
     next: Option<String>,
+    signed_out: Option<String>,
+    to: Option<String>,
+    kept: Option<String>,
+}
+
+/// Where somebody goes on after signing in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    /// The page.
+    pub next: String,
+    /// What they sent after their session had ended: it is shown first.
+    pub kept: Option<KeptForm>,
+}
+
+impl Way {
+    /// To one of our pages.
+    pub fn to(next: &str) -> Self {
+        Self { next: next.to_owned(), kept: None }
+    }
+
+    /// By what a form says; whatever else leads to the first page.
+    pub fn of(next: Option<&str>, to: Option<&str>, kept: Option<&str>) -> Self {
+        Self { next: local_path(next), kept: to.zip(kept).and_then(|(to, kept)| KeptForm::read(to, kept)) }
+    }
 }
 
 /// The page.
@@ -40,7 +66,18 @@ pub struct SignInPage {
     errors: FormErrors,
     email: String,
     next: String,
+    /// Their session ended while they were at work.
+    signed_out: bool,
+    kept: Option<KeptForm>,
     nobody_yet: bool,
+}
+
+/// What was sent without being signed in, to be sent again.
+#[derive(Template)]
+#[template(path = "go_on.html")]
+pub struct GoOnPage {
+    frame: Frame,
+    kept: KeptForm,
 }
 
 /// `GET /sign-in`.
@@ -53,7 +90,14 @@ pub(super) async fn sign_in_show(
     if viewer.is_some() {
         return Ok(go_to(&next));
     }
-    page(&app, FormErrors::none(), String::new(), next).await
+    page(&app, SignInPage::at(Way { next, kept: None })).await
+}
+
+/// The page for somebody who sent a form after their session had ended.
+pub(super) fn signed_out(way: Way) -> Result<HttpResponse, PageError> {
+    let mut answer = answer(&SignInPage { signed_out: true, ..SignInPage::at(way) })?;
+    *answer.status_mut() = StatusCode::UNAUTHORIZED;
+    Ok(answer)
 }
 
 /// `POST /sign-in`.
@@ -64,39 +108,55 @@ pub(super) async fn sign_in(
     form: web::Form<Form>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let Form { email, password, next } = form.into_inner();
-    let next = local_path(next.as_deref());
+    let Form { email, password, next, signed_out, to, kept } = form.into_inner();
+    let way = Way::of(next.as_deref(), to.as_deref(), kept.as_deref());
     if viewer.is_some_and(|viewer| viewer.is_demo()) {
-        return Ok(go_to(&next));
+        return Ok(go_to(&way.next));
     }
     let errors = match app.sign_in(&email, password, &origin_of(&access, &request)).await {
-        Ok(Some(begun)) => return Ok(come_in(&access, &request, &begun, &next)),
+        Ok(Some(begun)) => return come_in(&access, &request, &begun, way),
         Ok(None) => FormErrors::at("email", WRONG),
         Err(error) => FormErrors::of_people(error, "password")?,
     };
-    page(&app, errors, email, next).await
+    let signed_out = signed_out.is_some();
+    page(&app, SignInPage { errors, email, signed_out, ..SignInPage::at(way) }).await
 }
 
-async fn page(app: &App, errors: FormErrors, email: String, next: String) -> Result<HttpResponse, PageError> {
-    let nobody_yet = !app.store.people().has_admin().await?;
-    let page = SignInPage { frame: Frame::bare(), errors, email, next, nobody_yet };
+async fn page(app: &App, mut page: SignInPage) -> Result<HttpResponse, PageError> {
+    page.nobody_yet = !app.store.people().has_admin().await?;
     page.errors.answer(&page)
 }
 
-/// The answer to somebody whose session began: the cookie, and on to where they wanted to go.
-pub(super) fn come_in(access: &Access, request: &HttpRequest, begun: &Begun, next: &str) -> HttpResponse {
-    let address = if !begun.needs_code {
-        next.to_owned()
-    } else if next == "/" {
-        "/sign-in/code".to_owned()
-    } else {
-        format!("/sign-in/code?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC))
+impl SignInPage {
+    fn at(way: Way) -> Self {
+        let Way { next, kept } = way;
+        let (frame, errors) = (Frame::bare(), FormErrors::none());
+        Self { frame, errors, email: String::new(), next, signed_out: false, kept, nobody_yet: false }
+    }
+}
+
+/// The answer to somebody whose session began: the cookie, and on to where they wanted to go. A form that they bring is
+/// shown to them with a button that sends it.
+pub(super) fn come_in(
+    access: &Access,
+    request: &HttpRequest,
+    begun: &Begun,
+    way: Way,
+) -> Result<HttpResponse, PageError> {
+    let mut answer = match way {
+        Way { kept: Some(_), .. } if begun.needs_code => answer(&CodePage::with(way))?,
+        Way { kept: Some(kept), .. } => {
+            let frame = Frame::bare().with_form_token(form_token(&begun.token));
+            answer(&GoOnPage { frame, kept })?
+        }
+        Way { next, .. } if !begun.needs_code => go_to(&next),
+        Way { next, .. } if next == "/" => go_to("/sign-in/code"),
+        Way { next, .. } => {
+            go_to(&format!("/sign-in/code?next={}", utf8_percent_encode(&next, NON_ALPHANUMERIC)))
+        }
     };
-    let cookie = session_cookie(access, request, begun);
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, address))
-        .append_header((header::SET_COOKIE, cookie))
-        .finish()
+    answer.headers_mut().append(header::SET_COOKIE, session_cookie(access, request, begun));
+    Ok(answer)
 }
 
 /// The cookie of a session that began.
@@ -113,8 +173,22 @@ impl SignInPage {
             errors,
             email: text.to_owned(),
             next: text.to_owned(),
+            signed_out: !nobody_yet,
+            kept: (!nobody_yet).then(|| kept(text)),
             nobody_yet,
         };
         vec![of(FormErrors::none(), "", true), of(FormErrors::at("email", WRONG), HOSTILE, false)]
+    }
+}
+
+#[cfg(test)]
+fn kept(text: &str) -> KeptForm {
+    KeptForm { to: text.to_owned(), fields: vec![(text.to_owned(), text.to_owned())] }
+}
+
+#[cfg(test)]
+impl GoOnPage {
+    pub(super) fn samples() -> Vec<Self> {
+        vec![Self { frame: Frame::bare(), kept: kept(super::samples::HOSTILE) }]
     }
 }

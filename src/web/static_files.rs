@@ -18,7 +18,7 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 8] = [
+const FILES: [File; 9] = [
     File { name: "pages.css", kind: "text/css; charset=utf-8", text: include_str!("../../static/pages.css") },
     File {
         name: "pages.js",
@@ -40,6 +40,11 @@ const FILES: [File; 8] = [
         name: "build.js",
         kind: "text/javascript; charset=utf-8",
         text: include_str!("../../static/build.js"),
+    },
+    File {
+        name: "edit.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../static/edit.js"),
     },
     File { name: "icons.svg", kind: "image/svg+xml", text: include_str!("../../static/icons.svg") },
     File { name: "sign.svg", kind: "image/svg+xml", text: include_str!("../../static/sign.svg") },

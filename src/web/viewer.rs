@@ -138,6 +138,8 @@ pub(super) struct Present {
     pub viewer: Option<Viewer>,
     /// For hidden fields.
     pub form_token: String,
+    /// How many runs need somebody, as last known.
+    pub needs_you: i64,
 }
 
 tokio::task_local! {

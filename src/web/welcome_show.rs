@@ -5,7 +5,7 @@ use super::admission::origin_of;
 use super::errors::PageError;
 use super::form_errors::FormErrors;
 use super::page::{Frame, in_address};
-use super::sign_in::come_in;
+use super::sign_in::{Way, come_in};
 use crate::app::{App, LinkOpened, PeopleError};
 use crate::ports::LinkKind;
 use actix_web::http::StatusCode;
@@ -61,11 +61,14 @@ pub(super) async fn welcome(
         Ok(begun) => {
             // Whoever makes the first account finds nothing set up.
             let next = if opened.kind == LinkKind::First { "/begin" } else { "/" };
-            Ok(come_in(&access, &request, &begun, next))
+            come_in(&access, &request, &begun, Way::to(next))
         }
         Err(PeopleError::LinkGone) => Err(gone()),
         Err(error) => {
-            let errors = FormErrors::of_people(error, "password")?;
+            let mut errors = FormErrors::of_people(error, "password")?;
+            let known = opened.person.as_ref().map(|person| (person.email.as_str(), person.name.as_str()));
+            let (email, name) = known.unwrap_or((&form.email, &form.name));
+            errors.also_of_people(App::mistakes_of(email, name, Some(&form.password)), "password");
             let page = WelcomePage::of(&opened, &token, &form, errors);
             page.errors.answer(&page)
         }
@@ -73,12 +76,13 @@ pub(super) async fn welcome(
 }
 
 fn gone() -> PageError {
-    PageError::new(
+    let error = PageError::new(
         StatusCode::GONE,
         "This link is over",
         "It was used already, is too old, or a newer one took its place. Sign in, or ask an admin for another one. The \
          link for the first account is printed by waypost serve at its start, each time anew.",
-    )
+    );
+    error.way("/sign-in", "Sign in")
 }
 
 impl WelcomePage {

@@ -217,8 +217,28 @@ pub fn call_words(kind: &str) -> &str {
     }
 }
 
+/// The same without the event that it names: people know the booking, and its page has the event.
+pub fn without_event(text: &str) -> String {
+    let mut parts = text.split(" in event evt_").flat_map(|part| part.split(" in evt_"));
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        told.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
+    }
+    told
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn an_event_is_not_named_where_its_booking_is_told() {
+        let told = super::without_event(
+            "guests.yaml:12: `phone` is missing in evt_01m827nrzq3v6k1d2h8x7w5t9c. Fill it",
+        );
+        assert_eq!(told, "guests.yaml:12: `phone` is missing. Fill it");
+        assert_eq!(super::without_event("`phone` is missing in event evt_01m8"), "`phone` is missing");
+        assert_eq!(super::without_event("nothing is missing"), "nothing is missing");
+    }
+
     use super::{path_words, updated};
 
     #[test]

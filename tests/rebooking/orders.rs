@@ -1,7 +1,7 @@
 //! All orders of a rebooking's webhooks, and many of a chain of three.
 
 use crate::postgres::TestDatabase;
-use crate::story::{Tells, tells};
+use crate::story::{Tells, tells, uuid};
 use crate::truth::Truth;
 use crate::world::{World, ruleset};
 use waypost::store::{OpenOptions, open, open_in_memory};
@@ -42,6 +42,20 @@ fn of_three() -> Vec<Tells> {
         tells(2, "booked", 300),
         tells(2, "booked", 301),
         tells(2, "cancelled", 302),
+    ]
+}
+
+/// The webhooks of a booking that was rebooked three times.
+fn of_four() -> Vec<Tells> {
+    vec![
+        tells(0, "booked", 100),
+        tells(0, "rebooked", 100),
+        tells(1, "booked", 200),
+        tells(1, "rebooked", 200),
+        tells(2, "booked", 300),
+        tells(2, "rebooked", 300),
+        tells(3, "booked", 400),
+        tells(3, "cancelled", 401),
     ]
 }
 
@@ -194,25 +208,77 @@ async fn a_crm_that_fails_and_loses_answers_ends_right_too() {
     tell_all(150, 2, stories).await;
 }
 
+/// Orders of a longer chain, with some of its webhooks missing, and copies.
+fn orders_of(of: &[Tells], dice: &mut Dice) -> (Vec<Tells>, Pace) {
+    let mut left = of.to_vec();
+    let missing = [0, 0, 1, 2, 4][dice.below(5)];
+    for _ in 0..missing {
+        left.remove(dice.below(left.len()));
+    }
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        order.push(left.remove(dice.below(left.len())));
+    }
+    if dice.below(2) == 0 {
+        order = with_copies(&order, dice);
+    }
+    let pace = any_pace(dice);
+    (order, pace)
+}
+
 #[tokio::test]
 async fn a_booking_that_was_rebooked_twice_ends_right_in_many_orders() {
     let mut dice = Dice(5);
     let stories = (0..asked().unwrap_or(ORDERS)).map(|chain| {
-        let mut left = of_three();
-        let missing = [0, 0, 1, 2, 4][dice.below(5)];
-        for _ in 0..missing {
-            left.remove(dice.below(left.len()));
-        }
-        let mut order = Vec::new();
-        while !left.is_empty() {
-            order.push(left.remove(dice.below(left.len())));
-        }
-        if dice.below(2) == 0 {
-            order = with_copies(&order, &mut dice);
-        }
-        (chain, order, any_pace(&mut dice))
+        let (order, pace) = orders_of(&of_three(), &mut dice);
+        (chain, order, pace)
     });
     tell_all(80, 3, stories).await;
+}
+
+#[tokio::test]
+async fn a_booking_that_was_rebooked_three_times_ends_right_in_many_orders() {
+    let mut dice = Dice(3);
+    let stories = (0..asked().unwrap_or(ORDERS) / 2).map(|chain| {
+        let (order, pace) = orders_of(&of_four(), &mut dice);
+        (chain, order, pace)
+    });
+    tell_all(80, 4, stories).await;
+}
+
+/// The third booking's webhook comes right after the first's, so both have a deal before anybody can know that they are one
+/// chain; the webhooks in between come last, or never.
+#[tokio::test]
+async fn an_old_deal_is_ended_where_the_chain_comes_out_late() {
+    let [a, gone] = [tells(0, "booked", 100), tells(0, "rebooked", 100)];
+    let [b, left] = [tells(1, "booked", 200), tells(1, "rebooked", 200)];
+    let c = tells(2, "booked", 300);
+    let orders = [
+        vec![&a, &c, &gone],
+        vec![&a, &c, &b],
+        vec![&a, &c, &left],
+        vec![&a, &c, &gone, &b, &left],
+        vec![&a, &c, &b, &left, &gone],
+        vec![&c, &a, &left],
+        vec![&c, &a, &gone, &b],
+    ];
+    let mut chain = 0;
+    for pace in [Pace::OneByOne, Pace::AppliedFirst, Pace::AllAtOnce] {
+        for order in &orders {
+            let mut world = world(0).await;
+            let order: Vec<Tells> = order.iter().copied().cloned().collect();
+            assert_none(1, &tell(&mut world, chain, 3, &order, pace).await);
+            let status = |place| {
+                let deal = world.crm.find("crm/deals", &uuid(chain, place))?;
+                deal.fields.get("status").cloned()
+            };
+            assert_eq!(status(2), Some("booked".into()), "{order:?}");
+            if pace == Pace::OneByOne {
+                assert_eq!(status(0), Some("rebooked".into()), "{order:?}");
+            }
+            chain += 1;
+        }
+    }
 }
 
 #[tokio::test]

@@ -177,6 +177,18 @@ impl Truth {
                 wrong.push(format!("a record for {key}, of which nothing came"));
             }
         }
+        // Where an old one and a newer one had a deal each before anybody could know, the old one's is told its end. (Where the
+        // newest was rebooked itself, the record waits for who took its place.)
+        if let Some((newest, _)) = newest.filter(|(_, known)| self.apart && !known.rebooked) {
+            for key in keys().enumerate().filter(|(place, _)| *place != newest).map(|(_, key)| key) {
+                if let Some(deal) = crm.find("crm/deals", &key)
+                    && deal.fields.get("status") != Some(&json!("rebooked"))
+                {
+                    wrong
+                        .push(format!("the deal {key} lives beside the newest booking's: {:?}", deal.fields));
+                }
+            }
+        }
         let deals = keys().filter(|key| crm.find("crm/deals", key).is_some()).count();
         let cards: usize = keys().map(|key| made(crm, "crm/cards", &key)).sum();
         if newest.is_some() && !self.apart {

@@ -551,3 +551,32 @@ async fn refused_sign_ins_are_shown_to_admins_and_tell_a_stranger_nothing() {
     // A right one is none of them.
     assert_eq!(program.get("/api/v1/sign-ins/refused").await["items"].as_array().map(Vec::len), Some(2));
 }
+
+#[actix_web::test]
+async fn all_that_is_wrong_with_passwords_and_a_first_account_is_told_at_once() {
+    let site = Site::empty().await;
+    let wrong = site.post("/account/password", &[("present", ""), ("new", "short")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("<a href=\"#present\">Enter your present password.</a>"), "{}", wrong.text);
+    assert!(wrong.text.contains("<a href=\"#new\">"), "{}", wrong.text);
+    let wrong = site.post("/account/password", &[("present", "not this one"), ("new", "short")]).await;
+    assert!(
+        wrong.text.contains("<a href=\"#present\">This is not your present password.</a>"),
+        "{}",
+        wrong.text
+    );
+    assert!(wrong.text.contains("<a href=\"#new\">"), "{}", wrong.text);
+
+    let site = Site::without_people().await;
+    let link = site.app.first_link().await.expect("a store").expect("a link").path;
+    let visit = Visit::at(&site, &link).await;
+    let wrong = visit.send(&site, &link, &[("name", ""), ("email", "nobody"), ("password", "short")]).await;
+    for field in ["name", "email", "password"] {
+        assert_eq!(
+            wrong.text.matches(&format!("<a href=\"#{field}\">")).count(),
+            1,
+            "{field}: {}",
+            wrong.text
+        );
+    }
+}

@@ -65,6 +65,36 @@ async fn a_webhook_is_made_tried_changed_and_removed_and_its_secrets_are_on_no_p
 }
 
 #[actix_web::test]
+async fn a_private_address_and_a_name_that_is_there_are_told_at_once() {
+    let world = AlertWorld::new().await;
+    let site = &world.site;
+    let form = |name, address, private: Option<&'static str>| {
+        let box_of = private.map(|yes| ("allow_private", yes));
+        [("name", name), ("address", address)].into_iter().chain(box_of).collect::<Vec<_>>()
+    };
+    for address in
+        ["https://127.0.0.1:9/x", "https://169.254.169.254/", "https://[::1]/", "https://localhost/x"]
+    {
+        let wrong = site.post("/settings/alerts/new/webhook", &form("Pager", address, None)).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{address}");
+        assert!(
+            wrong.text.contains("<a href=\"#allow_private\">This address is in a private network: tick this"),
+            "{}",
+            wrong.text
+        );
+    }
+    let made =
+        site.post("/settings/alerts/new/webhook", &form("Pager", "https://127.0.0.1:9/x", Some("yes"))).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    let twice =
+        site.post("/settings/alerts/new/webhook", &form(" pager", "https://example.org/x", None)).await;
+    assert!(twice.text.contains("Another channel is called so already"), "{}", twice.text);
+    let id = only(&world).await;
+    let same = site.post(&format!("/settings/alerts/{id}"), &form("Pager", "", Some("yes"))).await;
+    assert_eq!(same.status, StatusCode::SEE_OTHER, "{}", same.text);
+}
+
+#[actix_web::test]
 async fn a_secret_of_the_vault_is_taken_by_its_name_and_stays_when_the_channel_goes() {
     let world = AlertWorld::new().await;
     let site = &world.site;

@@ -35,6 +35,25 @@ async fn new_hubspot(shop: &Workshop, name: &str, key: &str) -> crate::filled::S
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_address_is_told_at_its_box_before_anything_is_kept() {
+    let shop = Workshop::open(0).await;
+    for address in
+        ["http://169.254.169.254/", "http://127.0.0.1:9900", "http://[::1]:9900/api", "http://localhost:9900"]
+    {
+        let form = [("title", "Ours"), ("name", "ours"), ("base_url", address)];
+        let seen = shop.post("/connections/new/sandbox", &form).await;
+        assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY, "{address}");
+        assert!(
+            seen.text.contains("<a href=\"#allow_private\">This address is in a private network"),
+            "{}",
+            seen.text
+        );
+        assert!(seen.text.contains("id=\"allow_private-wrong\""), "{}", seen.text);
+        assert_eq!(shop.read("connections/ours.yaml"), "", "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_form_becomes_a_file_and_a_commit_and_its_key_goes_into_the_vault_only() {
     let shop = Workshop::open(0).await.with_git();
     let form = shop.get("/connections/new/hubspot").await.text;

@@ -52,6 +52,24 @@ async fn a_slip_is_helped_by_the_nearest_names() {
 }
 
 #[actix_web::test]
+async fn a_filter_that_is_no_sense_is_told_at_its_field_and_nothing_is_listed() {
+    let site = Site::filled().await;
+    for (asked, told) in [
+        ("from=2026-13-45", "There is no day “2026-13-45”. Write it as 2027-03-14."),
+        ("tour_to=soon", "There is no day “soon”. Write it as 2027-03-14."),
+        ("state=zzz", "Bookings can’t stand so: “zzz”."),
+        ("q=siobhan&since=x", "There is no moment “x”."),
+    ] {
+        let seen = site.get(&format!("/bookings?{asked}")).await;
+        let field = asked.split('&').next_back().and_then(|part| part.split('=').next()).unwrap_or_default();
+        let at = seen.text.find(&format!("id=\"{field}-wrong\"")).expect("at its field");
+        assert!(seen.text[at..].contains(told), "{asked}: {}", seen.text);
+        assert!(seen.text.contains("so that nothing is shown"), "{asked}");
+        assert_eq!(guests(&seen.text), [""; 0], "{asked}");
+    }
+}
+
+#[actix_web::test]
 async fn what_was_typed_and_chosen_stays_in_the_form() {
     let site = Site::filled().await;
     let seen = site.get("/bookings?q=mary&state=needs-you&tour=2027-03-15&from=2020-01-01").await;

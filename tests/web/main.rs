@@ -22,6 +22,7 @@ mod certificate;
 mod connecting;
 mod contrast;
 mod doors;
+mod drafting;
 mod filled;
 mod finding;
 mod keeping;
@@ -30,12 +31,14 @@ mod masking;
 mod needs_you;
 mod pages;
 mod publishing;
+mod reading_again;
 mod roles;
 mod rotating;
 mod rules;
 mod security;
 #[path = "../support/signed_in.rs"]
 mod signed_in;
+mod signed_out;
 mod signing_in;
 mod silence;
 #[expect(dead_code, reason = "the flow suite uses the rest")]

@@ -151,7 +151,9 @@ async fn what_is_not_in_the_table_is_answered_to_nobody() {
                 .collect();
             for other in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD]
             {
-                if !known.contains(&other) {
+                // The head of a page is asked for as the page is.
+                let known = known.contains(&other) || (other == Method::HEAD && known.contains(&Method::GET));
+                if !known {
                     let seen = somebody.send(&site, &other, &address).await;
                     let api = address.starts_with("/api/");
                     let wanted = if api { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::NOT_FOUND };
@@ -161,6 +163,21 @@ async fn what_is_not_in_the_table_is_answered_to_nobody() {
             let below = format!("{}/more/and/more", address.trim_end_matches('/'));
             let seen = somebody.send(&site, &method, &below).await;
             assert_eq!(seen.status, StatusCode::NOT_FOUND, "{method} {below}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_head_of_a_page_is_answered_to_whom_the_page_is() {
+    let site = Site::filled().await;
+    for somebody in &Somebody::all(&site).await[..3] {
+        for (method, path, _) in routes().into_iter().filter(|(method, ..)| *method == Method::GET) {
+            let address = address_of(path);
+            let page = somebody.send(&site, &method, &address).await;
+            let head = somebody.send(&site, &Method::HEAD, &address).await;
+            let wanted = (page.status, page.header("location"), page.header("content-type"));
+            let seen = (head.status, head.header("location"), head.header("content-type"));
+            assert_eq!(seen, wanted, "{address} as {}", somebody.told());
         }
     }
 }

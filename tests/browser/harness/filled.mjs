@@ -73,7 +73,7 @@ export class House {
     await admin.page.goto("/settings/alerts/new/webhook");
     await admin.page.getByLabel("What is it called").fill("Front desk");
     await admin.page.getByLabel("Address").fill("https://127.0.0.1:9/alerts");
-    await admin.page.getByLabel("It is in our own network").check();
+    await admin.page.getByLabel("It is in a private network").check();
     await admin.page.getByRole("button", { name: "Keep this channel" }).click();
     await admin.page.getByRole("button", { name: "Send a test to Front desk" }).click();
     await admin.page.getByRole("link", { name: "Front desk" }).waitFor();

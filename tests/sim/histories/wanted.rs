@@ -227,11 +227,14 @@ impl Wanted {
     fn of_chain(&mut self, knowledge: &Knowledge, known: &Known) {
         let Known { booking, .. } = known;
         let key = format!("deal-{}", uuid(booking.number));
-        if knowledge.apart.contains(&booking.number) || booking.status == Status::Rebooked {
-            // An old one's record may be left where nothing came of the new one, or came too late.
-            let is_newest = knowledge.newest(booking.number) == booking.number;
-            if is_newest || knowledge.apart.contains(&booking.number) {
+        if booking.status == Status::Rebooked {
+            // Where the newest that is known was rebooked itself, nobody is there to take the record over. Where an old one
+            // and a newer one had a record each before anybody could know that they belong together, the old one's is ended.
+            let newest = &knowledge.bookings[&knowledge.newest(booking.number)].booking;
+            if newest.status == Status::Rebooked {
                 self.former.insert(("bookings", key));
+            } else if knowledge.apart.contains(&booking.number) {
+                self.maybe("bookings", key, json!({ "status": status(booking) }));
             }
             return;
         }
@@ -293,9 +296,19 @@ impl Wanted {
                 wrong.push(format!("{object} {key} is {is} and not {}", told(allowed)));
             }
         }
+        // A call was done, its answer lost, and when it was repeated the CRM refused it: the run failed, which people see,
+        // and nobody can know of the record.
+        let refused = |object: &str, key: &str| {
+            let record = sim.crm.find(object, key);
+            let mut effects = sim.crm.effects.iter();
+            record.is_some_and(|record| {
+                effects.any(|effect| effect.id == record.id && sim.refused.contains(&effect.run))
+            })
+        };
         for (object, key) in sim.crm.keys() {
             let here = |place: &Place| place.1 == key && object.ends_with(place.0);
-            if !self.records.keys().any(here) && !self.former.iter().any(here) {
+            let wanted = self.records.keys().any(here) || self.former.iter().any(here);
+            if !wanted && !refused(object, key) {
                 wrong.push(format!("{object} {key} should not be there"));
             }
         }

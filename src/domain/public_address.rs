@@ -1,14 +1,24 @@
 //! Which addresses belong to the open internet. Everything else (this machine, private and link-local networks, cloud
 //! metadata, multicast, reserved blocks, and IPv6 forms that carry such an IPv4 address) is refused unless the connection
-//! says `allow_private: true`. Asked by the resolver and for hosts that are written as an address.
+//! says `allow_private: true`. Asked by the resolver, for hosts that are written as an address, and where somebody types one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address is one of the open internet.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// Whether the host of a URL is written as an address of a private network, or as a name of this machine. What another name
+/// leads to is known only when it is called.
+pub fn is_private_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(address) => !is_public(address),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
 }
 
@@ -61,7 +71,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_public;
+    use super::{is_private_host, is_public};
+
+    #[test]
+    fn a_host_that_is_an_address_says_itself_whether_it_is_private() {
+        for private in ["169.254.169.254", "127.0.0.1", "[::1]", "10.0.0.7", "localhost", "crm.localhost."] {
+            assert!(is_private_host(private), "{private}");
+        }
+        for other in ["1.1.1.1", "crm.example.com", "[2606:4700::1111]", "localhost.example.com", ""] {
+            assert!(!is_private_host(other), "{other}");
+        }
+    }
 
     #[test]
     fn addresses_of_the_open_internet_are_told_from_the_others() {
