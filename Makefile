@@ -76,9 +76,10 @@ $(JOURNEYS)/node_modules/.package-lock.json: $(JOURNEYS)/package.json $(JOURNEYS
 	cd $(JOURNEYS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-rules: ## the example rules and their tests
+rules: ## the example rules, the recipes, and their tests
 	$(CARGO) run --locked --quiet -- check --rules rules
 	$(CARGO) run --locked --quiet -- test --rules rules
+	$(CARGO) test --locked --quiet --test check -- shipped # and the recipes, once they are copied to the top
 
 ROUNDS ?= 200
 kill: deps ## kill -9 at random moments, ROUNDS=200 on each database; WAYPOST_BIN=target/release/waypost for that one

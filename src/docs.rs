@@ -3,7 +3,7 @@
 //! # A booking arrives
 //!
 //! 1. `ingest::http` takes `POST /hooks/{source}/{token}`. `ingest::doors` says whether the token opens that door; the body
-//!    is read within its limits; [`crate::ingest::Intake::store`] puts it into the batch that is being filled.
+//!    is read within its limits, and without what its connector never stores (`connectors::unstored`, behind `ports::Cleaner`); [`crate::ingest::Intake::store`] puts it into the batch that is being filled.
 //! 2. `runner` calls [`crate::ingest::Batches::commit_next`]: one commit for all requests that arrived together. Only then
 //!    each of them is answered `200`. Nothing after this line can change that answer.
 //! 3. `runner` is hinted and calls [`crate::bookings::Applier::step`]: unapplied events are read, their connector says what
@@ -84,6 +84,8 @@
 //! | connections taken | 24,000, less where the process may open fewer files (256 of them are kept back) | they wait in the queue above | `app::listener` |
 //! | time of a request's head, of its body | 10 s, 30 s | 408 | `app::serve`, `ingest::http` |
 //! | one body | 5 MiB (`--body-bytes-max`) | 413 | `ingest::http` |
+//! | a packed body that is looked through for what is never stored | 32 MiB unpacked | stored as it came, with a note | `connectors::payload` |
+//! | parts or fields of a form, JSON documents of one body | 2,000, 10,000 | `unreadable`, and said so | `connectors` |
 //! | bodies being read or waiting for their commit | 256 MiB together, reserved before the first byte is read | 503 with `Retry-After` | `ingest` |
 //! | webhooks that wait for their commit | 16,384 | 503 with `Retry-After` | `ingest` |
 //! | one commit of webhooks | 256 events or 16 MiB | the rest is in the next one | `ingest` |

@@ -1,12 +1,12 @@
 //! A rules folder becomes the active ruleset: validated whole, kept in the database, activated at once.
 
 use super::App;
-use crate::connectors::{SecretRef, SourceSpec};
+use crate::connectors::{Catalogue, NeverStored, SecretRef, SourceSpec};
 use crate::delivery::Rulesets as _;
 use crate::document::{Diagnostic, Severity};
 use crate::domain::{Verdict, VerdictCode};
 use crate::ingest::{Door, Doors, Way, hash_token};
-use crate::ports::{Secrets, SourceMemory, StoreError};
+use crate::ports::{Cleaner, KeptOfWebhook, Secrets, SourceMemory, StoreError};
 use crate::rules::{Files, Ruleset, compile};
 use crate::workspace::{Change, FolderRead, Watcher, generate_token, read_folder};
 use secrecy::ExposeSecret;
@@ -254,20 +254,24 @@ impl App {
             } else {
                 format!("{RULESET}{}", ruleset.hash)
             };
-            let memory = SourceMemory { name: source.name.clone(), tokens, removed_at: None };
-            if !memory.tokens.is_empty() && known != Some(&memory) {
-                memories.push(memory);
-            }
             let spec = source.connector.source.as_ref();
             // What signs in is compared and never kept, whatever a file lists.
             let kept = |name: &&String| !source.sign_in.is_credential(name);
-            let headers = spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect();
-            let unstored = spec.map(SourceSpec::unstored).unwrap_or_default();
+            let kept = KeptOfWebhook {
+                headers: spec.into_iter().flat_map(|spec| &spec.headers).filter(kept).cloned().collect(),
+                unstored: spec.map(SourceSpec::unstored).unwrap_or_default(),
+            };
+            let (headers, cleaner) = (kept.headers.clone(), cleaner(&kept.unstored));
+            let memory =
+                SourceMemory { name: source.name.clone(), tokens, removed_at: None, kept: Some(kept) };
+            if !memory.tokens.is_empty() && known != Some(&memory) {
+                memories.push(memory);
+            }
             let mut ways = self.other_ways(source);
             if by_address {
                 ways.insert(0, Way::Address { tokens: hashes, old: old_tokens.of(source, now) });
             }
-            doors.insert(source.name.clone(), Door { ways, headers, until: None, unstored });
+            doors.insert(source.name.clone(), Door { ways, headers, until: None, cleaner });
         }
         for memory in remembered.iter().filter(|memory| !ruleset.sources.contains_key(&memory.name)) {
             let removed_at = memory.removed_at.unwrap_or(now);
@@ -277,7 +281,14 @@ impl App {
             if now - removed_at < REMOVED_KEPT_MS {
                 let ways = self.ways_of_removed(memory).await;
                 let until = Some(removed_at + REMOVED_KEPT_MS);
-                let door = Door { ways, headers: Vec::new(), until, unstored: Vec::new() };
+                // It goes on as it was, so that it can be read when the source comes back. Where that is not known any more,
+                // nothing is stored that any connector never stores.
+                let kept = memory.kept.clone().unwrap_or_else(|| KeptOfWebhook {
+                    headers: Vec::new(),
+                    unstored: unstored_by_any(&ruleset.catalogue),
+                });
+                let cleaner = cleaner(&kept.unstored);
+                let door = Door { ways, headers: kept.headers, until, cleaner };
                 doors.insert(memory.name.clone(), door);
             }
         }
@@ -372,6 +383,16 @@ impl App {
             })
             .collect()
     }
+}
+
+fn cleaner(unstored: &[String]) -> Option<Arc<dyn Cleaner>> {
+    NeverStored::read(unstored).map(|cleaner| Arc::new(cleaner) as Arc<dyn Cleaner>)
+}
+
+/// What connectors never store wherever it stands.
+fn unstored_by_any(catalogue: &Catalogue) -> Vec<String> {
+    let specs = catalogue.connectors.values().filter_map(|connector| connector.source.as_ref());
+    specs.flat_map(SourceSpec::unstored).filter(|pattern| pattern.starts_with("**")).collect()
 }
 
 /// Vault name of a source's own token.

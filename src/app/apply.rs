@@ -82,7 +82,9 @@ impl App {
                     Some(last) => step.last_booking = last.booking.id.to_string(),
                     None => step.state = ApplyState::Done,
                 }
-                bookings.retain(|present| present.booking.created_at <= row.asked.at);
+                bookings.retain(|present| {
+                    present.booking.key.kind == rule.about && present.booking.created_at <= row.asked.at
+                });
                 let days = Days { from: row.asked.from_day.clone(), to: row.asked.to_day.clone() };
                 let look =
                     Look { ruleset: &ruleset, rule: &rule, days: &days, traced: false, open_counts: true };
@@ -129,16 +131,18 @@ impl App {
         let look = Look { ruleset: &ruleset, rule: &rule, days, traced: false, open_counts: true };
         let mut foresight = Foresight::default();
         if let Some(limit) = newest {
-            let bookings = self.store.present_bookings(&PresentQuery::Newest(limit)).await?;
+            let mut bookings = self.store.present_bookings(&PresentQuery::Newest(limit)).await?;
             foresight.partial = bookings.len() as i64 >= limit;
+            bookings.retain(|present| present.booking.key.kind == rule.about);
             foresight.add(self.look_ahead(look, bookings).await?);
             return Ok(foresight);
         }
         let mut after = String::new();
         loop {
-            let bookings = self.store.present_bookings(&PresentQuery::After(after, BATCH)).await?;
+            let mut bookings = self.store.present_bookings(&PresentQuery::After(after, BATCH)).await?;
             let Some(last) = bookings.last() else { return Ok(foresight) };
             after = last.booking.id.to_string();
+            bookings.retain(|present| present.booking.key.kind == rule.about);
             foresight.add(self.look_ahead(look, bookings).await?);
             progress(foresight.counts.looked);
         }

@@ -4,7 +4,7 @@
 
 use super::App;
 use crate::document::Severity;
-use crate::domain::Millis;
+use crate::domain::{Millis, begin_sentence, counted};
 use crate::ports::{Outbound, StoreError};
 use crate::rules::{Ruleset, compile};
 use crate::workspace::{FolderRead, read_folder};
@@ -111,8 +111,13 @@ impl App {
         match (self.store.describe().await, counts) {
             (Ok(what), Ok(counts)) => {
                 let text = format!(
-                    "{what}, with {} events, of which {} wait to be applied, and {} bookings. Its schema is up to date.",
-                    counts.events, counts.unapplied, counts.bookings
+                    "{what}, with {}, of which {} to be applied, and {}. Its schema is up to date.",
+                    counted(counts.events, "event"),
+                    match counts.unapplied {
+                        1 => "1 waits".to_owned(),
+                        many => format!("{many} wait"),
+                    },
+                    counted(counts.bookings, "booking")
                 );
                 findings.push(Finding::well("database", text));
             }
@@ -226,11 +231,9 @@ impl App {
     }
 }
 
-/// A sentence that begins with a large letter and has no stop at its end.
+/// A sentence that begins as sentences do and has no stop at its end.
 pub(super) fn begun(text: &str) -> String {
-    let text = text.trim_end_matches('.');
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    begin_sentence(text.trim_end_matches('.'))
 }
 
 /// Room on the disk of the data folder, as `df` tells it; nothing where there is no `df`.

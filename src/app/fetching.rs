@@ -2,8 +2,7 @@
 
 use super::{App, AskError};
 use crate::connectors::{ApiStanding, Source, Verify};
-use crate::domain::{BookingId, BookingKey, Millis, fetch_id};
-use crate::fetch::KNOWS_NO_SUCH;
+use crate::domain::{BookingId, BookingKey, KNOWS_NO_SUCH, Millis, fetch_id};
 use crate::ports::{FetchCount, FetchPolicy, FetchRow, HeardAsked, NewFetch, StoreError};
 use std::collections::BTreeMap;
 
@@ -61,7 +60,10 @@ impl App {
         };
         let last = fetches.last_of_source(asked).await?;
         Ok(Some(Fetching {
-            trouble: self.trouble_of(source, &rows).or_else(|| knows_none(source, last.unknown)),
+            trouble: self
+                .trouble_of(source, &rows)
+                .or_else(|| forbidden(source, forbidden_of(count.as_ref())))
+                .or_else(|| knows_none(source, last.unknown)),
             last_at: last.fetched_at,
             checked_at: last.checked_at,
             ..standing(count)
@@ -73,7 +75,9 @@ impl App {
         let Some(active) = self.active() else { return Ok(BTreeMap::new()) };
         let mut waits = BTreeMap::new();
         for count in self.store.fetches().count_fetches().await? {
-            let Some(source) = active.sources.get(&count.source) else { continue };
+            let Some(source) = active.sources.get(&count.source).filter(|_| count.waiting > 0) else {
+                continue;
+            };
             let trouble = self.fetching(source).await?.and_then(|fetching| fetching.trouble);
             let wait = FetchWait { waiting: count.waiting, oldest_at: count.oldest_at, trouble };
             waits.insert(count.source, wait);
@@ -105,6 +109,7 @@ impl App {
         }
         Some(match told? {
             ("needs_auth", why) => refused(title, why),
+            ("account", why) => format!("{title} is not asked: {why}."),
             ("rests", why) if rests_until.is_some() => format!("{title} asks us to wait a little: {why}."),
             ("down", why) if down_since.is_some() => {
                 format!("{title} does not answer: {why}. What waits is fetched by itself when it does.")
@@ -123,10 +128,11 @@ impl App {
         for count in self.store.fetches().count_fetches().await? {
             let Some(source) = active.sources.get(&count.source) else { continue };
             let rows = self.store.fetches().fetches_of_source(&source.name, LOOK_AT).await?;
-            let needs_auth = rows.iter().any(|row| row.trouble.as_deref() == Some("needs_auth"));
-            refused.extend(
-                self.trouble_of(source, &rows).filter(|_| needs_auth).map(|told| (source.name.clone(), told)),
-            );
+            let needs_person =
+                |row: &FetchRow| matches!(row.trouble.as_deref(), Some("needs_auth" | "account"));
+            let told = self.trouble_of(source, &rows).filter(|_| rows.iter().any(needs_person));
+            let told = told.or_else(|| forbidden(source, count.forbidden));
+            refused.extend(told.map(|told| (source.name.clone(), told)));
         }
         Ok(refused)
     }
@@ -187,6 +193,24 @@ fn knows_none(source: &Source, unknown: i64) -> Option<String> {
              this source's file with what is there."
         )
     })
+}
+
+fn forbidden_of(count: Option<&FetchCount>) -> i64 {
+    count.map_or(0, |count| count.forbidden)
+}
+
+/// What was turned away for so long that it is not asked for any more.
+fn forbidden(source: &Source, many: i64) -> Option<String> {
+    let title = &source.connector.title;
+    let what = match many {
+        0 => return None,
+        1 => "one booking that a webhook told of".to_owned(),
+        many => format!("{many} bookings that webhooks told of"),
+    };
+    Some(format!(
+        "{title} did not let us read {what} for a day, so nothing was changed. Look in {title} what the keys of this source may \
+         do. It is asked again when they are changed or taken again, and where somebody fetches a booking again on its page."
+    ))
 }
 
 fn refused(title: &str, why: &str) -> String {

@@ -4,9 +4,9 @@
 use super::masking::{HIDDEN, Mask, is_masked};
 use crate::domain::{BookingKey, ChangeRef, MASK, Millis, Position, has_odd_letters, mask_path};
 use crate::ports::{
-    DuePlaces, FetchCount, FetchEnd, FetchRow, FetchStore, FindingQuery, HeardAsked, HereBooking, LastHeard,
-    NewFetch, NewWalk, PlaceRow, PutOff, Store, StoreError, StoredEvent, WalkAct, WalkFilter, WalkFinding,
-    WalkRow, WalkStore, WalkWrite,
+    DuePlaces, FetchCount, FetchEnd, FetchRow, FetchStore, FindingQuery, HeardAsked, HereBooking, KnownBy,
+    LastHeard, NewFetch, NewWalk, PlaceRow, PutOff, Store, StoreError, StoredEvent, WalkAct, WalkFilter,
+    WalkFinding, WalkRow, WalkStore, WalkWrite,
 };
 use std::sync::Arc;
 
@@ -92,6 +92,8 @@ around! { FetchStore by fetches;
     passes give_back(id: &str, now: Millis) -> ();
     masks ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
     passes hurry_fetches(source: &str, now: Millis) -> i64;
+    passes hurry_some(ids: &[String], now: Millis) -> ();
+    passes revive_fetches(source: Option<&str>, now: Millis) -> i64;
     passes ended_unknown(keys: &[BookingKey]) -> Vec<(BookingKey, Position)>;
     passes pull_in_fetches(later: Millis, now: Millis) -> i64;
     masks fetch_row(id: &str) -> Option<FetchRow>;
@@ -100,6 +102,8 @@ around! { FetchStore by fetches;
     passes count_fetches() -> Vec<FetchCount>;
     passes last_of_source(asked: HeardAsked<'_>) -> LastHeard;
     passes fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
+    passes hints_of(fetch: &str, until: Position, and: Option<Position>, limit: i64) -> Vec<StoredEvent>;
+    passes known_by(key: &BookingKey, until: Position) -> KnownBy;
     passes last_position() -> Position;
 }
 

@@ -93,6 +93,7 @@ pub use people_sign_in::{Begun, Origin, SESSION_MS};
 pub use people_tokens::TOKEN_PREFIX;
 pub use publish::{Actor, Checked, Draft, FolderTold, PublishError, Published};
 pub use pulse::SourcePulse;
+pub use read_again::Readable;
 pub use retention::{DAYS_MAX, Retention, RetentionPlan};
 pub use rotate::{OldAddress, RotateError};
 pub use rule_history::{RuleHistory, RuleVersion};

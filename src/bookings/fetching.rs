@@ -3,7 +3,9 @@
 
 use super::{Candidate, StoredEvent};
 use crate::connectors::{Hinted, RecordSpec, Source, Told, Verify, WhenDown};
-use crate::domain::{BookingId, BookingKey, ChangeKind, DocumentHead, Millis, fetch_id, is_document};
+use crate::domain::{
+    BookingId, BookingKey, ChangeKind, DocumentHead, KNOWS_NO_SUCH, Millis, fetch_id, is_document,
+};
 use crate::ports::{FetchPolicy, FetchWrite, NewFetch};
 use std::collections::HashSet;
 
@@ -44,12 +46,18 @@ pub(super) fn asks_first(
     match told.hint {
         Some(Hinted::Changed(way)) => Some(way),
         Some(Hinted::Deleted) => None,
-        None => (source.verify != Verify::Never && can_ask(source, spec, event)).then_some(0),
+        // Where the keys are of one account and the webhooks are of any, what is to be verified waits: see `can_ask`.
+        None => (source.verify != Verify::Never && has_api(source, spec, event)).then_some(0),
     }
 }
 
-/// Whether the system's API can be asked about what a webhook told.
+/// Whether the system's API can be asked about what a webhook told. Keys of one account are no help where whoever signs in says
+/// of which account they are: then what looks like a late copy is taken as it came.
 pub(super) fn can_ask(source: &Source, spec: &RecordSpec, event: &StoredEvent) -> bool {
+    has_api(source, spec, event) && !source.is_of_any_account()
+}
+
+fn has_api(source: &Source, spec: &RecordSpec, event: &StoredEvent) -> bool {
     source.reach.is_some() && spec.fetch.is_some() && !is_document(&event.origin)
 }
 
@@ -77,7 +85,7 @@ pub(super) fn hint(source: &Source, way: i64, place: &Place<'_>) -> FetchWrite {
 /// The booking that took another one's place, and that nobody has told of yet: its own webhook may be lost. What is told
 /// here is no webhook about it, so that no change waits for the fetch, and it is never gone by.
 pub(super) fn successor(source: &Source, spec: &RecordSpec, place: &Place<'_>) -> Option<FetchWrite> {
-    if source.reach.is_none() || spec.fetch.is_none() {
+    if source.reach.is_none() || spec.fetch.is_none() || source.is_of_any_account() {
         return None;
     }
     let FetchWrite::Hint { fetch, .. } = hint(source, 0, place) else { return None };
@@ -103,6 +111,10 @@ pub(super) fn came(
     booking: Option<&BookingId>,
 ) -> Vec<FetchWrite> {
     let Some(head) = head else { return Vec::new() };
+    // What ends a fetch that way says so itself (`disowned`).
+    if head.gone && head.fetch.is_some() {
+        return Vec::new();
+    }
     let event = &place.event.id;
     let note = if head.unverified {
         format!("it could not be verified so far; the booking goes by it, see {event}")
@@ -118,8 +130,9 @@ pub(super) fn came(
             begun: head.begun,
             booking: booking.cloned(),
             note: note.clone(),
-            again_at: head.unverified.then_some(place.now),
+            again_at: head.again_at.or(head.unverified.then_some(place.now)),
             unverified: head.unverified,
+            behind: head.again_at.is_some(),
             at: place.now,
         })
         .collect()
@@ -146,6 +159,7 @@ pub(super) fn came_too_late(
         note: format!("what it hinted at came with {}, too late; it is fetched again", place.event.id),
         again_at: Some(place.now),
         unverified: false,
+        behind: false,
         at: place.now,
     };
     (ChangeKind::Stale, Some(came))
@@ -160,6 +174,7 @@ pub(super) fn unfit(head: &DocumentHead, now: Millis) -> Option<FetchWrite> {
         note: String::new(),
         again_at: Some(now + UNFIT_AGAIN_MS),
         unverified: false,
+        behind: false,
         at: now,
     })
 }
@@ -185,8 +200,7 @@ pub(super) fn not_used(
 ) -> Option<FetchWrite> {
     let head = DocumentHead::read(&event.headers).filter(|_| is_document(&event.origin))?;
     let fetch = head.fetch.clone()?;
-    let is_told =
-        |write: &FetchWrite| matches!(write, FetchWrite::Came { fetch: told, .. } if *told == fetch);
+    let is_told = |write: &FetchWrite| matches!(write, FetchWrite::Came { fetch: told, .. } | FetchWrite::Disowned { fetch: told, .. } if *told == fetch);
     if fetches.iter().any(is_told) {
         return None;
     }
@@ -197,6 +211,7 @@ pub(super) fn not_used(
         note: String::new(),
         again_at: Some(now + after),
         unverified: false,
+        behind: false,
         at: now,
     };
     Some(match why {
@@ -209,14 +224,44 @@ pub(super) fn not_used(
             note: format!("what was fetched for it could not be used, see {}: {note}", event.id),
             again_at: None,
             unverified: false,
+            behind: false,
             at: now,
         },
     })
 }
 
-/// Why a record ended that no event told the end of.
-pub(super) fn unknown_there(source: &Source) -> String {
-    format!("{} does not know it any more: it was asked twice", source.connector.title)
+/// Why a record ended that no event told the end of: a walk missed it, or its fetch ends it, since nothing but webhooks that
+/// were never verified told of it.
+pub(super) fn unknown_there(source: &Source, head: &DocumentHead) -> String {
+    let title = &source.connector.title;
+    match head.fetch {
+        None => format!("{title} does not know it any more: it was asked twice"),
+        Some(_) => format!("{title} does not know it: the webhook that told of it was not verified"),
+    }
+}
+
+/// The fetch of a record that the API does not know: all webhooks that told of it are refused after all.
+pub(super) fn disowned(
+    head: &DocumentHead,
+    source: &Source,
+    place: &Place<'_>,
+    booking: Option<&BookingId>,
+) -> Option<FetchWrite> {
+    let (title, kind) = (&source.connector.title, &head.key.kind);
+    let note = match booking {
+        None => format!("{title}'s {KNOWS_NO_SUCH} {kind}: nothing was changed"),
+        Some(_) => format!(
+            "{title}'s {KNOWS_NO_SUCH} {kind}: it was gone by while {title} did not answer, and ended with {}",
+            place.event.id
+        ),
+    };
+    Some(FetchWrite::Disowned {
+        fetch: head.fetch.clone()?,
+        begun: head.begun,
+        booking: booking.cloned(),
+        note,
+        at: place.now,
+    })
 }
 
 /// A record ended by the word of an event: what waits for it can't be fetched any more.
@@ -228,6 +273,7 @@ pub(super) fn ended(place: &Place<'_>, booking: Option<&BookingId>) -> FetchWrit
         note: format!("it was deleted before it could be read, as {} says", place.event.id),
         again_at: None,
         unverified: false,
+        behind: false,
         at: place.now,
     }
 }
@@ -239,14 +285,19 @@ pub(super) fn ended_unknown(place: &Place<'_>) -> FetchWrite {
 
 /// The note of a document's change.
 pub(super) fn noted(head: Option<&DocumentHead>, source: &Source, note: Option<String>) -> Option<String> {
-    if !head.is_some_and(|head| head.unverified) {
+    let (title, Some(head)) = (&source.connector.title, head) else { return note };
+    let of_head = if head.unverified {
+        format!("unverified: {title} did not answer, so this is what its webhook said")
+    } else if head.insists {
+        format!("a webhook told otherwise: {title} was asked two more times, and its answer is taken")
+    } else if head.again_at.is_some() {
+        format!("older than what its webhook told: {title} is asked again")
+    } else {
         return note;
-    }
-    let title = &source.connector.title;
-    let unverified = format!("unverified: {title} did not answer, so this is what its webhook said");
+    };
     Some(match note {
-        Some(note) => format!("{unverified}; {note}"),
-        None => unverified,
+        Some(note) => format!("{of_head}; {note}"),
+        None => of_head,
     })
 }
 

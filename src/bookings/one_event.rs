@@ -122,10 +122,11 @@ impl Applier {
             return None;
         }
         if let Some(Hinted::Deleted) = told.hint {
-            let unknown_there = head.is_some().then(|| fetching::unknown_there(source));
-            if head.is_none() {
-                applying.one.fetches.push(fetching::ended(&place, known.as_ref()));
-            }
+            let unknown_there = head.as_ref().map(|head| fetching::unknown_there(source, head));
+            applying.one.fetches.extend(match &head {
+                Some(head) => fetching::disowned(head, source, &place, known.as_ref()),
+                None => Some(fetching::ended(&place, known.as_ref())),
+            });
             let ended = batch
                 .states
                 .get(&key)

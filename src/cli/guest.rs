@@ -4,7 +4,7 @@
 use super::Ended;
 use super::asked::asked;
 use super::options::StoreOptions;
-use super::output::{Wrong, note, say};
+use super::output::{Wrong, counted, note, say};
 use crate::app::{GuestError, Who};
 use clap::Subcommand;
 
@@ -111,8 +111,9 @@ async fn erase(args: EraseArgs) -> anyhow::Result<Ended> {
     if args.bookings != Some(count) {
         app.store.close().await;
         note(format!(
-            "{count} bookings are this guest's. Nothing was erased. `waypost guest erase --bookings {count}` erases the guest \
-             from them, which can't be undone."
+            "{} this guest's. Nothing was erased. `waypost guest erase --bookings {count}` erases the guest \
+             from them, which can't be undone.",
+            if count == 1 { "1 booking is".to_owned() } else { format!("{count} bookings are") }
         ));
         return Ok(if args.bookings.is_some() { Ended::NotFine } else { Ended::Fine });
     }
@@ -120,9 +121,11 @@ async fn erase(args: EraseArgs) -> anyhow::Result<Ended> {
     app.store.close().await;
     let (_, done) = erased.map_err(told)?;
     say(format!(
-        "The guest is erased from {} bookings, with {} webhooks and what was sent by {} runs. The booking system, the CRMs and \
+        "The guest is erased from {}, with {} and what was sent by {}. The booking system, the CRMs and \
          older backups still have what they had.",
-        done.bookings, done.webhooks, done.runs
+        counted(done.bookings, "booking"),
+        counted(done.webhooks, "webhook"),
+        counted(done.runs, "run")
     ));
     Ok(Ended::Fine)
 }

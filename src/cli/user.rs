@@ -95,6 +95,9 @@ fn roles() -> PossibleValuesParser {
     PossibleValuesParser::new(Role::ALL.map(Role::as_str))
 }
 
+/// Where the pages are where nobody says otherwise.
+const PAGES_USUAL: &str = "http://127.0.0.1:8081";
+
 /// The URL of `serve`, or one of this machine.
 pub(super) fn base(text: &str) -> Result<String, String> {
     match UiUrl::parse(text) {
@@ -188,9 +191,16 @@ async fn password(email: &str) -> anyhow::Result<String> {
 
 fn tell_link(args: &LinkArgs, link: Option<&LinkMade>, pages: Option<String>) {
     if let Some(link) = link {
-        let base = args.ui_url.clone().or(pages).unwrap_or_else(|| "http://127.0.0.1:8081".to_owned());
+        let known = args.ui_url.clone().or(pages);
+        let base = known.as_deref().unwrap_or(PAGES_USUAL);
         say("This link lets its owner choose a password. It works once:");
         say(format!("  {base}{}", link.path));
+        if known.is_none() {
+            note(format!(
+                "Waypost has not served from these data yet. Where its pages will be elsewhere than at {PAGES_USUAL}, put that \
+                 in its place, or say so by --ui-url."
+            ));
+        }
     }
 }
 

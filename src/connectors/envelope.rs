@@ -110,6 +110,11 @@ impl Envelope {
         })
     }
 
+    /// Where a batch's list is, as it is written.
+    pub(super) fn list_path(&self) -> Option<String> {
+        self.list.as_ref().map(ToString::to_string)
+    }
+
     /// The events of a body, each with what the envelope says of it.
     pub(super) fn events(
         &self,

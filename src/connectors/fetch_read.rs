@@ -6,6 +6,7 @@ use super::answer_read::pointer_is_well;
 use super::envelope::Envelope;
 use super::event_type::TypePattern;
 use super::fetch_spec::{AlsoFetched, FetchSpec, HintSpec};
+use super::manifest::{Verified, read_verified};
 use super::pattern::{Dotted, KeyPath};
 use super::templates::Compiling;
 use crate::document::{Diagnostic, Fields, Node, Yaml};
@@ -26,6 +27,8 @@ pub(super) struct FetchOf<'r> {
     pub engine: &'r Engine,
     /// Of how many parts the key is made.
     pub parts: usize,
+    /// How sure we are of it, where it does not say.
+    pub verified: Verified,
 }
 
 /// Reads `fetch:` of a kind of record, or of one of its hints.
@@ -37,6 +40,7 @@ pub(super) fn read_fetch(
     let file = of.file;
     let mut rest = node.clone();
     let (at, list, also) = (taken(&mut rest, "at"), taken(&mut rest, "list"), taken(&mut rest, "also"));
+    let of = of.said(&mut rest, diagnostics);
     let mut pointer = |node: Option<Node>| {
         let node = node?;
         let text = node.as_text().unwrap_or("?").to_owned();
@@ -45,7 +49,7 @@ pub(super) fn read_fetch(
     let (at, list) = (pointer(at), pointer(list));
     let also = also.map(|node| read_also(of, &node, diagnostics)).unwrap_or_default();
     let call = of.call("a fetch", &FETCH_NAMES, &rest, diagnostics)?;
-    Some(FetchSpec { call: Arc::new(call), at, list, also })
+    Some(FetchSpec { call: Arc::new(call), at, list, verified: of.verified, also })
 }
 
 /// Takes a key out of a map.
@@ -60,6 +64,13 @@ fn taken(node: &mut Node, key: &str) -> Option<Node> {
 }
 
 impl FetchOf<'_> {
+    /// With its own word of how sure we are, taken out of it.
+    fn said(self, node: &mut Node, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let Some(own) = taken(node, "verified") else { return self };
+        let verified = read_verified(self.file, Some(own.as_text().unwrap_or("?")), own.place, diagnostics);
+        Self { verified: verified.unwrap_or(self.verified), ..self }
+    }
+
     fn call(
         &self,
         what: &'static str,
@@ -67,7 +78,7 @@ impl FetchOf<'_> {
         node: &Node,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Call> {
-        let Self { file, engine, parts } = *self;
+        let Self { file, engine, parts, .. } = *self;
         let compiling = Compiling { file, engine, names };
         let call = read_call(compiling, what, node, diagnostics)?;
         if call.method != "GET" {
@@ -134,9 +145,16 @@ fn read_also(of: FetchOf<'_>, node: &Node, diagnostics: &mut Vec<Diagnostic>) ->
                 None
             }
         });
+        let of = of.said(&mut rest, diagnostics);
         let call = of.call("a further call of a fetch", &ALSO_NAMES, &rest, diagnostics);
         let name = entry.key.clone();
-        read.extend(call.map(|call| AlsoFetched { name, call: Arc::new(call), needs, keep }));
+        read.extend(call.map(|call| AlsoFetched {
+            name,
+            call: Arc::new(call),
+            verified: of.verified,
+            needs,
+            keep,
+        }));
     }
     read
 }
@@ -189,6 +207,7 @@ fn read_hint(
     }
     let account = fields.text("account");
     let fetch = fields.node("fetch");
+    let verified = fields.text("verified");
     fields.finish();
     if envelope.types.is_empty() && !(on.is_empty() && deleted.is_empty()) {
         diagnostics.push(
@@ -203,12 +222,14 @@ fn read_hint(
     let account = account.and_then(|text| Dotted::read(file, &text, node.place, diagnostics));
     let keys = keys.iter().filter_map(|(text, place)| Dotted::read(file, text, *place, diagnostics));
     let key = KeyPath::of(keys.collect())?;
-    let of = FetchOf { parts: key.len(), ..of };
+    let verified = read_verified(file, verified.as_deref(), node.place, diagnostics).unwrap_or(of.verified);
+    let of = FetchOf { parts: key.len(), verified, ..of };
     Some(HintSpec {
         on: TypePattern::read_all(file, &on, diagnostics),
         deleted: TypePattern::read_all(file, &deleted, diagnostics),
         key,
         account,
+        verified,
         fetch: fetch.and_then(|node| read_fetch(of, node, diagnostics)),
     })
 }

@@ -4,6 +4,7 @@ use super::action::Call;
 use super::chain::put;
 use super::envelope::Facts;
 use super::event_type::TypePattern;
+use super::manifest::Verified;
 use super::pattern::{Dotted, KeyPath, key_text};
 use super::records::{RecordSpec, Told};
 use crate::domain::ChangeKind;
@@ -24,6 +25,8 @@ pub struct FetchSpec {
     pub at: Option<String>,
     /// Where in the answer several are.
     pub list: Option<String>,
+    /// How sure we are of it.
+    pub verified: Verified,
     /// Calls whose answers belong to it: what stands around the record over there, and not in it.
     pub also: Vec<AlsoFetched>,
 }
@@ -35,6 +38,8 @@ pub struct AlsoFetched {
     pub name: String,
     /// The call; sees what the first one sees, and its `answer`.
     pub call: Arc<Call>,
+    /// How sure we are of it.
+    pub verified: Verified,
     /// It is made only where this stands in the first answer.
     pub(super) needs: Option<Dotted>,
     /// Keys of the answer that are kept; empty: all.
@@ -56,6 +61,8 @@ pub struct HintSpec {
     pub(super) deleted: Vec<TypePattern>,
     pub(super) key: KeyPath,
     pub(super) account: Option<Dotted>,
+    /// How sure we are of it.
+    pub verified: Verified,
     /// How what it is about is fetched, where that is not the record itself but several of them.
     pub fetch: Option<FetchSpec>,
 }
@@ -91,6 +98,11 @@ impl FetchSpec {
 }
 
 impl HintSpec {
+    /// The types that end a record, as they are written.
+    pub fn ending_types(&self) -> impl Iterator<Item = &str> {
+        self.deleted.iter().map(TypePattern::as_str)
+    }
+
     fn is_told_by(&self, event_type: Option<&str>) -> bool {
         let names = |patterns: &[TypePattern]| {
             event_type.is_some_and(|told| patterns.iter().any(|pattern| pattern.matches(told)))

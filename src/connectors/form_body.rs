@@ -25,11 +25,15 @@ pub(super) fn read_form(text: &str) -> Result<Value, String> {
     if pairs.len() > FIELDS_MAX {
         return Err(format!("the form has more than {FIELDS_MAX} fields"));
     }
-    let mut fields = Vec::with_capacity(pairs.len());
-    for pair in pairs {
+    let fields = pairs.into_iter().map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        fields.push((decoded(name), decoded(value)));
-    }
+        (decoded(name), decoded(value))
+    });
+    record_of(fields.collect())
+}
+
+/// Fields by name and value as the record that they make, or as the message that one of them holds.
+pub(super) fn record_of(fields: Vec<(String, String)>) -> Result<Value, String> {
     let message = fields.iter().find_map(|(name, value)| {
         let may_be = MESSAGES.contains(&name.to_ascii_lowercase().as_str());
         if !may_be || !value.trim_start().starts_with(['{', '[']) {
@@ -47,7 +51,8 @@ pub(super) fn read_form(text: &str) -> Result<Value, String> {
     if record.is_empty() { Err("the form has no fields".into()) } else { Ok(Value::Object(record)) }
 }
 
-fn decoded(text: &str) -> String {
+/// What is written with `%41` and `+`.
+pub(super) fn decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
     let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
     String::from_utf8(bytes).unwrap_or_else(|error| western(error.as_bytes()))
@@ -86,7 +91,7 @@ fn add(map: &mut Map<String, Value>, name: &str, value: String, is_list: bool) {
 }
 
 /// The names of `a[b][]`: `a`, `b` and an empty one. `None` where it is a plain name or written otherwise.
-fn levels_of(name: &str) -> Option<Vec<&str>> {
+pub(super) fn levels_of(name: &str) -> Option<Vec<&str>> {
     let (first, rest) = name.split_once('[')?;
     let inner: Vec<&str> = rest.strip_suffix(']')?.split("][").collect();
     let well = |(at, level): (usize, &&str)| {

@@ -35,6 +35,7 @@ mod letters;
 mod limits;
 mod manifest;
 mod moment;
+mod multipart;
 mod otherwise;
 mod own_source;
 mod pattern;
@@ -59,6 +60,7 @@ mod subscriptions;
 mod subscriptions_read;
 mod templates;
 mod truth_form;
+mod unstored;
 mod verify;
 mod version;
 mod view;
@@ -107,6 +109,7 @@ pub use subscriptions::{
 };
 pub use subscriptions_read::Subscribe;
 pub use truth_form::{can_be_verified, truth_entries, truth_fields, truth_values};
+pub use unstored::NeverStored;
 pub use verify::{Verify, WhenDown};
 pub use walk::{WalkCall, WalkFound, WalkPlace, WalkRecord, WalkSpec, WalkUnreadable};
 

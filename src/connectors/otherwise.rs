@@ -1,8 +1,8 @@
-//! Bodies that tell what their connector knows, packed in another way than it says: several in a list, below a name in another
-//! case, or as JSON in a field of a form. Tried only where a body tells nothing as it is, and taken only where all of it can be
+//! Bodies that tell what their connector knows, packed in another way than it says: several in a list, in a list below the name
+//! of many, below a name in another case, without any name around them, or as JSON in a field of a form. Tried only where a body tells nothing as it is, and taken only where all of it can be
 //! read then: nothing is guessed at that is read already.
 
-use super::envelope::{Facts, KeptHeaders, Message};
+use super::envelope::{BATCH_MAX, Facts, KeptHeaders, Message};
 use super::source_spec::SourceSpec;
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ impl SourceSpec {
         let listed = self.envelope.list.is_some();
         match body {
             _ if self.records.is_empty() => false,
-            Value::Array(_) => !listed,
+            Value::Array(_) => true,
             Value::Object(fields) if listed => is_form(fields),
             Value::Object(fields) => {
                 let elsewhere = self.records.iter().all(|record| {
@@ -31,9 +31,15 @@ impl SourceSpec {
     pub(super) fn read_otherwise(&self, body: &Value, headers: &KeptHeaders) -> Option<Vec<Message>> {
         self.others(body).into_iter().find_map(|bodies| {
             if self.envelope.list.is_some() {
-                let [body] = <[Value; 1]>::try_from(bodies).ok()?;
-                let messages = self.read_as_it_is(body, headers).ok()?;
-                return messages.iter().all(|message| message.told.is_ok()).then_some(messages);
+                if bodies.len() > BATCH_MAX {
+                    return None;
+                }
+                let mut messages = Vec::new();
+                for body in bodies {
+                    messages.extend(self.read_as_it_is(body, headers).ok()?);
+                }
+                let whole = !messages.is_empty() && messages.iter().all(|message| message.told.is_ok());
+                return whole.then_some(messages);
             }
             let events = self.envelope.several(bodies, headers);
             let message = |(facts, body): (Facts, Value)| {
@@ -50,9 +56,15 @@ impl SourceSpec {
     /// The bodies that it may stand for, the likeliest first.
     fn others(&self, body: &Value) -> Vec<Vec<Value>> {
         match body {
-            Value::Array(items) => vec![items.iter().map(|item| self.renamed(item)).collect()],
+            Value::Array(items) => {
+                let mut others = vec![items.iter().map(|item| self.renamed(item)).collect()];
+                others.extend(self.all_named(items));
+                others
+            }
             Value::Object(fields) => {
                 let mut others = vec![vec![self.renamed(body)]];
+                others.extend(self.named(body).map(|named| vec![named]));
+                others.extend(self.listed_below(fields));
                 let inside: Vec<(&String, Value)> = fields
                     .iter()
                     .take(FIELDS_MAX)
@@ -63,6 +75,11 @@ impl SourceSpec {
                         Value::Array(items) => items.iter().map(|item| self.renamed(item)).collect(),
                         one => vec![self.renamed(one)],
                     });
+                    others.extend(match one {
+                        Value::Array(items) => self.all_named(items),
+                        one => self.named(one).map(|named| vec![named]),
+                    });
+                    others.extend(one.as_object().and_then(|fields| self.listed_below(fields)));
                 }
                 if !inside.is_empty() {
                     let mut whole = fields.clone();
@@ -75,10 +92,56 @@ impl SourceSpec {
         }
     }
 
+    /// What stands below the name of many (`bookings` where `booking` is meant): each with or without the name of one.
+    fn listed_below(&self, fields: &Map<String, Value>) -> Option<Vec<Value>> {
+        let many = |name: &String| {
+            self.names().any(|one| {
+                name.len() == one.len() + 1
+                    && name.is_char_boundary(one.len())
+                    && name[..one.len()].eq_ignore_ascii_case(one)
+                    && name.ends_with(['s', 'S'])
+            })
+        };
+        let mut lists = fields.iter().filter(|(name, value)| value.is_array() && many(name));
+        let (_, list) = lists.next()?;
+        let items = list.as_array().filter(|items| !items.is_empty() && lists.next().is_none())?;
+        self.all_named(items)
+    }
+
+    /// Each as it is where it has a name that a record stands below, else below that name.
+    fn all_named(&self, items: &[Value]) -> Option<Vec<Value>> {
+        let named = |item: &Value| {
+            let whole = self.renamed(item);
+            self.names().any(|name| whole.get(name).is_some()).then_some(whole).or_else(|| self.named(item))
+        };
+        items.iter().map(named).collect()
+    }
+
+    /// A record without anything around it, below the name that its connector gives it. Only what has a key and a status where a
+    /// record has them: a key alone is in many a thing.
+    fn named(&self, bare: &Value) -> Option<Value> {
+        let fields = bare.as_object()?;
+        let record = self.records.iter().find(|record| {
+            let status = record.status.as_ref();
+            first_name(&record.at).is_some_and(|name| record.at.len() == name.len() + 1)
+                && record.key.get(bare, self.envelope.any_case).is_some()
+                && status.is_some_and(|path| {
+                    path.get_in(bare, self.envelope.any_case).is_some_and(Value::is_string)
+                })
+        })?;
+        let name = first_name(&record.at).filter(|name| !fields.contains_key(*name))?;
+        Some(Value::Object(Map::from_iter([(name.to_owned(), bare.clone())])))
+    }
+
+    /// The names below which records stand.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.records.iter().filter_map(|record| first_name(&record.at))
+    }
+
     /// The same with what stands at the top in the case in which the connector names it.
     fn renamed(&self, body: &Value) -> Value {
         let Value::Object(fields) = body else { return body.clone() };
-        let names: Vec<&str> = self.records.iter().filter_map(|record| first_name(&record.at)).collect();
+        let names: Vec<&str> = self.names().collect();
         let renamed = |(key, value): (&String, &Value)| {
             let name =
                 names.iter().find(|name| name.eq_ignore_ascii_case(key) && !fields.contains_key(**name));
@@ -153,10 +216,18 @@ mod tests {
         pairs.join("&").into_bytes()
     }
 
+    fn parts(fields: &[(&str, String)]) -> Vec<u8> {
+        let part = |(name, value): &(&str, String)| {
+            format!("--Xy\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        format!("{}--Xy--\r\n", fields.iter().map(part).collect::<String>()).into_bytes()
+    }
+
     #[test]
     fn a_booking_is_found_however_it_is_packed() {
         let whole = |uuid: &str| json!({ "booking": booking(uuid) });
         let is_form = "application/x-www-form-urlencoded";
+        let is_parts = "multipart/form-data; boundary=Xy";
         let json = |value: Value| value.to_string().into_bytes();
         let cases = [
             (json(whole("a")), "", vec!["a"]),
@@ -169,6 +240,30 @@ mod tests {
                 form(&[("list", json!([whole("a"), whole("b")]).to_string()), ("n", "2".into())]),
                 is_form,
                 vec!["a", "b"],
+            ),
+            (json(booking("a")), "", vec!["a"]),
+            (json(json!([booking("a"), booking("b")])), "", vec!["a", "b"]),
+            (json(json!({ "bookings": [booking("a"), booking("b")], "count": 2 })), "", vec!["a", "b"]),
+            (json(json!({ "Bookings": [whole("a"), { "Booking": booking("b") }] })), "", vec!["a", "b"]),
+            (form(&[("x", booking("a").to_string())]), is_form, vec!["a"]),
+            (form(&[("x", json!({ "bookings": [whole("a")] }).to_string())]), is_form, vec!["a"]),
+            (format!("{}{}", whole("a"), whole("b")).into_bytes(), "", vec!["a", "b"]),
+            (
+                format!("{}\n{}\n", whole("a"), booking("b")).into_bytes(),
+                "application/x-ndjson",
+                vec!["a", "b"],
+            ),
+            (
+                format!("{}\n{}\n", booking("a"), booking("b")).into_bytes(),
+                "application/x-ndjson",
+                vec!["a", "b"],
+            ),
+            (parts(&[("booking", booking("a").to_string())]), is_parts, vec!["a"]),
+            (parts(&[("sign", "x".into()), ("whatever", whole("a").to_string())]), is_parts, vec!["a"]),
+            (
+                parts(&[("booking[uuid]", "a".into()), ("booking[status]", "booked".into())]),
+                is_parts,
+                vec!["a"],
             ),
         ];
         for (body, content_type, keys) in cases {
@@ -184,6 +279,9 @@ mod tests {
         };
         let body = json!([event("X"), event("Y")]).to_string();
         assert_eq!(read("apaleo", body.as_bytes(), ""), ["X-1", "Y-1"]);
+        assert_eq!(read("apaleo", json!([event("X")]).to_string().as_bytes(), ""), ["X-1"]);
+        let lines = format!("{}\n{}", event("X"), event("Y"));
+        assert_eq!(read("apaleo", lines.as_bytes(), ""), ["X-1", "Y-1"]);
     }
 
     #[test]
@@ -192,6 +290,9 @@ mod tests {
             json!({ "order": booking("a") }),
             json!([{ "booking": booking("a") }, { "other": 1 }]),
             json!([]),
+            json!({ "uuid": "a", "name": "no status" }),
+            json!({ "bookings": [] }),
+            json!({ "bookings": [booking("a"), { "uuid": "b" }] }),
         ] {
             let told = read("fareharbor", body.to_string().as_bytes(), "");
             assert!(told.iter().all(|told| told.contains(' ')), "{body}: {told:?}");

@@ -176,6 +176,8 @@ impl Pattern {
                 if !(rest.is_empty() && pieces.peek().is_some()) {
                     segments.push(Segment::Name(String::new(), Some(rest.to_owned())));
                 }
+            } else if name.is_empty() && items > 0 && segments.is_empty() {
+                // `[].id`: of the items of a body that is a list.
             } else if name.is_empty() || name.contains(['[', ']', '/']) {
                 return wrong("write names with dots between, `[]` after a list");
             } else if let Some((before, after)) = name.split_once('*') {
@@ -204,14 +206,6 @@ impl Pattern {
     /// Its parts in order.
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
-    }
-
-    /// The name, where it is one name wherever it stands (`**.uri`).
-    pub(super) fn anywhere(&self) -> Option<&str> {
-        match self.segments.as_slice() {
-            [Segment::Deep, Segment::Name(name, None)] => Some(name),
-            _ => None,
-        }
     }
 
     /// Whether it names exactly this place.
@@ -269,7 +263,7 @@ mod tests {
     #[test]
     fn patterns_name_places() {
         let key = At::Key;
-        let cases: [(&str, &[At<'_>], bool); 12] = [
+        let cases: [(&str, &[At<'_>], bool); 13] = [
             ("note", &[key("note")], true),
             ("note", &[key("contact"), key("note")], false),
             ("**_display", &[key("receipt_total_display")], true),
@@ -282,6 +276,7 @@ mod tests {
             ("availability.*", &[key("availability"), key("item"), key("pk")], false),
             ("**", &[key("a"), At::Item, key("b")], true),
             ("a_*_z", &[key("a_z")], false),
+            ("[].uri", &[At::Item, key("uri")], true),
         ];
         for (text, path, expected) in cases {
             let pattern = Pattern::parse(text).expect("it is a pattern");

@@ -1,13 +1,15 @@
 //! Bytes of a body → the JSON that connectors read, whatever they are packed and written in: gzip or deflate, a byte order
-//! mark, UTF-16, windows-1252, form fields with or without JSON in one of them, something left over behind the JSON. The
-//! stored bytes stay as they came; this is done anew whenever they are read.
+//! mark, UTF-16, windows-1252, form fields with or without JSON in one of them, forms of several parts, several documents one
+//! after the other, something left over behind the JSON. The stored bytes stay as they came; this is done anew whenever they
+//! are read.
 //!
 //! Promises: never panics; bounded by `UNPACKED_BYTES_MAX` whatever a packed body claims; what can't be read says why in a
 //! sentence.
 
 use super::envelope::KeptHeaders;
-use super::form_body::{looks_like_form, read_form};
+use super::form_body::{looks_like_form, read_form, record_of};
 use super::letters::western;
+use super::multipart::{is_multipart, parts};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -18,6 +20,8 @@ use std::io::Read;
 const UNPACKED_BYTES_MAX: u64 = 32 << 20;
 /// Codings around a body, one within the other.
 const CODINGS_MAX: usize = 3;
+/// JSON documents one after the other.
+const DOCUMENTS_MAX: usize = 10_000;
 /// Bytes behind the JSON that are passed over.
 const LEFT_OVER_BYTES_MAX: usize = 1_024;
 
@@ -39,7 +43,11 @@ pub fn read_and_measure_payload(body: &[u8], headers: &KeptHeaders) -> (Result<V
         Err(why) if why == TOO_LARGE => return (Err(why), UNPACKED_BYTES_MAX as usize),
         Err(why) => return (Err(why), body.len()),
     };
-    let content_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
+    let said = headers.get("content-type").unwrap_or_default();
+    if is_multipart(&unpacked, said) && !looks_like_json(&unpacked) {
+        return (read_parts(&unpacked, said), unpacked.len());
+    }
+    let content_type = said.to_ascii_lowercase();
     let read = text_of(&unpacked, &content_type).and_then(|text| read_text(&text, &content_type));
     (read, unpacked.len())
 }
@@ -51,7 +59,8 @@ pub fn payload_text(body: &[u8], headers: &KeptHeaders) -> Option<String> {
     text_of(&unpacked, &content_type).ok().map(Cow::into_owned)
 }
 
-fn unpack<'b>(body: &'b [u8], encoding: &str) -> Result<Cow<'b, [u8]>, String> {
+/// What it is packed in is taken off. `Err` is a sentence.
+pub(super) fn unpack<'b>(body: &'b [u8], encoding: &str) -> Result<Cow<'b, [u8]>, String> {
     let codings: Vec<String> = encoding
         .split(',')
         .map(|coding| coding.trim().to_ascii_lowercase())
@@ -102,16 +111,16 @@ fn inflate(decoder: impl Read) -> Result<Vec<u8>, String> {
     }
 }
 
-fn is_gzip(bytes: &[u8]) -> bool {
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
-fn looks_like_json(bytes: &[u8]) -> bool {
+pub(super) fn looks_like_json(bytes: &[u8]) -> bool {
     bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['))
 }
 
 /// UTF-8 with or without a mark, UTF-16 by its mark or by its look, and the Latin letters where the sender says so.
-fn text_of<'b>(bytes: &'b [u8], content_type: &str) -> Result<Cow<'b, str>, String> {
+pub(super) fn text_of<'b>(bytes: &'b [u8], content_type: &str) -> Result<Cow<'b, str>, String> {
     let utf_16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
         String::from_utf16(&units)
@@ -124,7 +133,10 @@ fn text_of<'b>(bytes: &'b [u8], content_type: &str) -> Result<Cow<'b, str>, Stri
         [0xfe, 0xff, rest @ ..] | rest @ [0, b'{' | b'[', ..] => utf_16(rest, u16::from_be_bytes),
         bytes => match utf_8(bytes) {
             // JSON is UTF-8; what is none, and is not said to be anything else, was written by a system that knows no better.
-            Err(_) if is_western(content_type) || (!says_charset(content_type) && looks_like_json(bytes)) => {
+            Err(_)
+                if is_western(content_type)
+                    || (!says_charset(content_type) && (looks_like_json(bytes) || is_form(content_type))) =>
+            {
                 Ok(Cow::Owned(western(bytes)))
             }
             read => read,
@@ -150,7 +162,7 @@ fn read_text(text: &str, content_type: &str) -> Result<Value, String> {
     if text.trim().is_empty() {
         return Err("the body is empty".into());
     }
-    let is_form = content_type.contains("application/x-www-form-urlencoded");
+    let is_form = is_form(content_type);
     // Some send JSON and call it a form, since their tool does so by itself.
     let why = match read_json(text) {
         Ok(value) if !is_form || value.is_object() || value.is_array() => return Ok(value),
@@ -160,33 +172,73 @@ fn read_text(text: &str, content_type: &str) -> Result<Value, String> {
     if is_form || (content_type.is_empty() && looks_like_form(text)) {
         return read_form(text);
     }
-    if content_type.contains("multipart/form-data") {
-        return Err("the body is a form of several parts (multipart/form-data), which is not read here; have it sent as \
-                    JSON or as plain form fields"
-            .into());
-    }
     Err(why)
 }
 
-/// JSON, and behind it nothing that matters.
+pub(super) fn is_form(content_type: &str) -> bool {
+    content_type.contains("application/x-www-form-urlencoded")
+}
+
+/// The fields of a form of several parts; files that are no text are passed over.
+fn read_parts(body: &[u8], content_type: &str) -> Result<Value, String> {
+    let fields = parts(body, content_type)?.into_iter().filter_map(|part| {
+        let content = &body[part.content];
+        let text = match utf_8(content) {
+            Ok(text) => text.into_owned(),
+            Err(_) if part.is_file => return None,
+            Err(_) => western(content),
+        };
+        Some((part.name, text))
+    });
+    record_of(fields.collect())
+}
+
+/// JSON, and behind it nothing that matters. Several documents one after the other are a list.
 fn read_json(text: &str) -> Result<Value, String> {
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let value = match stream.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) => return Err(why_no_json(&error)),
-        None => return Err("the body is empty".into()),
-    };
-    let rest = text.get(stream.byte_offset()..).unwrap_or_default();
-    let rest = rest.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{feff}'));
-    if !rest.is_empty() {
-        if rest.starts_with(['{', '[']) {
-            return Err("the body holds several JSON documents one after the other, and one is read".into());
-        }
-        if !(value.is_object() || value.is_array()) || rest.len() > LEFT_OVER_BYTES_MAX {
-            return Err("the body is not JSON: there is more behind its end".into());
-        }
+    let (mut values, rest) = documents(text)?;
+    let one = if values.len() == 1 { values.pop() } else { None };
+    let closed = |value: &Value| value.is_object() || value.is_array();
+    if !rest.is_empty()
+        && (rest.len() > LEFT_OVER_BYTES_MAX || !one.as_ref().or(values.last()).is_some_and(closed))
+    {
+        return Err("the body is not JSON: there is more behind its end".into());
     }
-    Ok(unwrapped(value))
+    Ok(match one {
+        Some(value) => unwrapped(value),
+        None => Value::Array(values),
+    })
+}
+
+/// The JSON documents of a text, one at least, and what is left behind the last.
+pub(super) fn documents(text: &str) -> Result<(Vec<Value>, &str), String> {
+    let mut values = Vec::new();
+    let mut rest = text.trim_start_matches('\u{1e}');
+    loop {
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        match stream.next() {
+            Some(Ok(value)) => values.push(value),
+            Some(Err(error)) if values.is_empty() => return Err(why_no_json(&error)),
+            Some(Err(error)) => {
+                return Err(format!(
+                    "the body holds several JSON documents one after the other, and number {} is not JSON: {error}",
+                    values.len() + 1
+                ));
+            }
+            None => return Err("the body is empty".into()),
+        }
+        rest = rest.get(stream.byte_offset()..).unwrap_or_default();
+        rest = rest.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{feff}' | '\u{1e}'));
+        // Each in a line of its own, or as items of a list whose brackets are missing.
+        let next = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+        let closed = values.last().is_some_and(|value| value.is_object() || value.is_array());
+        if !closed || !next.starts_with(['{', '[']) {
+            return Ok((values, rest));
+        }
+        if values.len() == DOCUMENTS_MAX {
+            return Err(format!("the body holds more than {DOCUMENTS_MAX} JSON documents"));
+        }
+        rest = next;
+    }
 }
 
 /// JSON that was written into a JSON text once more.

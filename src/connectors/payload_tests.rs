@@ -97,6 +97,11 @@ fn forms_are_read_as_records_or_as_the_message_that_a_field_holds() {
     let read = |body: &str| read_payload(body.as_bytes(), &form).expect(body);
     assert_eq!(read("payload=%7B%22id%22%3A7%7D&token=x"), json!({ "id": 7 }));
     assert_eq!(read("name=%c5se"), json!({ "name": "Åse" }));
+    assert_eq!(
+        read_payload(b"name=\xc5se", &form),
+        Ok(json!({ "name": "Åse" })),
+        "letters of Windows as they are"
+    );
     assert_eq!(read("anything=%7B%22id%22%3A7%7D"), json!({ "anything": "{\"id\":7}" }), "see `otherwise`");
     assert_eq!(read(BODY), record(), "JSON that is called a form");
     assert_eq!(
@@ -114,15 +119,52 @@ fn forms_are_read_as_records_or_as_the_message_that_a_field_holds() {
 }
 
 #[test]
+fn several_documents_are_a_list() {
+    let both = json!([{ "a": 1 }, { "a": 2 }]);
+    for body in [
+        "{\"a\":1}{\"a\":2}",
+        "{\"a\":1}\n{\"a\":2}\n",
+        "{\"a\":1},\r\n{\"a\":2}",
+        "\u{1e}{\"a\":1}\n\u{1e}{\"a\":2}\n",
+    ] {
+        assert_eq!(plain(body.as_bytes()), Ok(both.clone()), "{body}");
+    }
+    let many = "{}".repeat(10_001);
+    assert_eq!(plain(many.as_bytes()), Err("the body holds more than 10000 JSON documents".to_owned()));
+}
+
+#[test]
+fn forms_of_several_parts_are_read_like_other_forms() {
+    let part = |head: &str, value: &[u8]| {
+        [format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(), value, b"\r\n"].concat()
+    };
+    let whole = |parts: &[Vec<u8>]| [parts.concat(), b"--b--\r\n".to_vec()].concat();
+    let said = headers(&[("content-type", "multipart/form-data; boundary=b")]);
+    let fields = whole(&[
+        part("name=\"guest[name]\"", "Åse".as_bytes()),
+        part("name=\"guest[town]\"", b"Troms\xf8"),
+        part("name=photo; filename=a.jpg", b"\xff\xd8\xff"),
+        part("name=note; filename=a.txt", b"hello"),
+    ]);
+    let wanted = json!({ "guest": { "name": "Åse", "town": "Tromsø" }, "note": "hello" });
+    assert_eq!(read_payload(&fields, &said), Ok(wanted.clone()));
+    assert_eq!(plain(&fields), Ok(wanted), "nothing says what it is");
+    let message = whole(&[part("name=sign", b"x"), part("name=payload; filename=blob", BODY.as_bytes())]);
+    assert_eq!(read_payload(&message, &said), Ok(record()));
+    assert_eq!(read_payload(BODY.as_bytes(), &said), Ok(record()), "JSON that is called a form");
+}
+
+#[test]
 fn what_cannot_be_read_says_why() {
     let deep = "[".repeat(200);
-    let cases: [(&str, &[u8]); 12] = [
+    let cases: [(&str, &[u8]); 13] = [
         ("", b""),
         ("", b" \n"),
         ("", b"soon"),
         ("", b"\xff\xfe\x00"),
         ("content-type:application/json; charset=shift_jis", b"{\"a\":\"\xc5\"}"),
-        ("", b"{\"a\":1}\n{\"a\":2}"),
+        ("", b"{\"a\":1}\n{\"a\":"),
+        ("", b"1 {\"a\":1}"),
         ("", b"{\"a\":"),
         ("", deep.as_bytes()),
         ("content-encoding:br", b"{}"),

@@ -49,6 +49,8 @@ pub struct RecordSpec {
     pub(super) content: Content,
     pub(super) shapes: Vec<Shape>,
     pub(super) never_stored: Vec<Pattern>,
+    /// The same as its manifest writes it.
+    pub(super) never_stored_texts: Vec<String>,
     pub(super) view: ViewSpec,
     /// What bookings are found by beside the common view: custom fields.
     pub(super) search: Vec<Pattern>,
@@ -222,6 +224,11 @@ impl RecordSpec {
         if let Some(present) = present.filter(|_| told.status.is_empty() && !self.status_on.is_empty()) {
             told.status.clone_from(&present.status);
         }
+    }
+
+    /// Whether what was fetched is older than what a webhook told, or than the moment that it told of, by the system's own word.
+    pub fn is_behind(&self, fetched: &Told, told: &Told) -> bool {
+        self.version.is_behind(fetched, told, self.any_case)
     }
 
     /// Compares what was told with the present state.

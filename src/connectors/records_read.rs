@@ -319,7 +319,8 @@ fn read_record(
         }
     }
     content.sets.extend(read_sets(file, sets, diagnostics));
-    let of = FetchOf { file, engine, parts: key.as_ref().map_or(1, KeyPath::len) };
+    let verified = read_verified(file, own_verified.as_deref(), node.place, diagnostics).unwrap_or(verified);
+    let of = FetchOf { file, engine, parts: key.as_ref().map_or(1, KeyPath::len), verified };
     if let (Some(hint), None) = (hint, fetch) {
         diagnostics.push(
             Diagnostic::error(
@@ -364,7 +365,7 @@ fn read_record(
         schema: schema.map(|node| Schema::read(file, node, types, diagnostics)).unwrap_or_default(),
         children,
         chain,
-        verified: read_verified(file, own_verified.as_deref(), node.place, diagnostics).unwrap_or(verified),
+        verified,
         at,
         key: key?,
         account,
@@ -374,6 +375,7 @@ fn read_record(
         content,
         shapes: read_shapes(file, shapes, diagnostics),
         never_stored: patterns(file, &never_stored, diagnostics),
+        never_stored_texts: never_stored.into_iter().map(|(text, _)| text).collect(),
         view: view.map(|node| ViewSpec::read(file, node, diagnostics)).unwrap_or_default(),
         search: patterns(file, &search, diagnostics),
         hints: hint.map(|node| read_hints(of, node, envelope, diagnostics)).unwrap_or_default(),

@@ -164,6 +164,17 @@ fn the_life_of_a_booking_is_told_in_kinds() {
 }
 
 #[test]
+fn cancelled_is_cancelled_spelt_with_one_l_too() {
+    let status = |word: &str| with(booking(), &[("/status", json!(word))]);
+    assert_eq!(kinds([status("canceled")]), ["cancelled"], "at first sight");
+    assert_eq!(kinds([booking(), status("canceled")]), ["created", "cancelled"]);
+    assert_eq!(kinds([booking(), status("rebooked"), status("canceled")])[2], "stale");
+    let told = read(&fareharbor(), json!({ "booking": status("canceled") })).expect("it is readable");
+    assert_eq!(told[0].status, "cancelled");
+    assert_eq!(spec(&fareharbor()).view(&told[0].entity).trip["status"], "cancelled");
+}
+
+#[test]
 fn booked_after_cancelled_is_applied_and_flagged() {
     let done = apply([booking(), with(booking(), &[("/status", json!("cancelled"))]), booking()]);
     let last = &done[2];

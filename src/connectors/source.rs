@@ -48,6 +48,14 @@ pub struct Source {
     pub schema: Schema,
 }
 
+impl Source {
+    /// Whether webhooks come in for whatever account their sender signs in for. The keys below `api:` are of one account, so
+    /// nothing that such a webhook told is ever asked for with them. `check` refuses the two together.
+    pub fn is_of_any_account(&self) -> bool {
+        self.account.is_none() && self.sign_in.claims_account()
+    }
+}
+
 /// Reads a source file. `engine` compiles its templates, where it has any.
 pub fn read_source(
     file: &str,

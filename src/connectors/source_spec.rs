@@ -54,16 +54,6 @@ pub fn is_unmeant(note: &str) -> bool {
 }
 
 impl SourceSpec {
-    /// Names of what is never stored, wherever it stands in a body.
-    pub fn unstored(&self) -> Vec<String> {
-        let patterns = self.records.iter().flat_map(|record| &record.never_stored);
-        let mut names: Vec<String> =
-            patterns.filter_map(super::pattern::Pattern::anywhere).map(str::to_owned).collect();
-        names.sort();
-        names.dedup();
-        names
-    }
-
     /// The events of a body, in order. `Err`: it is no body of this system at all.
     pub fn read(&self, body: Value, headers: &KeptHeaders) -> Result<Vec<Message>, Unreadable> {
         let kept = self.may_be_otherwise(&body).then(|| body.clone());

@@ -12,6 +12,10 @@ use std::cmp::Ordering;
 /// Characters of a version that are told.
 const TOLD_CHARS_MAX: usize = 60;
 
+/// A record's own moment of change and the moment of the event that tells of it lie so close together: whole seconds, and
+/// two clocks of one system.
+const TOGETHER_MS: i64 = 2_000;
+
 /// How versions are told apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Version {
@@ -38,6 +42,24 @@ pub(super) enum Reading {
 }
 
 impl Version {
+    /// Whether what was fetched is older than a webhook about it: than the state in it, or, where it only says that something
+    /// changed, than the moment that it gives for that.
+    pub(super) fn is_behind(&self, fetched: &Told, told: &Told, any_case: bool) -> bool {
+        let Self::At(path, reading) = self else { return false };
+        let Some(now) = path.get_in(&fetched.entity, any_case) else { return false };
+        match told.hint {
+            None => {
+                let of_webhook = path.get_in(&told.entity, any_case);
+                of_webhook.and_then(|was| reading.order(now, was)) == Some(Ordering::Less)
+            }
+            // Of numbers and texts nobody knows which moment they stand for.
+            Some(_) if !matches!(reading, Reading::Time | Reading::Shape) || !now.is_string() => false,
+            Some(_) => read_moment(now)
+                .zip(told.happened_at)
+                .is_some_and(|(modified, happened_at)| modified + TOGETHER_MS < happened_at),
+        }
+    }
+
     /// Why what was told is older than the present state; `None` where it is not, or can't be known to be.
     pub(super) fn older(&self, present: &Present, told: &Told, any_case: bool) -> Option<String> {
         match self {

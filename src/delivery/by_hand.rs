@@ -60,6 +60,12 @@ pub enum MarkError {
         "the id can't be kept: the record's key is not known, since {0}. Mark it without the id, or mend the rule first"
     )]
     NoRecord(String),
+    /// No id was given, and a later step needs it.
+    #[error(
+        "a later step of the rule needs the id of the record that you made: give it too. In most CRMs it stands in the \
+         address of the record's page"
+    )]
+    NeedsId,
     /// Somebody else changed it meanwhile.
     #[error("it was changed meanwhile; look at it again")]
     Overtaken,
@@ -132,6 +138,15 @@ pub async fn done_by_hand(
     let mut outputs = work.steps[index].outputs.clone();
     if let (Some(id), Some((_, id_output))) = (&told.remote_id, &record) {
         outputs.insert(id_output.clone().unwrap_or_else(|| "id".to_owned()), Value::String(id.clone()));
+    }
+    if told.remote_id.is_none() {
+        let mut goes_on = work.clone();
+        goes_on.step_done(index, outputs.clone(), None);
+        if let Next::End(_, Some(verdict)) = goes_on.next()
+            && verdict.code == VerdictCode::OutputMissing
+        {
+            return Err(MarkError::NeedsId);
+        }
     }
     work.steps[index].calls_done = 0;
     mark_done(&mut work.steps[index], outputs.clone(), Some(verdict.clone()));

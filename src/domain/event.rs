@@ -1,6 +1,6 @@
 //! Where an event came from, and what its sender knows it by.
 
-use super::{BookingKey, Position};
+use super::{BookingKey, Millis, Position};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,10 @@ pub const ORIGIN_DEMO: &str = "demo";
 
 /// Among the kept headers of an event: the account that its sender signed in for. No header can be called so.
 pub const SIGNED_ACCOUNT: &str = ":account";
+
+/// Among the kept headers: what is said of a body that was not stored as it came, or that could not be looked through for what
+/// is never stored. No header can be called so.
+pub const BODY_NOTE: &str = ":body-note";
 
 /// What a booking system knows an event by: the same one told again says nothing new.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,9 +62,26 @@ pub struct DocumentHead {
     /// There is no record: the booking system does not know it any more, and it ends here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
+    /// It is older than what a webhook told of it: it is fetched again then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Millis>,
+    /// A webhook told otherwise, and the API was asked again and insists on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insists: bool,
 }
 
+/// Words of a fetch whose answer was as old as what was known before its webhook: once, and twice.
+pub const BEHIND: [&str; 2] = ["behind", "still_behind"];
+
+/// Part of what is said of a webhook about something that its system's API does not know.
+pub const KNOWS_NO_SUCH: &str = "API knows no such";
+
 impl DocumentHead {
+    /// Of a record that was asked for then.
+    pub fn of(key: BookingKey, begun: Position) -> Self {
+        Self { key, begun, fetch: None, unverified: false, gone: false, again_at: None, insists: false }
+    }
+
     /// As it is stored.
     pub fn to_headers(&self) -> String {
         serde_json::json!({ HEAD: self }).to_string()
@@ -98,8 +119,7 @@ mod tests {
     fn a_head_is_read_as_it_was_written() {
         let [connector, account, kind, key] = ["apaleo", "ACME", "booking", "X-1"].map(str::to_owned);
         let key = BookingKey { connector, account, kind, key };
-        let head =
-            DocumentHead { begun: 7, fetch: Some(fetch_id(&key, 0)), key, unverified: false, gone: false };
+        let head = DocumentHead { fetch: Some(fetch_id(&key, 0)), ..DocumentHead::of(key, 7) };
         assert_eq!(DocumentHead::read(&head.to_headers()), Some(head.clone()));
         assert_eq!(DocumentHead::read("{}"), None);
         assert_ne!(fetch_id(&head.key, 0), fetch_id(&head.key, 1));

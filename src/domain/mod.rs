@@ -17,6 +17,7 @@ mod refused;
 mod run;
 mod scrub;
 mod search;
+mod sentence;
 mod signing;
 mod silence;
 mod standing;
@@ -33,8 +34,9 @@ pub use chain::{CHAIN_MAX, Chains, Rebooking};
 pub use change::{Account, BookingKey, ChangeKind, View};
 pub use downtime::{DOWN_MS_MIN, Stretch, downtimes};
 pub use event::{
-    DocumentHead, EventKey, ORIGIN_AGAIN, ORIGIN_BACKFILL, ORIGIN_DEMO, ORIGIN_FETCH, ORIGIN_PROBE,
-    ORIGIN_RECONCILE, ORIGIN_WEBHOOK, READ_AGAIN_OF, SIGNED_ACCOUNT, fetch_id, is_document,
+    BEHIND, BODY_NOTE, DocumentHead, EventKey, KNOWS_NO_SUCH, ORIGIN_AGAIN, ORIGIN_BACKFILL, ORIGIN_DEMO,
+    ORIGIN_FETCH, ORIGIN_PROBE, ORIGIN_RECONCILE, ORIGIN_WEBHOOK, READ_AGAIN_OF, SIGNED_ACCOUNT, fetch_id,
+    is_document,
 };
 pub use ids::{AttemptId, BookingId, ChangeRef, EventId, Position, RunId, Seq};
 pub use link::{LinkKey, RecordKey};
@@ -47,6 +49,7 @@ pub use refused::refused_in_words;
 pub use run::{BY_REBOOKING, RunEvent, RunState, StepProgress, StepState, transition};
 pub use scrub::Scrub;
 pub use search::{TERM_CHARS_MAX, TERMS_MAX, fold, search_terms, search_words};
+pub use sentence::{begin_sentence, counted};
 pub use signing::{
     AddressRange, BytesAs, HashName, SignatureScheme, SignedPart, TokenAlgorithm, TokenScheme,
 };

@@ -2,7 +2,7 @@
 //! it is, marked unverified. The fetch stays, and is made when the API is back.
 
 use super::{Fetcher, schedule};
-use crate::connectors::{KeptHeaders, read_payload};
+use crate::connectors::{KeptHeaders, Told, read_payload};
 use crate::domain::{DocumentHead, Millis, Position};
 use crate::ports::{FetchRow, StoreError, StoredEvent};
 use crate::rules::Ruleset;
@@ -39,13 +39,8 @@ impl Fetcher {
                 continue;
             }
             if let Some(document) = told(ruleset, &row, &event) {
-                let head = DocumentHead {
-                    key: row.key.clone(),
-                    begun: row.hinted,
-                    fetch: Some(row.id.clone()),
-                    unverified: true,
-                    gone: false,
-                };
+                let hinted = DocumentHead::of(row.key.clone(), row.hinted);
+                let head = DocumentHead { fetch: Some(row.id.clone()), unverified: true, ..hinted };
                 events.push(self.event(&row.source, &head, &document, now));
                 gone_by.push((row.id, row.hinted));
             }
@@ -66,14 +61,24 @@ impl Fetcher {
 
 /// What the webhook told of the record, without what is never stored.
 fn told(ruleset: &Ruleset, row: &FetchRow, event: &StoredEvent) -> Option<Value> {
-    let source = ruleset.sources.get(&event.source)?;
-    let spec = source.connector.source.as_ref()?;
-    let headers = KeptHeaders::read(&event.headers);
-    let body = read_payload(&event.body, &headers).ok()?;
-    let messages = spec.read(body, &headers).ok()?;
-    let told = messages.into_iter().filter_map(|message| message.told.ok()).flatten();
-    let found =
-        told.filter(|told| told.kind == row.key.kind && told.key == row.key.key && told.hint.is_none());
     // Of several in a body the last is the latest.
-    found.map(|told| told.entity).reduce(|_, later| later)
+    all_told(ruleset, row, event)
+        .into_iter()
+        .filter(|told| told.hint.is_none())
+        .map(|told| told.entity)
+        .next_back()
+}
+
+/// All that a webhook told of what is fetched, itself or as a hint.
+pub(super) fn all_told(ruleset: &Ruleset, row: &FetchRow, event: &StoredEvent) -> Vec<Told> {
+    let read = || {
+        let source = ruleset.sources.get(&event.source)?;
+        let spec = source.connector.source.as_ref()?;
+        let headers = KeptHeaders::read(&event.headers);
+        let body = read_payload(&event.body, &headers).ok()?;
+        let messages = spec.read(body, &headers).ok()?;
+        let told = messages.into_iter().filter_map(|message| message.told.ok()).flatten();
+        Some(told.filter(|told| told.kind == row.key.kind && told.key == row.key.key).collect())
+    };
+    read().unwrap_or_default()
 }

@@ -9,18 +9,21 @@
 //! is fetched again; an API that is away, rests or refuses the credential costs few calls and no fetch; what is never
 //! stored is dropped before it gets into the journal.
 
+mod behind;
+mod closed;
 mod go_by;
+mod not_there;
 mod own;
 mod schedule;
 
-use crate::connectors::{
-    AlsoFetched, ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi, WAIT_MS_MAX,
-};
+use crate::connectors::{AlsoFetched, ApiAnswer, ApiTrouble, Call, FetchSpec, RecordSpec, SourceApi};
 use crate::domain::{BookingKey, DocumentHead, Millis, ORIGIN_FETCH, Position};
 use crate::ports::{Entropy, FetchEnd, FetchRow, NewEvent, PutOff, Secrets, Store, StoreError};
 use crate::rules::Ruleset;
+use behind::Standing;
 use bytes::Bytes;
-use own::Own;
+use closed::Closed;
+use own::{Own, Turned};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -32,9 +35,6 @@ pub const FETCHES_MAX: usize = 16;
 const UNABLE_MS: i64 = 300_000;
 /// What has waited so long for a source that was removed, or is of another system now, waits for nothing.
 const GONE_MS: i64 = 24 * 3_600_000;
-
-/// Part of what is said of a hint at something that the API does not know.
-pub const KNOWS_NO_SUCH: &str = "API knows no such";
 
 /// One call to make.
 pub struct FetchWork {
@@ -78,6 +78,8 @@ pub enum FetchOutcome {
     Came(usize),
     /// The API does not know it.
     Refused,
+    /// The same, and it is known here by unverified webhooks alone: what ends it was appended to the journal.
+    Disowned,
     /// It is tried again.
     Again,
 }
@@ -87,19 +89,10 @@ impl FetchOutcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Came(_) => "came",
-            Self::Refused => "refused",
+            Self::Refused | Self::Disowned => "refused",
             Self::Again => "again",
         }
     }
-}
-
-/// Why a source's API can't be asked at the moment.
-#[derive(Clone, Debug)]
-struct Closed {
-    until: Millis,
-    since: Millis,
-    /// The credential that was refused, where it was: another one is tried at once.
-    refused: Option<String>,
 }
 
 /// The stage.
@@ -138,6 +131,9 @@ impl Fetcher {
     /// Part of the start: what was under way when the process stopped is due now. Gives how many.
     pub async fn recover(&self, now: Millis) -> Result<i64, StoreError> {
         self.pull_in(now).await?;
+        self.nobody_asks();
+        // Keys may have been changed meanwhile.
+        self.store.fetches().revive_fetches(None, now).await?;
         self.store.fetches().recover_fetches(now).await
     }
 
@@ -166,6 +162,7 @@ impl Fetcher {
             changed
         };
         for source in changed {
+            self.store.fetches().revive_fetches(Some(&source), now).await?;
             self.store.fetches().hurry_fetches(&source, now).await?;
         }
         Ok(())
@@ -175,6 +172,7 @@ impl Fetcher {
     /// again as soon as no call is under way.
     pub async fn claim(&self, ruleset: &Ruleset, room: usize, now: Millis) -> Result<FetchClaim, StoreError> {
         if room == FETCHES_MAX && self.unsure.load(Ordering::SeqCst) {
+            self.nobody_asks();
             self.store.fetches().recover_fetches(now).await?;
             self.unsure.store(false, Ordering::SeqCst);
         }
@@ -195,11 +193,17 @@ impl Fetcher {
         let rows = self.store.fetches().claim_fetches(&except, now, room as i64).await?;
         let full = rows.len() == room;
         let mut unable: BTreeMap<(String, Unable), Vec<FetchRow>> = BTreeMap::new();
+        let mut back = Vec::new();
         for row in rows {
             match work(ruleset, row) {
-                Ok(work) => claim.work.push(work),
+                Ok(work) if self.lets_in(&work.row.source, now) => claim.work.push(work),
+                Ok(work) => back.push(work.row),
                 Err((row, why)) => unable.entry((row.source.clone(), why)).or_default().push(row),
             }
+        }
+        // They are due as ever, once the one that was let in is answered.
+        for row in back {
+            self.store.fetches().give_back(&row.id, row.due_at).await?;
         }
         for ((source, why), rows) in unable {
             self.unable(ruleset, (&source, why), rows, now).await?;
@@ -220,13 +224,13 @@ impl Fetcher {
         now: Millis,
     ) -> Result<(), StoreError> {
         let due_at = now + UNABLE_MS;
-        if matches!(why, Unable::Removed | Unable::NoKeys) {
+        let of_all = matches!(why, Unable::NoKeys | Unable::AnyAccount);
+        if of_all || why == Unable::Removed {
             let refused = credential(ruleset, &*self.secrets, source).unwrap_or_default();
-            self.close(source, due_at, Some(refused), now);
+            self.close(source, Closed::without(refused, due_at), now);
         }
-        let is_over = |row: &FetchRow| {
-            why != Unable::NoKeys && row.failing_since.is_some_and(|since| now - since > GONE_MS)
-        };
+        let is_over =
+            |row: &FetchRow| !of_all && row.failing_since.is_some_and(|since| now - since > GONE_MS);
         let (over, waiting): (Vec<FetchRow>, Vec<FetchRow>) = rows.into_iter().partition(is_over);
         for row in over {
             let end = FetchEnd::Refused { told: format!("{}: nothing was changed", why.told()) };
@@ -235,7 +239,8 @@ impl Fetcher {
         if waiting.is_empty() {
             return Ok(());
         }
-        let off = PutOff { due_at, trouble: "needs_auth", told: why.told() };
+        let trouble = if why == Unable::AnyAccount { "account" } else { "needs_auth" };
+        let off = PutOff { due_at, trouble, told: why.told() };
         self.store.fetches().put_off_fetches(&waiting, off, now).await
     }
 
@@ -248,35 +253,39 @@ impl Fetcher {
     ) -> Result<FetchOutcome, StoreError> {
         let Fetched { row, result, also } = fetched;
         // That it does not know something is an answer too: the API is well.
+        self.is_answered(&row.source);
         if matches!(&result, Ok(_) | Err(ApiTrouble::NotThere(_))) {
-            self.own().answered(&row, now);
-            self.closed().remove(&row.source);
+            self.opens(&row, now).await?;
         }
         let documents = match result {
             Ok(answer) => read(ruleset, &row, answer, &also),
             Err(trouble) => Err(trouble),
         };
         let end = match documents {
+            Err(trouble @ ApiTrouble::NotThere(_)) => {
+                return self.not_known(ruleset, &row, &trouble, now).await;
+            }
             Ok(documents) if documents.is_empty() => FetchEnd::Refused { told: none_of(ruleset, &row) },
             Ok(documents) => {
+                let standing = match documents.as_slice() {
+                    [(_, document)] => self.standing_of(ruleset, &row, document, now).await?,
+                    _ => Standing::Fine,
+                };
+                if let Standing::Behind(end) = standing {
+                    self.store.fetches().end_fetch(&row, &end, now).await?;
+                    return Ok(FetchOutcome::Again);
+                }
                 let count = documents.len();
-                let events: Vec<NewEvent> = self.events(&row, documents, now);
+                let events: Vec<NewEvent> = self.events(&row, documents, &standing, now);
                 self.store.append_events(&events).await?;
                 return Ok(FetchOutcome::Came(count));
             }
-            // A webhook may be faster than the API: it is asked once more.
-            Err(trouble @ ApiTrouble::NotThere(_)) if row.trouble.as_deref() != Some(trouble.word()) => {
-                let due_at = now + schedule::NOT_THERE_MS;
-                let (told, trouble) = (not_there(ruleset, &row), trouble.word().to_owned());
-                FetchEnd::Again { due_at, trouble, told, failed: false }
-            }
-            Err(ApiTrouble::NotThere(_)) => FetchEnd::Refused { told: not_there(ruleset, &row) },
             Err(trouble) => self.again(ruleset, &row, trouble, now),
         };
         self.store.fetches().end_fetch(&row, &end, now).await?;
         Ok(match end {
-            FetchEnd::Refused { .. } => FetchOutcome::Refused,
-            FetchEnd::Again { .. } => FetchOutcome::Again,
+            FetchEnd::Refused { .. } | FetchEnd::Forbidden { .. } => FetchOutcome::Refused,
+            FetchEnd::Again { .. } | FetchEnd::Behind { .. } => FetchOutcome::Again,
         })
     }
 
@@ -284,29 +293,32 @@ impl Fetcher {
     fn again(&self, ruleset: &Ruleset, row: &FetchRow, trouble: ApiTrouble, now: Millis) -> FetchEnd {
         let word = trouble.word().to_owned();
         let told = trouble.to_string();
-        let not_let = || FetchEnd::Refused { told: not_let(ruleset, row, &told) };
         let (due_at, failed) = match trouble {
             ApiTrouble::Rests { until, said, .. } => {
                 let until = until.max(now + 1);
-                self.close(&row.source, until, None, now);
+                self.close(&row.source, Closed::until(until), now);
                 if !said {
                     (until, false)
-                } else if let Some(due_at) = self.own().turned_away(row, until, now) {
-                    (due_at, false)
                 } else {
-                    return not_let();
+                    match self.own().turned_away(row, until, now) {
+                        Turned::Again(due_at) => (due_at, false),
+                        end => return turned_away_for_good(ruleset, row, end, &told),
+                    }
                 }
             }
             ApiTrouble::NeedsAuth(_) => {
                 let until = now + schedule::SIGN_IN_MS;
                 let refused = credential(ruleset, &*self.secrets, &row.source);
-                self.close(&row.source, until, Some(refused.unwrap_or_default()), now);
-                let Some(due_at) = self.own().turned_away(row, until, now) else { return not_let() };
-                (due_at, false)
+                let refused = refused.unwrap_or_default();
+                self.close(&row.source, Closed::not_taken(refused, until), now);
+                match self.own().turned_away(row, until, now) {
+                    Turned::Again(due_at) => (due_at, false),
+                    end => return turned_away_for_good(ruleset, row, end, &told),
+                }
             }
             ApiTrouble::Down { until, .. } => {
                 // Without a time it is not closed; but it is known since when it is in trouble.
-                self.close(&row.source, until.unwrap_or(now), None, now);
+                self.close(&row.source, Closed::until(until.unwrap_or(now)), now);
                 let due_at = now + schedule::interval_ms(row.tries);
                 // Where the API as a whole is away, the fetch is made when it is back.
                 (until.map_or(due_at, |until| until.max(now + 1)), true)
@@ -319,15 +331,22 @@ impl Fetcher {
     }
 
     /// The documents of an answer as events; the last one ends the fetch.
-    fn events(&self, row: &FetchRow, documents: Vec<(String, Value)>, now: Millis) -> Vec<NewEvent> {
+    fn events(
+        &self,
+        row: &FetchRow,
+        documents: Vec<(String, Value)>,
+        standing: &Standing,
+        now: Millis,
+    ) -> Vec<NewEvent> {
         let last = documents.len() - 1;
+        let again_at = if let Standing::TakenAgainAt(at) = standing { Some(*at) } else { None };
         let event = |(index, (key, document)): (usize, (String, Value))| {
+            let key = BookingKey { key, ..row.key.clone() };
             let head = DocumentHead {
-                key: BookingKey { key, ..row.key.clone() },
-                begun: row.begun.unwrap_or_default(),
                 fetch: (index == last).then(|| row.id.clone()),
-                unverified: false,
-                gone: false,
+                again_at,
+                insists: matches!(standing, Standing::Insists),
+                ..DocumentHead::of(key, row.begun.unwrap_or_default())
             };
             self.event(&row.source, &head, &document, now)
         };
@@ -345,28 +364,8 @@ impl Fetcher {
         }
     }
 
-    fn closed(&self) -> MutexGuard<'_, BTreeMap<String, Closed>> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn own(&self) -> MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn close(&self, source: &str, until: Millis, refused: Option<String>, now: Millis) {
-        let mut closed = self.closed();
-        let since = closed.get(source).map_or(now, |known| known.since.min(now));
-        closed.insert(source.to_owned(), Closed { until, since, refused });
-    }
-
-    /// Sources that are not asked now, and when the first of them is again. One whose time has come is asked by whatever
-    /// is due; only an answer forgets since when it was closed.
-    fn closed_now(&self, now: Millis) -> (Vec<String>, Option<Millis>) {
-        let closed = self.closed();
-        // One that is closed for longer than any answer closes it was closed before the clock was set back.
-        let shut = closed.iter().filter(|(_, closed)| (now + 1..=now + WAIT_MS_MAX).contains(&closed.until));
-        let except = shut.clone().map(|(source, _)| source.clone()).collect();
-        (except, shut.map(|(_, closed)| closed.until).min())
     }
 }
 
@@ -376,6 +375,8 @@ enum Unable {
     Removed,
     OtherConnector,
     NoKeys,
+    AnyAccount,
+    OtherAccount,
     NoWay,
 }
 
@@ -385,6 +386,11 @@ impl Unable {
             Self::Removed => "its source was removed",
             Self::OtherConnector => "its source has another connector now",
             Self::NoKeys => "the source has no keys for the booking system's API: add `api:` to its file",
+            Self::AnyAccount => {
+                "who signs in says of which account they are, and the keys below `api:` are of one account only: write \
+                 `account:` into the source's file"
+            }
+            Self::OtherAccount => "its source is for another account now",
             Self::NoWay => "its connector does not say any more how it is fetched",
         }
     }
@@ -420,6 +426,14 @@ fn record_of<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> Result<(&'r RecordSpec
     let spec = source.connector.source.as_ref().filter(|_| source.connector.name == row.key.connector);
     let record = spec.ok_or(Unable::OtherConnector)?.record(&row.key.kind).ok_or(Unable::NoWay)?;
     let api = source.reach.clone().ok_or(Unable::NoKeys)?;
+    // Keys of one account never answer for another one.
+    if source.sign_in.claims_account() {
+        match &source.account {
+            None => return Err(Unable::AnyAccount),
+            Some(account) if *account != row.key.account => return Err(Unable::OtherAccount),
+            Some(_) => {}
+        }
+    }
     Ok((record, api))
 }
 
@@ -448,17 +462,22 @@ fn title<'r>(ruleset: &'r Ruleset, row: &FetchRow) -> &'r str {
     ruleset.sources.get(&row.source).map_or("The booking system", |source| &source.connector.title)
 }
 
-fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
-    format!("{}'s {KNOWS_NO_SUCH} {}: nothing was changed", title(ruleset, row), row.key.kind)
-}
-
-fn not_let(ruleset: &Ruleset, row: &FetchRow, told: &str) -> String {
-    format!(
-        "{}'s API answers for others, and does not let us read this {}: {}. Nothing was changed",
-        title(ruleset, row),
-        row.key.kind,
-        told.trim_end_matches('.')
-    )
+/// It is not asked for again by itself.
+fn turned_away_for_good(ruleset: &Ruleset, row: &FetchRow, end: Turned, told: &str) -> FetchEnd {
+    let (title, kind, why) = (title(ruleset, row), &row.key.kind, told.trim_end_matches('.'));
+    match end {
+        Turned::Forbidden => FetchEnd::Forbidden {
+            told: format!(
+                "{title}'s API did not let us read this {kind} for a day: {why}. Nothing was changed. It is fetched when somebody \
+                 asks for it, or when the keys are changed or taken again"
+            ),
+        },
+        Turned::Again(_) | Turned::Own => FetchEnd::Refused {
+            told: format!(
+                "{title}'s API answers for others, and does not let us read this {kind}: {why}. Nothing was changed"
+            ),
+        },
+    }
 }
 
 fn none_of(ruleset: &Ruleset, row: &FetchRow) -> String {

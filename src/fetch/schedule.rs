@@ -9,6 +9,9 @@ pub(super) const SIGN_IN_MS: i64 = 60_000;
 /// What the API does not know is asked for once more after this time.
 pub(super) const NOT_THERE_MS: i64 = 10_000;
 
+/// An answer that is as old as what was known before its webhook is asked for again after these times, and then believed.
+pub(super) const BEHIND_MS: [i64; 2] = [5_000, 60_000];
+
 /// While nothing can be verified for so long, webhooks of a source that says so are gone by.
 pub(super) const GO_BY_AFTER_MS: i64 = 30_000;
 

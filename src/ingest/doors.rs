@@ -7,12 +7,14 @@
 use super::signature::{SignedRequest, verify};
 use super::token::TokenCheck;
 use crate::domain::{AddressRange, Millis, SignatureScheme};
+use crate::ports::Cleaner;
 use actix_web::http::header::HeaderMap;
 use base64::Engine as _;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// SHA-256 of a token: tokens are compared by it, so that the comparison takes the same time for any of them.
@@ -29,8 +31,8 @@ pub struct Door {
     pub headers: Vec<String>,
     /// It is there until then, and not at that time any more: that of a source that was removed.
     pub until: Option<Millis>,
-    /// Names of what is never stored of a body, wherever it stands.
-    pub unstored: Vec<String>,
+    /// Takes out of a body what is never stored, where there is anything.
+    pub cleaner: Option<Arc<dyn Cleaner>>,
 }
 
 /// One thing that must hold.

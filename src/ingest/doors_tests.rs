@@ -6,7 +6,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
 
 fn doors(ways: Vec<Way>) -> Doors {
-    let door = Door { ways, headers: vec!["content-type".into()], until: None, unstored: vec![] };
+    let door = Door { ways, headers: vec!["content-type".into()], until: None, cleaner: None };
     Doors::new(HashMap::from([("tours".to_owned(), door)]))
 }
 
@@ -124,9 +124,9 @@ fn each_refusal_has_a_word_of_its_own() {
 #[test]
 fn a_door_told_in_a_log_holds_no_secret() {
     let ways = vec![address(&["one"], None), Way::Basic(vec![])];
-    let door = Door { ways, headers: vec![], until: None, unstored: vec![] };
+    let door = Door { ways, headers: vec![], until: None, cleaner: None };
     assert_eq!(
         format!("{door:?}"),
-        "Door { ways: [address, basic], headers: [], until: None, unstored: [] }"
+        "Door { ways: [address, basic], headers: [], until: None, cleaner: None }"
     );
 }

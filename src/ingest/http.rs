@@ -139,7 +139,7 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
             return refused(refusal);
         }
     };
-    let kept = kept_headers(&request, &door.headers, account);
+    let mut kept = kept_headers(&request, &door.headers, account);
     let body = match read_body(&request, hooks, payload).await {
         Ok(body) => body,
         Err(answer) => return answer,
@@ -154,15 +154,27 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
             return refused(refusal);
         }
     }
+    let written =
+        |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let written = (written("content-encoding"), written("content-type"));
+    let (body, reserved) = body;
+    let cleaned =
+        super::cleaning::cleaned(door.cleaner.as_ref(), body, written, &mut kept, &hooks.intake).await;
+    let (body, unpacked) = match cleaned {
+        Ok(cleaned) => cleaned,
+        Err(why) => return unavailable(&why),
+    };
     let delivered = Delivered {
         id: hooks.entropy.event_id(now),
         source,
         received_at: now,
         origin: ORIGIN_WEBHOOK,
-        headers: kept,
-        body: super::unstored::without_unstored(body.0, &door.unstored),
+        headers: serde_json::Value::Object(kept).to_string(),
+        body,
     };
-    match hooks.intake.store(delivered).await {
+    let stored = hooks.intake.store(delivered).await;
+    drop((reserved, unpacked));
+    match stored {
         Ok(_) => {
             hooks.metrics.webhook_stored(hooks.clock.monotonic_us() - began);
             HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("stored\n")
@@ -229,8 +241,12 @@ fn source_and_token(request: &HttpRequest) -> Option<(String, Option<String>)> {
     }
 }
 
-/// The allowed headers as a JSON object text; the credential never is among them.
-fn kept_headers(request: &HttpRequest, kept: &[String], account: Option<String>) -> String {
+/// The allowed headers; the credential never is among them.
+fn kept_headers(
+    request: &HttpRequest,
+    kept: &[String],
+    account: Option<String>,
+) -> serde_json::Map<String, serde_json::Value> {
     let mut map: serde_json::Map<String, serde_json::Value> = kept
         .iter()
         .filter_map(|name| {
@@ -242,7 +258,7 @@ fn kept_headers(request: &HttpRequest, kept: &[String], account: Option<String>)
     if let Some(account) = account {
         map.insert(SIGNED_ACCOUNT.to_owned(), account.into());
     }
-    serde_json::Value::Object(map).to_string()
+    map
 }
 
 fn refused(refusal: Refusal) -> HttpResponse {

@@ -1,16 +1,17 @@
 //! Stage 1: authenticate, batch, append, answer. Nothing else: no rule, no delivery, no page is on this path.
 //!
 //! The whole ack path: [`doors`] looks the source up and compares what signs in (no lock but a pointer's read), the body is
-//! read within its limits and its signature checked where there is one, [`Intake::store`] hands it to the one batch that is being filled and waits for that batch's commit.
+//! read within its limits and its signature checked where there is one, [`cleaning`] takes out what is never stored where the
+//! connector names any, [`Intake::store`] hands it to the one batch that is being filled and waits for that batch's commit.
 //! Requests that arrive together share one commit; `runner` calls [`Batch::commit`] for each batch.
 
+mod cleaning;
 mod doors;
 mod http;
 mod refusals;
 mod sender;
 mod signature;
 mod token;
-mod unstored;
 
 pub use doors::{Door, Doors, Entrance, OldToken, Refusal, Shown, Way, hash_token};
 pub use http::{HookLimits, Hooks, hooks};

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod certificates;
+mod cleaning;
 mod clock;
 mod mail;
 mod outbound;
@@ -23,6 +24,7 @@ mod think;
 
 pub use alerts::*;
 pub use certificates::{Certificates, NoCertificate};
+pub use cleaning::{Cleaned, Cleaner};
 pub use clock::{Clock, Entropy};
 pub use mail::{Mail, MailFailure, Mailer};
 pub use outbound::{Answer, Outbound, OutboundFailure, OutboundRequest};

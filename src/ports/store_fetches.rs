@@ -121,6 +121,22 @@ pub enum FetchWrite {
         again_at: Option<Millis>,
         /// The event is what a webhook said, not what the API answered.
         unverified: bool,
+        /// It is made again since what came is older than what a webhook told.
+        behind: bool,
+        /// Now.
+        at: Millis,
+    },
+    /// The API does not know what is being fetched, and all that is known of it was told by webhooks that were never verified:
+    /// these, and hints up to a position, are refused.
+    Disowned {
+        /// Id of the fetch.
+        fetch: String,
+        /// Up to which position.
+        begun: Position,
+        /// The booking, where there is one.
+        booking: Option<BookingId>,
+        /// What is said of the webhooks.
+        note: String,
         /// Now.
         at: Millis,
     },
@@ -184,6 +200,21 @@ pub enum FetchEnd {
         /// Whether it counts as a failure of this fetch.
         failed: bool,
     },
+    /// What came is as old as what was known before its webhook: it is asked for again, to see whether that is all; at once
+    /// where a newer hint came in since.
+    Behind {
+        /// When.
+        due_at: Millis,
+        /// Which time that is, as a word.
+        trouble: String,
+        /// A sentence.
+        told: String,
+    },
+    /// It was turned away for too long: the hints are refused. It stays, to be asked for by a person, or once the keys are taken.
+    Forbidden {
+        /// A sentence.
+        told: String,
+    },
     /// There is nothing to be fetched: the hints are refused. Newer ones, where there are any, make it due.
     Refused {
         /// A sentence.
@@ -215,6 +246,8 @@ pub struct FetchCount {
     pub oldest_at: Option<Millis>,
     /// Fetches whose webhook was gone by without being verified.
     pub unverified: i64,
+    /// Fetches that ended since they were turned away for too long: a person must look.
+    pub forbidden: i64,
 }
 
 /// By what is known what a source heard last.
@@ -239,6 +272,19 @@ pub struct LastHeard {
     pub checked_at: Option<Millis>,
     /// How many hints were at something that the API does not know, since anything was fetched.
     pub unknown: i64,
+}
+
+/// By whose word a booking is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// It is not known here.
+    Nobody,
+    /// That can't be said yet: events up to that position are not applied so far.
+    NotYet,
+    /// By webhooks that were gone by and never verified, and by nothing else.
+    Unverified,
+    /// By its system's API, or a webhook that was believed.
+    Confirmed,
 }
 
 /// The store of fetches.
@@ -270,6 +316,10 @@ pub trait FetchStore: Send + Sync {
     async fn ask_fetch(&self, fetch: &NewFetch, by: &str) -> Result<FetchRow, StoreError>;
     /// All of a source are due now; gives how many.
     async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError>;
+    /// These are due now, where they would be later.
+    async fn hurry_some(&self, ids: &[String], now: Millis) -> Result<(), StoreError>;
+    /// Those that ended since they were turned away for too long are due again, of a source or of all; gives how many.
+    async fn revive_fetches(&self, source: Option<&str>, now: Millis) -> Result<i64, StoreError>;
     /// Which of these records ended before they were known, and at which position: the last one.
     async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError>;
     /// Those that are due later than that are due now; gives how many.
@@ -291,6 +341,16 @@ pub trait FetchStore: Send + Sync {
         before: Millis,
         limit: i64,
     ) -> Result<Vec<(FetchRow, StoredEvent)>, StoreError>;
+    /// What hinted at a fetch up to a position, of the last so many, oldest first; and the event at `and`.
+    async fn hints_of(
+        &self,
+        fetch: &str,
+        until: Position,
+        and: Option<Position>,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
+    /// By whose word a record is known, once all events up to that position are applied.
+    async fn known_by(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError>;
     /// The journal's last position.
     async fn last_position(&self) -> Result<Position, StoreError>;
 }

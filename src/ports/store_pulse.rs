@@ -3,7 +3,7 @@
 //! on the way to an ack.
 
 use super::StoreError;
-use crate::domain::{ChangeKind, Millis, Stretch};
+use crate::domain::{ChangeKind, EventId, Millis, Position, Stretch};
 use async_trait::async_trait;
 
 /// Webhooks of one source that were answered with one status, within one hour.
@@ -41,8 +41,18 @@ pub trait PulseStore: Send + Sync {
     async fn count_refused(&self, refused: &[RefusedWebhooks]) -> Result<(), StoreError>;
     /// What was counted from that hour (since 1970) on, by source and status.
     async fn refused_webhooks(&self, from_hour: i64) -> Result<Vec<RefusedWebhooks>, StoreError>;
-    /// Webhooks that could not be read, or of which nothing is kept, since that time: of the last thousand of each.
+    /// Webhooks that could not be read, or of which nothing is kept, since that time, and that were not read again: of the last
+    /// thousand of each.
     async fn unread_bodies(&self, since: Millis) -> Result<Vec<UnreadBodies>, StoreError>;
+    /// The webhook at this position was read again, as this event.
+    async fn note_read_again(
+        &self,
+        position: Position,
+        event: &EventId,
+        at: Millis,
+    ) -> Result<(), StoreError>;
+    /// As which event it was read again last.
+    async fn read_again_as(&self, position: Position) -> Result<Option<EventId>, StoreError>;
     /// Waypost has been running since the beginning of this stretch, and was at its end.
     async fn note_running(&self, running: Stretch) -> Result<(), StoreError>;
     /// When Waypost was running: stretches that ended after that time, by their beginning; and the one before them.

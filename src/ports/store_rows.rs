@@ -6,6 +6,7 @@ use crate::domain::{
     Position, Rebooking, RecordKey, RunId, RunState, Seq, StepProgress, Verdict, View,
 };
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -529,6 +530,17 @@ pub struct SourceMemory {
     pub tokens: String,
     /// When it vanished from the active ruleset.
     pub removed_at: Option<Millis>,
+    /// What it keeps of a webhook; `None`: remembered by a version that did not say so.
+    pub kept: Option<KeptOfWebhook>,
+}
+
+/// What a source keeps of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptOfWebhook {
+    /// Names of headers (lower case) that are kept.
+    pub headers: Vec<String>,
+    /// What is never stored, as patterns over a body.
+    pub unstored: Vec<String>,
 }
 
 /// A secret as kept: sealed.

@@ -19,7 +19,7 @@ pub(super) fn posted(
         return vec![(ORIGIN_WEBHOOK, headers.to_text(), body)];
     }
     let event = |(key, document): (BookingKey, Value)| {
-        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: false };
+        let head = DocumentHead::of(key, begun);
         (ORIGIN_FETCH, head.to_headers(), document.to_string().into_bytes())
     };
     documents.into_iter().map(event).collect()

@@ -1,6 +1,7 @@
 //! Compiles the expressions and templates of a rule's file, and checks every path that they read against what its
 //! sources, its earlier steps and the closed lists know. Mistakes are told where they stand within the YAML.
 
+use super::change_words::{self, Compared, compared_with};
 use super::names::{listed, word_length};
 use super::rule_file::RuleFile;
 use super::scope;
@@ -162,7 +163,10 @@ impl RuleFile<'_> {
                 }
                 "person" => self.closed(within, expression.text(), path, &scope::PERSON),
                 "trip" => self.closed(within, expression.text(), path, &scope::TRIP),
-                "change" => self.closed(within, expression.text(), path, &scope::CHANGE),
+                "change" => {
+                    self.closed(within, expression.text(), path, &scope::CHANGE);
+                    self.kinds_of_change(within, expression.text(), path);
+                }
                 "source" => self.closed(within, expression.text(), path, &scope::SOURCE),
                 scope::STEPS => self.steps_path(within, expression.text(), path, names),
                 root => {
@@ -213,6 +217,24 @@ impl RuleFile<'_> {
                 )),
             };
             self.told.push(told);
+        }
+    }
+
+    /// A text that `change.kind` is compared with and never is.
+    fn kinds_of_change(&mut self, within: Within<'_>, text: &str, path: &Path) {
+        for Compared { word, at } in compared_with(text, path) {
+            if change_words::KINDS.contains(&word) {
+                continue;
+            }
+            let place = within.node.place_within(self.text, within.offset + at, word.len().max(1));
+            let hint = match suggest(word, change_words::KINDS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there is {}", listed(change_words::KINDS)),
+            };
+            let message = format!(
+                "`change.kind` is never `{word}`, so what is asked here is always answered the same."
+            );
+            self.told.push(Diagnostic::warning(self.file, Some(place), message).hint(hint));
         }
     }
 

@@ -1,6 +1,7 @@
 //! PURE: files → ruleset or diagnostics; (change, ruleset) → plan; mapping with traces.
 
 pub mod builder;
+mod change_words;
 mod compile;
 mod expressions;
 mod fields;

@@ -71,7 +71,7 @@ impl Runner {
         match self.fetcher.settle(&ruleset, came, self.app.clock.now()).await {
             Ok(outcome) => {
                 self.app.metrics.fetched(&source, outcome.as_str());
-                if matches!(outcome, FetchOutcome::Came(_)) {
+                if matches!(outcome, FetchOutcome::Came(_) | FetchOutcome::Disowned) {
                     self.app.hints.apply.notify_one();
                 }
             }

@@ -1,10 +1,12 @@
 //! How often a credential was used, and whether it may be used now. Pure: the time is an argument.
 //!
-//! Each window holds at most its calls wherever it begins. What an earlier process may have called is known from the ledger:
-//! calls are written down in small blocks before the first of a block is made.
+//! Each window holds at most its calls wherever it begins. What other processes may call, and earlier ones did, is known from
+//! their book: calls are written down in small blocks before the first of a block is made. Blocks grow while they are used
+//! up, and what is left of one is given back with the next: a command that makes a few calls takes few from the others.
 
+use super::book::Ledger;
 use super::{ApiStanding, ApiTrouble};
-use crate::connectors::{AnswerClass, CallLimits, Classified};
+use crate::connectors::{AnswerClass, CallLimits, Classified, WAIT_MS_MAX};
 use crate::domain::Millis;
 use std::collections::VecDeque;
 
@@ -23,10 +25,11 @@ const REST_MS_MAX: i64 = 60_000;
 /// A credential that was not taken is tried again by one call: rights may have been given at the other side. A changed
 /// credential is another one, and is tried at once.
 const SIGN_IN_AGAIN_MS: i64 = 60_000;
-/// Calls that are written down at once, and how long they may be made then.
+/// Calls that are written down at once, at first and at most, and how long they may be made then.
+const GRANT_CALLS_FIRST: u64 = 2;
 const GRANT_CALLS_MAX: u64 = 50;
 const GRANT_MS: i64 = 1_000;
-/// The ledger counts in spans of so long.
+/// The ledger counts what was called longer ago than this in spans of so long.
 const LEDGER_SPAN_MS: i64 = 5_000;
 
 /// Whether a call may be made.
@@ -65,16 +68,15 @@ impl Closed {
     }
 }
 
-/// Counts of blocks of calls that were written down, oldest first: when they were made at the latest, and how many.
-pub(super) type Ledger = Vec<(Millis, u64)>;
-
 #[derive(Default)]
 pub(super) struct Meter {
     sent: VecDeque<Millis>,
-    /// Of an earlier process.
+    /// Of other processes.
     before: Ledger,
-    /// Of this and earlier ones, as written down.
+    /// Of this one, as written down.
     ledger: Ledger,
+    /// Calls of the last block, and how many of them are left.
+    block: u64,
     granted: u64,
     granted_until: Millis,
     in_flight: usize,
@@ -89,10 +91,20 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// What an earlier process wrote down.
-    pub(super) fn called_before(&mut self, ledger: &[(Millis, u64)]) {
-        self.before = ledger.to_vec();
-        self.ledger = ledger.to_vec();
+    /// What other processes wrote down: their calls, and a wait that the API asked one of them for.
+    pub(super) fn called_by_others(&mut self, calls: Ledger, rests_until: Option<Millis>, now: Millis) {
+        self.before = calls;
+        let Some(until) = rests_until.filter(|until| (now + 1..=now + WAIT_MS_MAX).contains(until)) else {
+            return;
+        };
+        let is_longer = match &self.closed {
+            None => true,
+            Some((known, Closed::Rest(_))) => *known < until,
+            Some(_) => false,
+        };
+        if is_longer {
+            self.closed = Some((until, Closed::Rest("it asked another command of ours to wait".to_owned())));
+        }
     }
 
     /// Whether a call may be made now.
@@ -130,7 +142,7 @@ impl Meter {
     /// Calls left within all windows, or when there is one.
     fn room(&mut self, limits: &CallLimits, patient: bool, now: Millis) -> Result<u64, Millis> {
         let spans = spans(limits);
-        let longest = spans.iter().map(|(_, span)| *span).max().unwrap_or(0);
+        let longest = longest(limits);
         // Of a clock that was set back, what lies ahead counts from now.
         if self.sent.back().is_some_and(|at| *at > now) {
             self.sent.iter_mut().for_each(|at| *at = (*at).min(now));
@@ -172,26 +184,32 @@ impl Meter {
         Ok(left)
     }
 
-    /// The ledger with the next block of calls, and how many these are; `None` where they are written down already.
+    /// This process's ledger with the next block of calls, and how many these are; `None` where they are written down already,
+    /// or none may be made.
     pub(super) fn next_grant(&mut self, limits: &CallLimits, now: Millis) -> Option<(Ledger, u64)> {
         let open = (self.granted_until - GRANT_MS..self.granted_until).contains(&now);
-        if self.granted > 0 && open {
+        if (self.granted > 0 && open) || self.closed(now).is_some() {
             return None;
         }
         let room = self.room(limits, false, now).ok()?;
         let per_second = limits.rate.per_second.map_or(GRANT_CALLS_MAX, |rate| rate.ceil().max(1.0) as u64);
-        let calls = room.min(per_second).min(GRANT_CALLS_MAX);
-        let longest = spans(limits).iter().map(|(_, span)| *span).max().unwrap_or(0);
-        let mut ledger = self.ledger.clone();
-        ledger.retain(|(at, _)| at + longest > now);
-        // The end of the span holds for all of them: nothing is forgotten too early.
-        let at = ((now + GRANT_MS) / LEDGER_SPAN_MS + 1) * LEDGER_SPAN_MS;
-        match ledger.last_mut() {
-            Some((last, count)) if *last == at => *count += calls,
-            _ => ledger.push((at, calls)),
+        // What is left of the block before was not called, and can't be any more.
+        let left = std::mem::take(&mut self.granted);
+        let block = if left > 0 { GRANT_CALLS_FIRST } else { (self.block * 2).max(GRANT_CALLS_FIRST) };
+        let calls = room.min(per_second).min(block).min(GRANT_CALLS_MAX);
+        if let Some((_, count)) = self.ledger.last_mut() {
+            *count = count.saturating_sub(left);
         }
-        // What is left of the block before is given up.
-        self.granted = 0;
+        let longest = longest(limits);
+        let mut ledger = Ledger::new();
+        for (at, count) in self.ledger.iter().copied().filter(|(at, count)| at + longest > now && *count > 0)
+        {
+            // The end of a span holds for all of it: nothing is forgotten too early.
+            let is_old = at + LEDGER_SPAN_MS < now;
+            let at = if is_old { (at + LEDGER_SPAN_MS - 1) / LEDGER_SPAN_MS * LEDGER_SPAN_MS } else { at };
+            put(&mut ledger, at, count);
+        }
+        put(&mut ledger, now + GRANT_MS, calls);
         self.granted_until = now + GRANT_MS;
         Some((ledger, calls))
     }
@@ -199,7 +217,7 @@ impl Meter {
     /// They are written down.
     pub(super) fn grant(&mut self, ledger: Ledger, calls: u64) {
         self.ledger = ledger;
-        self.granted = calls;
+        (self.block, self.granted) = (calls, calls);
     }
 
     /// A call ended, or was not made after all.
@@ -274,6 +292,18 @@ impl Meter {
     }
 }
 
+fn put(ledger: &mut Ledger, at: Millis, calls: u64) {
+    match ledger.last_mut() {
+        Some((last, count)) if *last == at => *count += calls,
+        _ => ledger.push((at, calls)),
+    }
+}
+
+/// The longest window of these limits.
+pub(super) fn longest(limits: &CallLimits) -> i64 {
+    spans(limits).iter().map(|(_, span)| *span).max().unwrap_or(0)
+}
+
 /// All windows of these limits: calls, and how long.
 fn spans(limits: &CallLimits) -> Vec<(u64, i64)> {
     let mut spans = Vec::new();
@@ -291,6 +321,7 @@ fn spans(limits: &CallLimits) -> Vec<(u64, i64)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::book::Book;
     use super::*;
     use crate::connectors::{CallWindow, RateLimits};
     use std::collections::BTreeMap;
@@ -344,9 +375,90 @@ mod tests {
         let mut first = Meter::default();
         let mut made = run(&mut first, false, 1_000_000, 1_003_500);
         let mut second = Meter::default();
-        second.called_before(&first.ledger);
+        second.called_by_others(first.ledger.clone(), None, 1_003_600);
         made.extend(run(&mut second, false, 1_003_600, 1_200_000));
         assert_eq!((most_within(&made, 1_000), most_within(&made, 60_000)), (5, 20));
+    }
+
+    /// Processes that share one database: each makes as many calls as it may.
+    struct Sharing {
+        meters: Vec<(Meter, Option<u64>)>,
+        book: Book,
+    }
+
+    impl Sharing {
+        fn of(many: usize) -> Self {
+            Self { meters: (0..many).map(|_| (Meter::default(), None)).collect(), book: Book::default() }
+        }
+
+        /// One makes a call now, where it may.
+        fn calls(&mut self, which: usize, now: Millis) -> bool {
+            let (meter, me) = &mut self.meters[which];
+            loop {
+                match meter.turn(&limits(), false, now) {
+                    Turn::Go => {
+                        meter.ended();
+                        return true;
+                    }
+                    Turn::WriteDown => {
+                        meter.called_by_others(self.book.of_others(*me), self.book.rests_until, now);
+                        let Some((ledger, calls)) = meter.next_grant(&limits(), now) else { continue };
+                        let (book, number) =
+                            self.book.clone().with(*me, ledger.clone(), now - longest(&limits()));
+                        (self.book, *me) = (book, Some(number));
+                        meter.grant(ledger, calls);
+                    }
+                    Turn::At(..) => return false,
+                    Turn::InFlight => unreachable!("each ends at once"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn processes_that_share_a_credential_never_make_more_calls_than_the_limit() {
+        for step in [7, 130, 333, 1_700] {
+            let mut all = Sharing::of(3);
+            let mut made = Vec::new();
+            let mut by = [0; 3];
+            for (turn, now) in (1_000_000..1_300_000).step_by(step).enumerate() {
+                // They are not equally busy, and one of them begins anew now and then.
+                let which = [0, 1, 0, 2, 1, 0][turn % 6];
+                if turn % 97 == 96 {
+                    all.meters[2] = (Meter::default(), None);
+                }
+                if all.calls(which, now) {
+                    made.push(now);
+                    by[which] += 1;
+                }
+            }
+            assert!(most_within(&made, 1_000) <= 5, "within a second, by steps of {step}");
+            assert!(most_within(&made, 60_000) <= 20, "within a minute, by steps of {step}");
+            assert!(made.len() >= 70, "{by:?} calls in five minutes are too few");
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_run_again_and_again_takes_no_more_than_it_calls() {
+        let mut book = Sharing::of(1);
+        for (command, now) in [1_000_000, 1_002_300, 1_004_600, 1_006_900].into_iter().enumerate() {
+            for call in 0..4 {
+                assert!(book.calls(0, now + call * 40), "call {call} of command {command}");
+            }
+            book.meters[0] = (Meter::default(), None);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_another_process_was_asked_for_is_kept() {
+        let mut meter = Meter::default();
+        meter.called_by_others(Ledger::new(), Some(1_030_000), 1_000_000);
+        assert!(matches!(meter.turn(&limits(), false, 1_029_999), Turn::At(1_030_000, Closed::Rest(_))));
+        // A shorter one takes nothing from a longer one, and none outlasts what any answer asks for.
+        meter.called_by_others(Ledger::new(), Some(1_010_000), 1_000_000);
+        meter.called_by_others(Ledger::new(), Some(9_000_000_000), 1_000_000);
+        assert!(matches!(meter.turn(&limits(), false, 1_029_999), Turn::At(1_030_000, Closed::Rest(_))));
+        assert_eq!(run(&mut meter, false, 1_030_000, 1_030_001).len(), 5);
     }
 
     #[test]

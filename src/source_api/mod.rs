@@ -1,13 +1,14 @@
 //! Adapter: calls to booking systems' APIs, all of them: fetches, backfill, reconcile, subscriptions, tests of a credential.
 //!
-//! It promises: the calls of one credential share one set of limits, whoever makes them, also over a restart (what may have
-//! been called is written down before it is); 429 and what the manifest calls a limit rest the credential; a token is
+//! It promises: the calls of one credential share one set of limits, whoever makes them, also over a restart and over all
+//! processes beside each other (what may be called is written down before it is); 429 and what the manifest calls a limit rest the credential; a token is
 //! asked for by one at a time, renewed before it ends, and once more where the API does not take it. It waits for its turn
 //! a moment at most: who would wait longer is told until when.
 //!
 //! Invariant: secrets and tokens are in outgoing requests only, never in an [`ApiTrouble`] or the log
 //! (`a_trouble_never_tells_a_secret` keeps it).
 
+mod book;
 mod meter;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use crate::connectors::{AnswerClass, Call, Classified, SourceApi, classify_failu
 use crate::domain::Millis;
 use crate::expr::Engine;
 use crate::ports::{Answer, Clock, Outbound, Secrets, Store};
-use meter::{Meter, Turn};
+use book::Book;
+use meter::{Meter, Turn, longest};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +37,8 @@ const IN_FLIGHT_WAIT_MS_MAX: i64 = 30_000;
 const LOOK_AGAIN_MS: i64 = 200;
 /// Credentials that are remembered; one that was changed is another one.
 const CREDENTIALS_MAX: usize = 256;
+/// So often the book is written anew where another process wrote it meanwhile.
+const SWAPS_MAX: usize = 20;
 /// Name of the fact that holds what was called lately with a credential.
 const FACT: &str = "api.calls.";
 
@@ -57,8 +61,15 @@ struct Lane {
     token: tokio::sync::Mutex<Option<HeldToken>>,
     /// A call ended.
     freed: Notify,
-    /// What was called before this process began is loaded by the first, and written by one at a time.
-    ledger: tokio::sync::Mutex<bool>,
+    /// The book of what was called is read by the first, and written by one at a time.
+    ledger: tokio::sync::Mutex<Place>,
+}
+
+/// This process's place in a credential's book.
+#[derive(Default)]
+struct Place {
+    read: bool,
+    number: Option<u64>,
 }
 
 /// The way to booking systems.
@@ -109,9 +120,9 @@ impl ApiClient {
         loop {
             let token = if api.needs_token() { Some(self.token(api, &lane).await?) } else { None };
             self.turn(api, &lane, &credential, patient).await?;
-            let credential = (&*self.secrets, token.as_ref().map(|token| &token.value));
+            let signed_by = (&*self.secrets, token.as_ref().map(|token| &token.value));
             let signed = api
-                .authorise(engine, request.clone(), credential, self.clock.now())
+                .authorise(engine, request.clone(), signed_by, self.clock.now())
                 .map_err(|secret| ApiTrouble::NeedsAuth(format!("{secret} has no value that can be sent.")));
             let ready = match signed {
                 Ok(ready) => ready,
@@ -143,6 +154,9 @@ impl ApiClient {
             } else {
                 None
             };
+            if let Some(until) = until.filter(|_| told.class == AnswerClass::Throttle) {
+                self.share_rest(&lane, &credential, until).await;
+            }
             // 429 and a wait that is named are about the limit; a 403 that is taken for one may be about what was asked for.
             let sure = told.wait_ms.is_some() || matches!(&result, Ok(answer) if answer.status == 429);
             return match (result, told.class) {
@@ -179,7 +193,7 @@ impl ApiClient {
                 meter: Mutex::default(),
                 token: tokio::sync::Mutex::default(),
                 freed: Notify::new(),
-                ledger: tokio::sync::Mutex::new(false),
+                ledger: tokio::sync::Mutex::default(),
             })
         };
         lanes.entry(credential.to_owned()).or_insert_with(new).clone()
@@ -226,35 +240,57 @@ impl ApiClient {
         }
     }
 
-    /// What an earlier process called counts too.
+    /// What other processes called counts too, and earlier ones.
     async fn load_ledger(&self, lane: &Lane, credential: &str) -> Result<(), ApiTrouble> {
-        let mut loaded = lane.ledger.lock().await;
-        if !*loaded {
+        let mut place = lane.ledger.lock().await;
+        if !place.read {
             let text =
                 self.store.fact(&format!("{FACT}{credential}")).await.map_err(|error| no_store(&error))?;
-            let calls: Vec<(Millis, u64)> =
-                text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-            let ahead = self.ahead();
-            let calls: Vec<(Millis, u64)> =
-                calls.into_iter().map(|(at, calls)| (at - ahead, calls)).collect();
-            lane.meter().called_before(&calls);
-            *loaded = true;
+            let book = Book::read(text.as_deref(), self.ahead());
+            lane.meter().called_by_others(book.of_others(None), book.rests_until, self.steady());
+            place.read = true;
         }
         Ok(())
     }
 
     /// The next calls are written down before the first of them is made.
     async fn write_down(&self, api: &SourceApi, lane: &Lane, credential: &str) -> Result<(), ApiTrouble> {
+        let mut place = lane.ledger.lock().await;
+        let name = format!("{FACT}{credential}");
+        for _ in 0..SWAPS_MAX {
+            let text = self.store.fact(&name).await.map_err(|error| no_store(&error))?;
+            let (now, ahead) = (self.steady(), self.ahead());
+            let book = Book::read(text.as_deref(), ahead);
+            let granted = {
+                let mut meter = lane.meter();
+                meter.called_by_others(book.of_others(place.number), book.rests_until, now);
+                meter.next_grant(&api.limits, now)
+            };
+            let Some((ledger, granted)) = granted else { return Ok(()) };
+            let (book, number) = book.with(place.number, ledger.clone(), now - longest(&api.limits));
+            let swapped = self.store.swap_fact(&name, text.as_deref(), &book.write(ahead)).await;
+            if swapped.map_err(|error| no_store(&error))? {
+                place.number = Some(number);
+                lane.meter().grant(ledger, granted);
+                return Ok(());
+            }
+        }
+        let why = "others write down their calls at the same time".to_owned();
+        Err(ApiTrouble::Rests { until: self.clock.now() + 1_000, said: false, why })
+    }
+
+    /// The API asked to wait: that holds for all processes. Where it can't be written down, each learns of it by itself.
+    async fn share_rest(&self, lane: &Lane, credential: &str, until: Millis) {
         let _one_at_a_time = lane.ledger.lock().await;
-        let Some((ledger, granted)) = lane.meter().next_grant(&api.limits, self.steady()) else {
-            return Ok(());
-        };
-        let ahead = self.ahead();
-        let by_wall: Vec<(Millis, u64)> = ledger.iter().map(|(at, calls)| (at + ahead, *calls)).collect();
-        let text = serde_json::json!(by_wall).to_string();
-        self.store.set_fact(&format!("{FACT}{credential}"), &text).await.map_err(|error| no_store(&error))?;
-        lane.meter().grant(ledger, granted);
-        Ok(())
+        let name = format!("{FACT}{credential}");
+        for _ in 0..SWAPS_MAX {
+            let Ok(text) = self.store.fact(&name).await else { return };
+            // `until` is told by the wall's clock, as what is written down.
+            let book = Book::read(text.as_deref(), 0).resting(until);
+            if self.store.swap_fact(&name, text.as_deref(), &book.write(0)).await.unwrap_or(true) {
+                return;
+            }
+        }
     }
 
     /// A token that is good now.

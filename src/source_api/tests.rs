@@ -4,8 +4,8 @@ use super::{ApiCall, ApiClient, ApiTrouble};
 use crate::connectors::{Catalogue, Source, read_source};
 use crate::document::parse;
 use crate::expr::{Engine, Limits, Scripts};
-use crate::ports::{Answer, Clock, Outbound, OutboundFailure, OutboundRequest, Secrets};
-use crate::store::{OpenOptions, open};
+use crate::ports::{Answer, Clock, Outbound, OutboundFailure, OutboundRequest, Secrets, Store};
+use crate::store::{OpenOptions, open, open_in_memory};
 use async_trait::async_trait;
 use bytes::Bytes;
 use secrecy::SecretString;
@@ -113,6 +113,15 @@ async fn world(connector: &str, api: &str) -> World {
 
 impl World {
     async fn ask(&self, key: &str) -> Result<Value, ApiTrouble> {
+        self.ask_by(&self.client, key).await
+    }
+
+    /// Another process beside it, or after it.
+    fn beside(&self, store: &Arc<dyn Store>) -> ApiClient {
+        ApiClient::new(self.vendor.clone(), Arc::new(Known), self.clock.clone(), store.clone())
+    }
+
+    async fn ask_by(&self, client: &ApiClient, key: &str) -> Result<Value, ApiTrouble> {
         let inputs: Map<String, Value> = [("key", key), ("account", "corribsails")]
             .map(|(name, value)| (name.to_owned(), json!(value)))
             .into_iter()
@@ -124,7 +133,7 @@ impl World {
             inputs: &inputs,
             patient: false,
         };
-        self.client.call(&self.engine, call).await.map(|answer| answer.body)
+        client.call(&self.engine, call).await.map(|answer| answer.body)
     }
 
     fn asked(&self) -> Vec<(String, String)> {
@@ -249,4 +258,43 @@ async fn a_clock_that_is_set_neither_closes_for_long_nor_makes_room() {
         matches!(full, Err(ApiTrouble::Rests { until, .. }) if (now..now + 300_000).contains(&until)),
         "{full:?}"
     );
+}
+
+#[tokio::test]
+async fn processes_beside_each_other_share_limits_and_waits() {
+    let world = world("fareharbor", HARBOUR).await;
+    let store = open_in_memory().await.unwrap();
+    let (one, two) = (world.beside(&store), world.beside(&store));
+    // Together they make no more than 3,000 calls in five minutes, however many commands come and go beside them.
+    let mut made = 0;
+    for turn in 0..240 {
+        world.clock.0.fetch_add(1_200, Ordering::SeqCst);
+        let command = world.beside(&store);
+        for _ in 0..2 {
+            made += usize::from(world.ask_by(&command, "c").await.is_ok());
+        }
+        for _ in 0..6 {
+            made += usize::from(world.ask_by(&one, "a").await.is_ok());
+            made += usize::from(turn % 9 > 0 && world.ask_by(&two, "b").await.is_ok());
+        }
+    }
+    assert!((2_900..=3_000).contains(&made), "{made} calls");
+    assert_eq!(world.asked().len(), made);
+    world.clock.0.fetch_add(400_000, Ordering::SeqCst);
+    assert!(world.ask_by(&one, "a").await.is_ok() && world.ask_by(&two, "b").await.is_ok());
+    // What one is asked to wait for holds for the other, and for one that begins meanwhile.
+    *world.vendor.refuse.lock().unwrap() = Some((429, "too many"));
+    let until = world.clock.now() + 5_000;
+    let said = ApiTrouble::Rests { until, said: false, why: "HTTP 429: too many".to_owned() };
+    assert_eq!(world.ask_by(&one, "a").await, Err(said));
+    *world.vendor.refuse.lock().unwrap() = None;
+    world.asked();
+    world.clock.0.fetch_add(1_100, Ordering::SeqCst);
+    let why = "it asked another command of ours to wait".to_owned();
+    let told = Err(ApiTrouble::Rests { until, said: false, why });
+    assert_eq!(world.ask_by(&two, "b").await, told);
+    assert_eq!(world.ask_by(&world.beside(&store), "c").await, told);
+    assert_eq!(world.asked(), []);
+    world.clock.0.fetch_add(4_000, Ordering::SeqCst);
+    assert!(world.ask_by(&two, "b").await.is_ok());
 }

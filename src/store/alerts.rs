@@ -71,11 +71,11 @@ fn channel(row: &Row) -> Result<AlertChannel, StoreError> {
 }
 
 fn outage(row: &Row) -> Result<Outage, StoreError> {
-    let (kind, object) = kind_and_object(&row.text("kind")?, row.text("object")?)?;
+    let kind = row.text("kind")?;
     Ok(Outage {
         id: row.text("id")?,
-        kind,
-        object,
+        kind: OutageKind::parse(&kind).ok_or_else(|| corrupt("outage", format!("{kind:?} is no kind")))?,
+        object: row.text("object")?,
         headline: row.text("headline")?,
         opened_at: row.int("opened_at")?,
         good_since: row.int_or_null("good_since")?,
@@ -83,26 +83,6 @@ fn outage(row: &Row) -> Result<Outage, StoreError> {
         reminders: row.int("reminders")?,
         closed_at: row.int_or_null("closed_at")?,
     })
-}
-
-/// The table knows four kinds. The certificate, of which there is one as there is one disk, is kept as another object of
-/// the machine.
-const OF_MACHINE: &str = "disk";
-const CERTIFICATE: &str = "certificate";
-
-fn columns_of(outage: &Outage) -> (&str, &str) {
-    match outage.kind {
-        OutageKind::Certificate => (OF_MACHINE, CERTIFICATE),
-        kind => (kind.as_str(), &outage.object),
-    }
-}
-
-fn kind_and_object(kind: &str, object: String) -> Result<(OutageKind, String), StoreError> {
-    if (kind, object.as_str()) == (OF_MACHINE, CERTIFICATE) {
-        return Ok((OutageKind::Certificate, String::new()));
-    }
-    let kind = OutageKind::parse(kind).ok_or_else(|| corrupt("outage", format!("{kind:?} is no kind")))?;
-    Ok((kind, object))
 }
 
 fn due(row: &Row) -> Result<DueLetter, StoreError> {
@@ -150,12 +130,17 @@ async fn told_channels(session: &mut Session, outage: &str) -> Result<Vec<String
 async fn write(session: &mut Session, write: &OutageWrite, now: Millis) -> Result<(), StoreError> {
     match write {
         OutageWrite::Open(outage) => {
-            let (kind, object) = columns_of(outage);
             session
                 .execute(
                     "INSERT INTO outages (id, kind, object, opened_at, headline) VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT (kind, object) WHERE closed_at IS NULL DO NOTHING",
-                    values![&outage.id, kind, object, outage.opened_at, &outage.headline],
+                    values![
+                        &outage.id,
+                        outage.kind.as_str(),
+                        &outage.object,
+                        outage.opened_at,
+                        &outage.headline
+                    ],
                 )
                 .await?;
         }

@@ -2,7 +2,7 @@
 //! event already applied is left alone, and that new runs find their place in their lane (superseding what they may).
 
 use super::SqlStore;
-use super::cards::{self, Card};
+use super::cards::{self, BOOKING, Card};
 use super::causes::{self, Troubled};
 use super::chains;
 use super::fetches;
@@ -150,7 +150,9 @@ impl SqlStore {
             changes.iter().filter_map(|(_, change)| Some((change.seen.as_ref()?, change.at))),
         ));
         statements.extend(write_bookings(open.iter().flat_map(|event| &event.bookings))?);
-        let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings));
+        // What is found and counted are bookings; other kinds of record (items) have no card.
+        let filed = |write: &&BookingWrite| write.key.kind == BOOKING;
+        let cards = Card::last_of(open.iter().flat_map(|event| &event.bookings).filter(filed));
         statements.extend(cards::write(&cards, &known, self.all_have_cards.load(Ordering::Relaxed)));
         statements.extend(fetches::write(&mut session, &open).await?);
         let told = open.iter().flat_map(|event| event.rebookings.iter().map(|step| (event.position, step)));

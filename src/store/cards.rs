@@ -18,6 +18,9 @@ use std::sync::atomic::Ordering;
 const FACT: &str = "cards.filled";
 const ALL: &str = "all";
 
+/// The kind of record that has a card.
+pub(super) const BOOKING: &str = "booking";
+
 /// Terms of bookings that have a card, as the column has them.
 pub(super) type KnownTerms = HashMap<String, String>;
 
@@ -215,7 +218,7 @@ impl SqlStore {
         let have = known(session.all(ask_for(&ids)).await?)?;
         let cards: Vec<Card<'_>> = fills
             .iter()
-            .filter(|fill| !have.contains_key(fill.booking.id.as_str()))
+            .filter(|fill| fill.booking.key.kind == BOOKING && !have.contains_key(fill.booking.id.as_str()))
             .map(|fill| Card {
                 booking: &fill.booking.id,
                 source: &fill.booking.source,

@@ -10,7 +10,8 @@ use super::rows::{from_json, to_json};
 use super::session::{Session, Statement, Value as Bound, values};
 use super::{Database, SqlStore, cards, retention, sql};
 use crate::domain::{
-    BookingId, BookingKey, Millis, Position, Scrub, StepProgress, View, fetch_id, search_terms,
+    BookingId, BookingKey, Millis, ORIGIN_AGAIN, Position, READ_AGAIN_OF, Scrub, StepProgress, View,
+    fetch_id, search_terms,
 };
 use crate::ports::{Erased, ErasedBooking, Erasure, StoreError};
 use serde_json::Value;
@@ -111,6 +112,17 @@ impl SqlStore {
         for version in &versions {
             statements.push(scrubbed_version(version, &found, &scrub));
         }
+        // What is said of webhooks that became nothing when they came.
+        for position in bodies.keys().filter(|position| versions.iter().all(|one| one.position != **position))
+        {
+            let text = "SELECT ordinal, note FROM changes WHERE position = $1";
+            for row in session.rows(text, values![*position]).await? {
+                if row.text_or_null("note")?.is_some_and(|note| scrub.is_in(&note)) {
+                    let text = "UPDATE changes SET note = NULL WHERE position = $1 AND ordinal = $2";
+                    statements.push(Statement::new(text, values![*position, row.int("ordinal")?]));
+                }
+            }
+        }
         statements.extend(scrubbed_booking(&mut session, id, &found, &scrub, erasure).await?);
         for row in session.rows(LINKS, values![id]).await? {
             let name = format!("erased {id} {} {}", erasure.now, statements.len());
@@ -210,6 +222,12 @@ impl SqlStore {
                 shared.insert(row.int("position")?);
             }
         }
+        for (copy, first) in first_bodies(&mut session, &positions).await? {
+            if shared.contains(&copy) {
+                shared.insert(first);
+            }
+            positions.push(first);
+        }
         let mut room = SHARED_BYTES_MAX;
         let mut found = BTreeMap::new();
         for piece in sql::padded(&positions) {
@@ -239,6 +257,45 @@ impl SqlStore {
         let rows = session.rows(retention::KEPT, values!["booking", i64::MAX, limit]).await?;
         rows.iter().map(|row| Ok(BookingId::new(row.text("key")?))).collect()
     }
+}
+
+/// Of what was read again, where what came first stands; each with that of which it is the copy. A copy may be one of a copy.
+async fn first_bodies(
+    session: &mut Session,
+    positions: &[Position],
+) -> Result<Vec<(Position, Position)>, StoreError> {
+    let mut found: Vec<(Position, Position)> = Vec::new();
+    let mut copies: Vec<Position> = positions.to_vec();
+    while !copies.is_empty() {
+        let mut before = Vec::new();
+        for piece in sql::padded(&copies) {
+            let mut bound = values![ORIGIN_AGAIN];
+            bound.extend(piece.iter().map(|position| Bound::from(**position)));
+            for row in session.rows(copies_sql(piece.len()), bound).await? {
+                let headers: Value = serde_json::from_str(&row.text("headers")?).unwrap_or_default();
+                let Some(first) = headers.get(READ_AGAIN_OF).and_then(Value::as_str) else { continue };
+                let text = "SELECT e.position FROM events AS e WHERE e.id = $1";
+                let Some(first) = session.row(text, values![first]).await? else { continue };
+                let pair = (row.int("position")?, first.int("position")?);
+                // What is copied came before its copy; so there is an end.
+                if pair.1 < pair.0 && !found.contains(&pair) {
+                    found.push(pair);
+                    before.push(pair.1);
+                }
+            }
+        }
+        copies = before;
+    }
+    Ok(found)
+}
+
+/// Which of these webhooks are copies, with what says of which.
+pub(super) fn copies_sql(count: usize) -> String {
+    format!(
+        "SELECT e.position, e.headers FROM events AS e
+         WHERE  e.position IN (VALUES {}) AND e.origin = $1",
+        sql::rows(count, 1, 2)
+    )
 }
 
 /// Which of these webhooks told of other bookings too, whose guests are not erased.

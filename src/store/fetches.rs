@@ -3,11 +3,11 @@
 
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
-use super::{SqlStore, ended, sql};
-use crate::domain::{BookingId, BookingKey, ChangeRef, Millis, Position};
+use super::{SqlStore, doubts, ended, forbidden, sql};
+use crate::domain::{BEHIND, BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite,
-    HeardAsked, LastHeard, NewFetch, PutOff, StoreError, StoredEvent,
+    HeardAsked, KnownBy, LastHeard, NewFetch, PutOff, StoreError, StoredEvent,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,35 +76,16 @@ pub(super) fn of_source_sql() -> String {
 }
 
 const COUNT: &str = "
-SELECT f.source, COUNT(*) AS waiting,
-       CAST(SUM(CASE WHEN f.tries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS failing,
-       MIN(f.first_at) AS oldest_at,
-       CAST(SUM(f.unverified) AS BIGINT) AS unverified
+SELECT f.source,
+       CAST(SUM(CASE WHEN f.state <> 'refused' THEN 1 ELSE 0 END) AS BIGINT) AS waiting,
+       CAST(SUM(CASE WHEN f.state <> 'refused' AND f.tries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS failing,
+       MIN(CASE WHEN f.state <> 'refused' THEN f.first_at END) AS oldest_at,
+       CAST(SUM(CASE WHEN f.state <> 'refused' THEN f.unverified ELSE 0 END) AS BIGINT) AS unverified,
+       CAST(SUM(CASE WHEN f.state = 'refused' THEN 1 ELSE 0 END) AS BIGINT) AS forbidden
 FROM   fetches AS f
-WHERE  f.state IN ('due', 'working')
+WHERE  f.state IN ('due', 'working') OR (f.state = 'refused' AND f.trouble = 'forbidden')
 GROUP BY f.source
 ORDER BY f.source";
-
-/// The last events of a source, with what is said of those that were ignored or refused.
-pub(super) const LAST: &str = "
-SELECT e.received_at, e.origin, c.note
-FROM   (SELECT l.position, l.received_at, l.origin FROM events AS l
-        WHERE  l.source = $1
-        ORDER BY l.position DESC
-        LIMIT  500) AS e
-LEFT JOIN changes AS c ON c.position = e.position AND c.ordinal = 0 AND c.kind IN ('ignored', 'refused')
-ORDER BY e.position DESC";
-
-/// The last events that were ignored, of one source: checks of its address stay in sight however much was fetched since.
-pub(super) const CHECKS: &str = "
-SELECT e.received_at, c.note
-FROM   (SELECT l.position, l.note FROM changes AS l
-        WHERE  l.kind = 'ignored'
-        ORDER BY l.position DESC
-        LIMIT  500) AS c
-JOIN   events AS e ON e.position = c.position
-WHERE  e.source = $1
-ORDER BY e.position DESC";
 
 pub(super) fn to_go_by_sql() -> String {
     format!(
@@ -149,7 +130,7 @@ WHERE  id = $1 AND NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fe
 /// It goes on: as one that has not failed yet.
 const GO_ON: &str = "
 UPDATE fetches
-SET    state = 'due', begun = NULL, tries = 0, failing_since = NULL, trouble = NULL, told = NULL,
+SET    state = 'due', begun = NULL, tries = 0, failing_since = NULL, trouble = $4, told = NULL,
        unverified = $1, due_at = $2,
        first_at = COALESCE((SELECT MIN(c.at) FROM fetch_hints AS h
                             JOIN changes AS c ON c.position = h.position AND c.ordinal = h.ordinal
@@ -197,7 +178,7 @@ pub(super) async fn write(
                     let last = confirmed.entry(booking.as_str()).or_default();
                     *last = (*last).max(*as_of);
                 }
-                FetchWrite::Came { fetch, begun, booking, note, again_at, unverified, at } => {
+                FetchWrite::Came { fetch, begun, booking, note, again_at, unverified, behind, at } => {
                     if !there.contains(fetch) {
                         continue;
                     }
@@ -211,7 +192,19 @@ pub(super) async fn write(
                         statements.push(Statement::new(END, values![fetch]));
                     }
                     let due_at = again_at.unwrap_or(*at);
-                    statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch]));
+                    let trouble = behind.then_some(BEHIND[0]);
+                    statements.push(Statement::new(GO_ON, values![*unverified, due_at, fetch, trouble]));
+                }
+                FetchWrite::Disowned { fetch, begun, booking, note, at } => {
+                    statements.extend(put_hints(&std::mem::take(&mut hints)));
+                    let booking = booking.as_ref().map(BookingId::as_str);
+                    statements.extend(booking.map(|booking| doubts::disown(note, booking)));
+                    statements.extend([
+                        Statement::new(done_sql("refused"), values![note, booking, fetch, *begun]),
+                        Statement::new(FORGET_HINTS, values![fetch, *begun]),
+                        Statement::new(END, values![fetch]),
+                        Statement::new(GO_ON, values![false, *at, fetch, None::<String>]),
+                    ]);
                 }
                 FetchWrite::Ended { key, source, at } => {
                     statements.extend(ended::put_end(event.position, key, source, *at));
@@ -235,7 +228,10 @@ async fn asked_for(session: &mut Session, events: &[&AppliedEvent]) -> Result<BT
         .flat_map(|event| &event.fetches)
         .filter_map(|write| match write {
             FetchWrite::Came { fetch, .. } => Some(fetch.as_str()),
-            FetchWrite::Hint { .. } | FetchWrite::Ended { .. } | FetchWrite::Confirmed { .. } => None,
+            FetchWrite::Hint { .. }
+            | FetchWrite::Disowned { .. }
+            | FetchWrite::Ended { .. }
+            | FetchWrite::Confirmed { .. } => None,
         })
         .collect();
     let ids: Vec<&str> = ids.into_iter().collect();
@@ -269,10 +265,13 @@ fn put_hints(hints: &[(Position, i64, &NewFetch)]) -> Vec<Statement> {
              ON CONFLICT (id) DO UPDATE
              SET source = excluded.source, policy = excluded.policy, hinted = excluded.hinted,
                  unverified = 0,
-                 due_at = CASE WHEN fetches.state = 'refused' THEN excluded.due_at ELSE fetches.due_at END,
+                 due_at = CASE WHEN fetches.state = 'refused' OR fetches.trouble IN ('behind', 'still_behind')
+                               THEN excluded.due_at ELSE fetches.due_at END,
                  first_at = CASE WHEN fetches.state = 'refused' THEN excluded.first_at ELSE fetches.first_at END,
-                 trouble = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.trouble END,
-                 told = CASE WHEN fetches.state = 'refused' THEN NULL ELSE fetches.told END,
+                 trouble = CASE WHEN fetches.state = 'refused' OR fetches.trouble IN ('behind', 'still_behind')
+                                THEN NULL ELSE fetches.trouble END,
+                 told = CASE WHEN fetches.state = 'refused' OR fetches.trouble IN ('behind', 'still_behind')
+                             THEN NULL ELSE fetches.told END,
                  state = CASE WHEN fetches.state = 'refused' THEN 'due' ELSE fetches.state END",
             sql::rows(piece.len(), 12, 1)
         );
@@ -374,33 +373,43 @@ impl FetchStore for SqlStore {
                 ),
                 values![&of.id, of.begun, *due_at, trouble, told, i64::from(*failed), now],
             )],
-            FetchEnd::Refused { told } => {
+            FetchEnd::Behind { due_at, trouble, told } => {
+                let bound = values![&of.id, of.begun, *due_at, trouble, told, now];
+                vec![Statement::new(doubts::ASK_AGAIN, bound)]
+            }
+            FetchEnd::Refused { told } | FetchEnd::Forbidden { told } => {
+                let forbidden = matches!(end, FetchEnd::Forbidden { .. });
                 let there =
                     session.row(format!("SELECT id FROM fetches {began}"), values![&of.id, of.begun]).await?;
                 if there.is_none() {
                     return Ok(());
                 }
                 let none: Option<String> = None;
-                vec![
+                let mut statements = vec![
+                    doubts::refuse_gone_by(of, told),
                     Statement::new(done_sql("refused"), values![told, none, &of.id, of.begun]),
                     Statement::new(FORGET_HINTS, values![&of.id, of.begun]),
+                ];
+                if !forbidden {
                     // What somebody asked for stays, so that they are told.
-                    Statement::new(
+                    statements.push(Statement::new(
                         "DELETE FROM fetches
                          WHERE  id = $1 AND asked_by IS NULL
                          AND    NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)",
                         values![&of.id],
-                    ),
-                    Statement::new(
-                        "UPDATE fetches
-                         SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
-                                             THEN 'due' ELSE 'refused' END,
-                                begun = NULL, due_at = $1, trouble = 'not_there', told = $2, tries = 0,
-                                failing_since = NULL
-                         WHERE  id = $3",
-                        values![now, told, &of.id],
-                    ),
-                ]
+                    ));
+                }
+                let trouble = if forbidden { forbidden::FORBIDDEN } else { "not_there" };
+                statements.push(Statement::new(
+                    "UPDATE fetches
+                     SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
+                                         THEN 'due' ELSE 'refused' END,
+                            begun = NULL, due_at = $1, trouble = $2, told = $3, tries = 0,
+                            failing_since = NULL
+                     WHERE  id = $4",
+                    values![now, trouble, told, &of.id],
+                ));
+                statements
             }
         };
         session.commit_after(statements).await.map(|_| ())
@@ -479,6 +488,14 @@ impl FetchStore for SqlStore {
         Ok(hurried)
     }
 
+    async fn hurry_some(&self, ids: &[String], now: Millis) -> Result<(), StoreError> {
+        self.hurry_by_id(ids, now).await
+    }
+
+    async fn revive_fetches(&self, source: Option<&str>, now: Millis) -> Result<i64, StoreError> {
+        self.revive(source, now).await
+    }
+
     async fn ended_unknown(&self, keys: &[BookingKey]) -> Result<Vec<(BookingKey, Position)>, StoreError> {
         self.records_that_ended(keys).await
     }
@@ -522,35 +539,14 @@ impl FetchStore for SqlStore {
                 failing: row.int("failing")?,
                 oldest_at: row.int_or_null("oldest_at")?,
                 unverified: row.int("unverified")?,
+                forbidden: row.int("forbidden")?,
             })
         };
         session.rows(COUNT, Vec::new()).await?.iter().map(count).collect()
     }
 
     async fn last_of_source(&self, asked: HeardAsked<'_>) -> Result<LastHeard, StoreError> {
-        let mut session = self.read("look for what a source heard last").await?;
-        let mut heard = LastHeard::default();
-        for row in session.rows(LAST, values![asked.source]).await? {
-            let at = row.int("received_at")?;
-            let note = row.text_or_null("note")?.unwrap_or_default();
-            let is_check = note.contains(asked.check);
-            let is_unknown = note.contains(asked.unknown) && at >= asked.since;
-            match row.text("origin")?.as_str() {
-                "fetch" => heard.fetched_at = heard.fetched_at.or(Some(at)),
-                _ if is_unknown && heard.fetched_at.is_none() => heard.unknown += 1,
-                _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
-                _ => {}
-            }
-        }
-        if heard.checked_at.is_none() {
-            for row in session.rows(CHECKS, values![asked.source]).await? {
-                if row.text_or_null("note")?.is_some_and(|note| note.contains(asked.check)) {
-                    heard.checked_at = Some(row.int("received_at")?);
-                    break;
-                }
-            }
-        }
-        Ok(heard)
+        self.heard_last(asked).await
     }
 
     async fn fetches_to_go_by(
@@ -576,6 +572,20 @@ impl FetchStore for SqlStore {
                 Ok((row(one)?, event))
             })
             .collect()
+    }
+
+    async fn hints_of(
+        &self,
+        fetch: &str,
+        until: Position,
+        and: Option<Position>,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.told_before(fetch, until, and, limit).await
+    }
+
+    async fn known_by(&self, key: &BookingKey, until: Position) -> Result<KnownBy, StoreError> {
+        self.word_for(key, until).await
     }
 
     async fn last_position(&self) -> Result<Position, StoreError> {

@@ -2,6 +2,7 @@
 //! rarest word, where few have it, or by looking through a bounded stretch of the last changed; then it says so.
 
 use super::SqlStore;
+use super::cards::BOOKING;
 use super::rows;
 use super::session::{Session, Value, values};
 use super::sql;
@@ -115,7 +116,7 @@ impl SqlStore {
             .iter()
             .filter_map(|(place, standing)| Some((views.remove(place.booking.as_str())?, *standing)))
             // Older versions made cards of other kinds of record too.
-            .filter(|(view, _)| view.key.kind == "booking")
+            .filter(|(view, _)| view.key.kind == BOOKING)
             .collect();
         Ok(answer)
     }

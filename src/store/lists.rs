@@ -54,6 +54,12 @@ impl Conditions {
     }
 }
 
+/// Where the journal has what hints at a key that is still to be fetched.
+pub(super) const HINTS_OF_KEY: &str = "
+SELECT h.position FROM fetches AS f JOIN fetch_hints AS h ON h.fetch = f.id
+WHERE f.key = $1
+UNION SELECT f.hinted FROM fetches AS f WHERE f.key = $1";
+
 impl SqlStore {
     pub(super) async fn events_list(&self, filter: &ListFilter) -> Result<Vec<EventView>, StoreError> {
         let mut wanted = Conditions::default();
@@ -66,12 +72,13 @@ impl SqlStore {
         }
         if let Some(booking) = &filter.booking {
             wanted.add(
-                "e.position IN (SELECT c.position FROM changes AS c WHERE c.booking IN
-                                (SELECT k.id FROM bookings AS k WHERE k.id = ?
-                                 UNION SELECT k.id FROM bookings AS k WHERE k.key = ?)
-                                UNION SELECT h.position FROM fetches AS f JOIN fetch_hints AS h ON h.fetch = f.id
-                                WHERE f.key = ?
-                                UNION SELECT f.hinted FROM fetches AS f WHERE f.key = ?)",
+                &format!(
+                    "e.position IN (SELECT c.position FROM changes AS c WHERE c.booking IN
+                                    (SELECT k.id FROM bookings AS k WHERE k.id = ?
+                                     UNION SELECT k.id FROM bookings AS k WHERE k.key = ?)
+                                    UNION {})",
+                    HINTS_OF_KEY.replace("$1", "?")
+                ),
                 booking,
             );
         }
@@ -345,15 +352,24 @@ impl SqlStore {
     }
 }
 
-/// Of each connection for which something waits, when the first of that was planned.
+/// Of each connection for which something waits, be it that the connection is paused, when the first of that was planned.
 pub(super) const OLDEST_WAITING: &str = "
-SELECT k.connection,
-       (SELECT r.created_at FROM runs AS r
-        WHERE  r.connection = k.connection AND r.state = 'waiting'
-        ORDER BY r.seq LIMIT 1) AS created_at
-FROM   run_counts AS k
-WHERE  k.state = 'waiting' AND k.runs > 0
-ORDER BY k.connection";
+SELECT connection, MIN(created_at) AS created_at
+FROM   (SELECT k.connection,
+               (SELECT r.created_at FROM runs AS r
+                WHERE  r.connection = k.connection AND r.state = 'waiting'
+                ORDER BY r.seq LIMIT 1) AS created_at
+        FROM   run_counts AS k
+        WHERE  k.state = 'waiting' AND k.runs > 0
+        UNION ALL
+        SELECT k.connection,
+               (SELECT r.created_at FROM runs AS r
+                WHERE  r.connection = k.connection AND r.state = 'paused'
+                ORDER BY r.seq LIMIT 1) AS created_at
+        FROM   run_counts AS k
+        WHERE  k.state = 'paused' AND k.runs > 0) AS firsts
+GROUP BY connection
+ORDER BY connection";
 
 async fn changes_of_events(
     session: &mut Session,

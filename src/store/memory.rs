@@ -142,14 +142,17 @@ impl SqlStore {
 
     pub(super) async fn all_sources(&self) -> Result<Vec<SourceMemory>, StoreError> {
         let mut session = self.read("give the sources").await?;
-        let rows =
-            session.rows("SELECT name, tokens, removed_at FROM sources ORDER BY name", Vec::new()).await?;
+        let rows = session
+            .rows("SELECT name, tokens, removed_at, door FROM sources ORDER BY name", Vec::new())
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(SourceMemory {
                     name: row.text("name")?,
                     tokens: row.text("tokens")?,
                     removed_at: row.int_or_null("removed_at")?,
+                    // What can't be read is as good as not known.
+                    kept: row.text_or_null("door")?.and_then(|door| serde_json::from_str(&door).ok()),
                 })
             })
             .collect()
@@ -158,12 +161,13 @@ impl SqlStore {
     pub(super) async fn keep_sources(&self, sources: &[SourceMemory]) -> Result<(), StoreError> {
         let mut session = self.write("remember the sources").await?;
         for source in sources {
+            let door = source.kept.as_ref().and_then(|kept| serde_json::to_string(kept).ok());
             session
                 .execute(
-                    "INSERT INTO sources (name, tokens, removed_at) VALUES ($1, $2, $3)
+                    "INSERT INTO sources (name, tokens, removed_at, door) VALUES ($1, $2, $3, $4)
                      ON CONFLICT (name) DO UPDATE
-                     SET tokens = excluded.tokens, removed_at = excluded.removed_at",
-                    values![&source.name, &source.tokens, source.removed_at],
+                     SET tokens = excluded.tokens, removed_at = excluded.removed_at, door = excluded.door",
+                    values![&source.name, &source.tokens, source.removed_at, door],
                 )
                 .await?;
         }

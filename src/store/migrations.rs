@@ -46,6 +46,7 @@ const STEPS: &[Step] = steps![
     12 "0012_rebookings",
     13 "0013_missed_webhooks",
     14 "0014_walks",
+    15 "0015_certificates_and_doors",
 ];
 
 fn migrator(steps: &[Step], text: impl Fn(&Step) -> &'static str) -> Migrator {

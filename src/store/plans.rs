@@ -5,10 +5,10 @@ use super::open::connect;
 use super::session::{Value, values};
 use super::{
     Database, OpenOptions, SqlStore, alerts, applies, apply, bulks, cards, causes, chains, delivery, events,
-    finding, hours, lanes, lately, links, people, people_doors, people_log, pulse, ruleset_history, runs,
-    sql, walk_places, walks,
+    finding, hours, lanes, lately, links, lists, people, people_doors, people_log, pulse, ruleset_history,
+    runs, sql, walk_places, walks,
 };
-use super::{ended, erase, fetches, retention, seen};
+use super::{doubts, ended, erase, fetches, forbidden, heard, retention, seen};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -110,6 +110,7 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("runs of a booking", erase::RUNS.to_owned(), values!["booking"]),
         ("links to erase", erase::LINKS.to_owned(), values!["booking"]),
         ("what is fetched of a booking to erase", erase::FETCHED.to_owned(), values!["fetch"]),
+        ("what is a copy of a webhook", erase::copies_sql(2), values!["again", 1_i64, 2_i64]),
         ("what walks told of a booking to erase", erase::FINDINGS.to_owned(), values!["account", "key"]),
         ("past bookings", erase::PAST.to_owned(), values!["2027-03-14", 0_i64, 10_i64]),
         ("what is not read", hours::UNREAD.to_owned(), values![100_i64, 100_i64]),
@@ -122,14 +123,24 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
         ("taking fetches", fetches::claim_sql(2), values![1_i64, 1_i64, "a", "b"]),
         ("records that ended before they were known", ended::ended_sql(2), values!["id", "id"]),
         ("the fetch of a change", fetches::OF_CHANGE.to_owned(), values![1_i64, 0_i64]),
+        ("hints at a key", lists::HINTS_OF_KEY.to_owned(), values!["key"]),
         ("fetches of a source", fetches::of_source_sql(), values!["source", 50_i64]),
-        ("what a source heard last", fetches::LAST.to_owned(), values!["source"]),
-        ("the last check of an address", fetches::CHECKS.to_owned(), values!["source"]),
+        ("what a source heard last", heard::LAST.to_owned(), values!["source"]),
+        ("the last check of an address", heard::CHECKS.to_owned(), values!["source"]),
         ("fetches to go by their webhook", fetches::to_go_by_sql(), values![1_i64, 8_i64]),
         (
             "hints that are done with",
             fetches::done_sql("coalesced"),
             values!["note", "booking", "fch_1", 1_i64],
+        ),
+        ("some fetches that go sooner", forbidden::hurry_sql(2), values![1_i64, "a", "b"]),
+        ("what hinted at a fetch", doubts::HINTS_OF.to_owned(), values!["fch_1", 1_i64, 8_i64, 1_i64]),
+        ("by whose word a booking is known", doubts::TOLD_BY.to_owned(), values!["b", 0_i64, 0_i64, 8_i64]),
+        ("webhooks that are refused after all", doubts::DISOWN.to_owned(), values!["note", "booking"]),
+        (
+            "a webhook that is refused after all",
+            doubts::REFUSE_GONE_BY.to_owned(),
+            values!["note", 1_i64, "fch_1", 1_i64, "fareharbor", "acme", "booking", "key"],
         ),
         ("the next bulk", bulks::NEXT.to_owned(), Vec::new()),
         ("the walk of a source", walks::open_sql(), values!["tours"]),

@@ -3,7 +3,7 @@
 
 use super::SqlStore;
 use super::session::{Statement, values};
-use crate::domain::{ChangeKind, Millis, ORIGIN_WEBHOOK, Stretch};
+use crate::domain::{ChangeKind, EventId, Millis, ORIGIN_WEBHOOK, Position, Stretch};
 use crate::ports::{PulseStore, RefusedWebhooks, StoreError, UnreadBodies};
 use async_trait::async_trait;
 
@@ -33,7 +33,7 @@ SELECT u.began_at, u.seen_at FROM uptimes AS u WHERE u.seen_at <= $1
 ORDER BY u.seen_at DESC
 LIMIT  1";
 
-/// The last changes of a kind, counted by source and note.
+/// The last changes of a kind, counted by source and note; of events that were not read again.
 pub(super) const UNREAD: &str = "
 SELECT w.source, COALESCE(w.note, '') AS note, COUNT(*) AS bodies, MAX(w.at) AS last_at
 FROM   (SELECT e.source, e.origin, c.note, c.at
@@ -41,7 +41,9 @@ FROM   (SELECT e.source, e.origin, c.note, c.at
                 WHERE  l.kind = $1
                 ORDER BY l.position DESC
                 LIMIT  1000) AS c
-        JOIN   events AS e ON e.position = c.position) AS w
+        JOIN   events AS e ON e.position = c.position
+        LEFT JOIN read_again AS g ON g.position = c.position
+        WHERE  g.position IS NULL) AS w
 WHERE  w.at >= $2 AND w.origin = $3
 GROUP BY w.source, COALESCE(w.note, '')
 ORDER BY w.source, 2";
@@ -101,6 +103,29 @@ impl PulseStore for SqlStore {
             }
         }
         Ok(unread)
+    }
+
+    async fn note_read_again(
+        &self,
+        position: Position,
+        event: &EventId,
+        at: Millis,
+    ) -> Result<(), StoreError> {
+        let mut session = self.write("note that a webhook was read again").await?;
+        session
+            .execute(
+                "INSERT INTO read_again (position, event, at) VALUES ($1, $2, $3)
+                 ON CONFLICT (position) DO UPDATE SET event = excluded.event, at = excluded.at",
+                values![position, event.as_str(), at],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    async fn read_again_as(&self, position: Position) -> Result<Option<EventId>, StoreError> {
+        let mut session = self.read("say whether a webhook was read again").await?;
+        let row = session.row("SELECT event FROM read_again WHERE position = $1", values![position]).await?;
+        row.map(|row| Ok(EventId::new(row.text("event")?))).transpose()
     }
 
     async fn note_running(&self, running: Stretch) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 use super::ask::named;
 use super::note::Noting;
 use super::{Scene, Walked, Walker};
-use crate::connectors::{RecordSpec, WalkPlace, WalkRecord};
+use crate::connectors::{RecordSpec, Source, WalkPlace, WalkRecord};
 use crate::ports::{HereBooking, StoreError, WalkFinding, WalkOutcome, WalkPhase, WalkPurpose};
 use serde_json::Value;
 
@@ -74,6 +74,16 @@ impl Walker {
 }
 
 impl Scene<'_> {
+    /// Whether bookings of that source are asked for at another API than the one that is walked: of one company, two systems may
+    /// tell, and neither knows what the other has.
+    fn is_told_elsewhere(&self, source: &str) -> bool {
+        let base = |source: &Source| source.reach.as_ref().map(|reach| reach.base_url.clone());
+        let other = self.ruleset.sources.get(source).filter(|other| other.name != self.source.name);
+        other
+            .and_then(|other| base(other))
+            .is_some_and(|other| base(self.source).is_some_and(|own| own != other))
+    }
+
     /// Whether a booking here is one that the walk should have come upon.
     fn is_of_the_walk(&self, noting: &Noting, here: &HereBooking) -> bool {
         let asked = &noting.walk.asked;
@@ -84,6 +94,7 @@ impl Scene<'_> {
         if key.connector != self.source.connector.name
             || key.kind != self.record.kind
             || !of_source
+            || self.is_told_elsewhere(&here.source)
             || here.erased
             // It has ended here, and its system need not know it any more.
             || RecordSpec::is_ended(&here.booking.status)

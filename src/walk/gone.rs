@@ -101,7 +101,7 @@ impl Walker {
     /// The event that ends a booking.
     fn end_of(&self, scene: &Scene<'_>, key: &BookingKey, why: &str, begun: Begun) -> NewEvent {
         let now = self.clock.now();
-        let head = DocumentHead { key: key.clone(), begun, fetch: None, unverified: false, gone: true };
+        let head = DocumentHead { gone: true, ..DocumentHead::of(key.clone(), begun) };
         NewEvent {
             id: self.entropy.event_id(now),
             source: scene.source.name.clone(),

@@ -65,6 +65,24 @@ async fn a_repair_ends_what_the_source_says_twice_that_it_does_not_know() {
 }
 
 #[tokio::test]
+async fn what_another_api_tells_of_the_same_company_is_not_here_only() {
+    let other = |more: &str| {
+        format!("connector: fareharbor\napi: {{ app: {{ secret: app }}, user: {{ secret: user }}{more} }}\n")
+    };
+    let elsewhere = other(", base_url: \"https://demo.example.org/api\"");
+    for (other, gone) in [(elsewhere.as_str(), 0), (other("").as_str(), 1), ("connector: fareharbor\n", 1)] {
+        let world = world(TOURS, &[("sources/other.yaml", other)]).await;
+        harbour(&world.vendor, 1, 1, 1, 1);
+        world.webhook(&booking("c0", "c0-1000-0", "")).await;
+        world.webhook_by("other", &booking("c0", "theirs", "")).await;
+        world.clock.0.fetch_add(1_000, Ordering::SeqCst);
+        let seq = world.begin(WalkPurpose::Reconcile).await;
+        let row = world.go(seq).await;
+        assert_eq!((row.state, row.counts.same, row.counts.gone), (WalkState::Done, 1, gone), "{other}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_there_the_second_time_does_not_end() {
     let world = here_only(2).await;
     for key in ["gone-00", "gone-01"] {

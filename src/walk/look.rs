@@ -174,7 +174,7 @@ impl Walker {
     ) -> NewEvent {
         let now = self.clock.now();
         let backfill = noting.walk.asked.purpose == WalkPurpose::Backfill;
-        let head = DocumentHead { key: key.clone(), begun, fetch: None, unverified: false, gone: false };
+        let head = DocumentHead::of(key.clone(), begun);
         NewEvent {
             id: self.entropy.event_id(now),
             source: scene.source.name.clone(),

@@ -256,12 +256,13 @@ impl World {
         keys
     }
 
-    async fn put(&self, entity: &Value, position: i64) -> String {
-        self.put_as(entity, position, None).await
-    }
-
     /// A booking as a change at this position left it, with the status that it tells, or another one.
     async fn put_as(&self, entity: &Value, position: i64, status: Option<&str>) -> String {
+        self.put_by("tours", entity, (position, status)).await
+    }
+
+    /// The same, told of by this source.
+    async fn put_by(&self, by: &str, entity: &Value, (position, status): (i64, Option<&str>)) -> String {
         let source = &self.ruleset.sources["tours"];
         let spec =
             source.connector.source.as_ref().expect("a source side").record("booking").expect("bookings");
@@ -294,7 +295,7 @@ impl World {
         let write = BookingWrite {
             id,
             key: key.clone(),
-            source: "tours".into(),
+            source: by.into(),
             change: reference,
             status,
             view: View { person: json!({}), trip: json!({}) },
@@ -315,16 +316,21 @@ impl World {
 
     /// A webhook came in and was applied.
     pub(super) async fn webhook(&self, entity: &Value) {
+        self.webhook_by("tours", entity).await;
+    }
+
+    /// The same by another source.
+    pub(super) async fn webhook_by(&self, by: &str, entity: &Value) {
         let event = NewEvent {
             id: EventId::new(format!("evt_{entity}")),
-            source: "tours".into(),
+            source: by.into(),
             received_at: 1,
             origin: "webhook",
             headers: "{\"begun\":0}".into(),
             body: Bytes::from(json!({ "booking": entity }).to_string()),
         };
         let position = self.store.append_events(&[event]).await.expect("stored")[0];
-        self.put(entity, position).await;
+        self.put_by(by, entity, (position, None)).await;
     }
 
     pub(super) async fn found(&self, walk: i64) -> Vec<(String, WalkOutcome, String)> {

@@ -147,6 +147,10 @@ pub async fn begin_rule(
             Ok(published) => {
                 app.audit(&viewer.who(), "rule.published", &name, &reason).await;
                 let said = if published.commit.is_some() { "committed" } else { "published" };
+                // What came in before is not sent by itself: the next page says what there is, and offers it.
+                if Scene::read(&app).await?.counts.has_bookings {
+                    return Ok(go_to(&format!("/rules/{name}/apply?said={said}")));
+                }
                 Ok(go_to(&format!("/begin?said={said}")))
             }
             Err(error @ (PublishError::Broken(_) | PublishError::Changed(_))) => {

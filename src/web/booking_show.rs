@@ -7,7 +7,7 @@ use super::booking_words::BookingWords;
 use super::change_told::{Day, Teller, by_day, fold};
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
-use super::people_told::lists;
+use super::people_told::{self, PersonTold, lists};
 use super::run_told::marks_of;
 use super::scene::Scene;
 use super::times::{Moment, clock_time};
@@ -45,6 +45,10 @@ pub struct BookingShow {
     live: String,
     words: BookingWords,
     customers: Option<usize>,
+    /// Who takes part, and how many more there are.
+    people: (Vec<PersonTold>, usize),
+    /// What was asked and noted.
+    answers: Vec<(String, String)>,
     source: String,
     connector: String,
     key: String,
@@ -102,6 +106,7 @@ impl BookingShow {
             told.after = after.iter().rev().map(link).collect();
         }
         let mut page = Self::of(&scene, &booking, &body, &runs, by_day(&changes, told));
+        page.people = people_told::people(&teller.people, &serde_json::from_str(&body).unwrap_or_default());
         page.chain = ChainTold::of(&app.chain_around(&booking.key).await?, &page.words);
         page.records = records(app, &scene, &app.store.links_of_booking(id).await?, &runs);
         let erased = app.store.keeping().erased_booking(id).await?;
@@ -138,6 +143,8 @@ impl BookingShow {
             address: id,
             id: booking.id.to_string(),
             words,
+            people: (Vec::new(), 0),
+            answers: people_told::answers(&body),
             customers: body.get("customers").and_then(|list| list.as_array()).map(Vec::len),
             source: scene.source(&booking.source),
             connector: scene.connector(&booking.key.connector),
@@ -185,6 +192,10 @@ impl BookingShow {
         let mut full = Self::of(&scene, &booking(), body, &runs(), vec![day()]);
         full.records = RecordTold::samples();
         full.fetches = true;
+        let person =
+            |more: &str| PersonTold { name: super::samples::HOSTILE.to_owned(), more: more.to_owned() };
+        full.people = (vec![person(""), person("Adult, checked in")], 3);
+        full.answers = vec![(super::samples::HOSTILE.to_owned(), super::samples::HOSTILE.to_owned())];
         full.fetch = Some(Mark::new(Tone::Bad, super::samples::HOSTILE));
         let mut thing = booking();
         thing.key.kind = super::samples::HOSTILE.to_owned();

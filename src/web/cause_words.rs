@@ -2,6 +2,7 @@
 //! the way out. PURE: from the group and what the rules say of it. No status numbers here; they stand in a run's details.
 
 use super::errors::capital;
+use super::page::in_address;
 use super::scene::Scene;
 use super::words::way_out_of;
 use crate::domain::VerdictCode;
@@ -17,6 +18,10 @@ pub struct CauseWords {
     pub way_out: Option<String>,
     /// `Rule “Guests into HubSpot”, line 12`.
     pub place: String,
+    /// Name of that rule, in an address.
+    pub rule: String,
+    /// The line in its file.
+    pub line: Option<u32>,
 }
 
 /// Where in the rules a group comes from.
@@ -72,6 +77,8 @@ pub fn cause_words(group: &CauseGroup, place: &CausePlaceTold, scene: &Scene) ->
     CauseWords {
         sentence: capital(&sentence),
         way_out: way_out_of(group.cause.code, &crm),
+        rule: in_address(&group.cause.rule),
+        line: place.line,
         place: match place.line {
             Some(line) => format!("Rule {rule}, line {line}"),
             None => format!("Rule {rule}"),

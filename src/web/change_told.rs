@@ -24,6 +24,10 @@ const RUNS_OF_PAGE_MAX: usize = 24;
 /// Marks on the first line of a change.
 const OUTCOMES_MAX: usize = 3;
 
+/// Characters of a value that the first line of a change shows, and how many others may have changed beside it.
+const SHORT_CHARS: usize = 40;
+const OTHERS_MAX: usize = 2;
+
 /// Where a version of the booking is no longer kept.
 const VERSION_REMOVED: &str = "How the booking was then is no longer kept; see Settings, Privacy.";
 
@@ -138,6 +142,9 @@ impl Teller<'_> {
                     people = came_and_left(&self.people, &before, &after);
                 }
                 values = changed(&change.paths, &before, &after);
+                if change.kind == ChangeKind::Updated && people.is_none() {
+                    people = in_words(&values.0, values.1);
+                }
             }
         }
         let nothing = runs.is_empty().then(|| nothing(change.kind));
@@ -175,6 +182,22 @@ impl Teller<'_> {
             nothing,
         })
     }
+}
+
+/// `Phone: 030 1 → +49 30 1`: what the first line says of a change of few and short values.
+fn in_words(values: &[Changed], more: usize) -> Option<String> {
+    let [first, others @ ..] = values else { return None };
+    let name = first.name.rsplit(" › ").next().unwrap_or(&first.name);
+    let short = |text: &str| text.chars().count() <= SHORT_CHARS;
+    if others.len() + more > OTHERS_MAX || !short(&first.before) || !short(&first.after) {
+        return None;
+    }
+    let rest = match others.len() + more {
+        0 => String::new(),
+        1 => " and 1 more".to_owned(),
+        many => format!(" and {many} more"),
+    };
+    Some(format!("{}: {} → {}{rest}", super::errors::capital(name), first.before, first.after))
 }
 
 /// What came of a change, for its first line.

@@ -124,7 +124,9 @@ pub fn key_guide(connector: &Connector) -> GuideTold {
 
 /// The guide for what to click in a booking system.
 pub fn webhook_guide(connector: &Connector) -> GuideTold {
-    GuideTold::of(connector.source.as_ref().and_then(|spec| spec.guide.as_ref()))
+    let guide = GuideTold::of(connector.source.as_ref().and_then(|spec| spec.guide.as_ref()));
+    // What stands in a source's own file is its owner's word.
+    if connector.is_of_source() { GuideTold { sure: "", ..guide } } else { guide }
 }
 
 /// Why a form was not taken.

@@ -26,6 +26,8 @@ pub struct ConnectNew {
     /// It asks for what goes into the vault.
     seals: bool,
     connector: String,
+    /// Who sends the webhooks, in a sentence.
+    sender: String,
     address: String,
     about: String,
     names: Vec<FieldTold>,
@@ -147,6 +149,11 @@ impl ConnectNew {
             frame: Frame::new(Place::Connections, scene, None),
             is_source,
             connector: connector.title.clone(),
+            sender: if connector.source.as_ref().is_some_and(|spec| spec.own) {
+                "the system that sends".to_owned()
+            } else {
+                connector.title.clone()
+            },
             seals: fields.iter().any(|field| field.kind == FieldKind::Secret),
             address: format!("/{}/new/{}", kind.folder(), in_address(&connector.name)),
             about: connector.about.clone(),

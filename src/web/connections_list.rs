@@ -2,7 +2,7 @@
 
 use super::answer_times::{self, AnswerTimes};
 use super::errors::PageError;
-use super::outlook::Sentence;
+use super::outlook::{Sentence, connection};
 use super::page::{Frame, Place, answer, in_address};
 use super::rates::Rate;
 use super::scene::Scene;
@@ -78,11 +78,14 @@ impl ConnectionsList {
     }
 }
 
-/// Are we connected to the booking systems? What is silent is told first.
+/// Are we connected? What takes no calls, and what is silent, is told first.
 fn connected(rates: &[Rate], scene: &Scene) -> Vec<Sentence> {
-    let silent: Vec<Sentence> = rates.iter().filter_map(silence_sentence).collect();
-    if !silent.is_empty() {
-        return silent;
+    let names = scene.connection_names();
+    let stopped = names.iter().filter_map(|name| connection(scene, name));
+    let mut troubles: Vec<Sentence> = stopped.chain(rates.iter().filter_map(silence_sentence)).collect();
+    if !troubles.is_empty() {
+        troubles.sort_by_key(|sentence| sentence.tone != Tone::Bad);
+        return troubles;
     }
     let newest = rates.iter().filter(|rate| rate.last.is_some()).max_by_key(|rate| rate.last);
     let Some((rate, last)) = newest.and_then(|rate| Some((rate, rate.last?))) else { return Vec::new() };
@@ -118,9 +121,11 @@ impl ConnectionStanding {
             let since = state.stopped_since.map(|at| format!("Since {}.", clock_time(at)));
             (Mark::new(Tone::Waiting, "paused"), since)
         } else if let Some(since) = state.tripped_since {
-            let next = state
-                .probe_at
-                .map_or(String::new(), |at| format!(" The next try is {}.", Moment::of(at, scene.now).ago));
+            let next = match state.probe_at {
+                Some(at) if at > scene.now => format!(" The next try is {}.", Moment::of(at, scene.now).ago),
+                Some(_) => " It is being tried now.".to_owned(),
+                None => String::new(),
+            };
             (
                 Mark::new(Tone::Bad, "does not answer"),
                 Some(format!(
@@ -135,6 +140,8 @@ impl ConnectionStanding {
             )
         } else if state.failures > 0 {
             (Mark::new(Tone::Waiting, "the last call failed"), None)
+        } else if scene.runs(&["done", "skipped"], Some(name)) == 0 && !times.contains_key(name) {
+            (Mark::new(Tone::Quiet, "not tried yet"), Some("Nothing was sent there so far.".to_owned()))
         } else {
             (Mark::new(Tone::Good, "takes calls"), None)
         };

@@ -200,14 +200,9 @@ fn list_of(what: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// The same text with a capital first letter, but for the name of a file, which is written as it is.
+/// The same text as the beginning of a sentence.
 pub(super) fn capital(text: &str) -> String {
-    let first_word = text.split([' ', ':']).next().unwrap_or_default();
-    if [".yaml", ".rhai", ".csv", ".json"].iter().any(|ending| first_word.ends_with(ending)) {
-        return text.to_owned();
-    }
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    crate::domain::begin_sentence(text)
 }
 
 impl From<PeopleError> for PageError {

@@ -1,4 +1,5 @@
-//! `/events/{id}`: one webhook: from where, when, what it told of, what came of it. `/events/{id}/raw`: its body, byte for
+//! `/events/{id}`: one event: from where, when, what it told of, what came of it, and whether it can be read again. Mostly a
+//! webhook; also what Waypost fetched or ended itself. `/events/{id}/raw`: its body, byte for
 //! byte, as plain text that no browser will run.
 
 use super::change_told::{ChangeTold, Teller};
@@ -7,8 +8,11 @@ use super::page::{Frame, Place, answer, in_address};
 use super::people_told::lists;
 use super::scene::Scene;
 use super::times::Moment;
-use crate::app::App;
-use crate::domain::{ChangeKind, EventId};
+use crate::app::{App, Readable};
+use crate::domain::{
+    BODY_NOTE, ChangeKind, DocumentHead, EventId, ORIGIN_AGAIN, ORIGIN_BACKFILL, ORIGIN_FETCH, ORIGIN_PROBE,
+    ORIGIN_RECONCILE, is_document,
+};
 use crate::ports::EventView;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
@@ -31,10 +35,23 @@ pub struct EventShow {
     frame: Frame,
     id: String,
     address: String,
-    source: String,
     received: Moment,
     bytes: i64,
     headers: Vec<(String, String)>,
+    /// What it is, as a heading.
+    title: String,
+    /// How it came to be here.
+    came: &'static str,
+    /// Nobody posted it: Waypost asked for it.
+    is_asked_for: bool,
+    /// It became nothing, and would become something now.
+    readable: bool,
+    /// Why it would become nothing again.
+    why_not: String,
+    /// As which event it was read again already.
+    again: String,
+    /// What is said of its body, where it was not stored as it came.
+    note: String,
     read: bool,
     /// It could not be read, or is about nothing that is kept.
     became_nothing: bool,
@@ -75,6 +92,12 @@ pub async fn event_show(
         hash: gone.hash,
         partly: gone.partly,
     });
+    let (readable, again) = app.event_readable((&event, &stored)).await?;
+    page.readable = readable == Readable::Again;
+    if let Readable::Why(why) = readable {
+        why.trim_end_matches('.').clone_into(&mut page.why_not);
+    }
+    page.again = again.map(|id| in_address(id.as_str())).unwrap_or_default();
     page.frame = Frame::new(Place::Webhooks, &scene, query.said.as_deref());
     answer(&page)
 }
@@ -100,19 +123,33 @@ pub async fn event_raw(app: web::Data<App>, id: web::Path<String>) -> Result<Htt
 
 impl EventShow {
     fn of(scene: &Scene, event: &EventView, headers: &str, changes: Vec<ChangeTold>) -> Self {
-        let headers: serde_json::Map<String, serde_json::Value> =
+        let gone = DocumentHead::read(headers).is_some_and(|head| head.gone);
+        let mut headers: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(headers).unwrap_or_default();
+        let note = headers.remove(BODY_NOTE).and_then(|note| Some(note.as_str()?.to_owned()));
         Self {
             frame: Frame::new(Place::Webhooks, scene, None),
             id: event.id.to_string(),
             address: in_address(event.id.as_str()),
-            source: scene.source(&event.source),
+            title: title(&event.origin, gone, &scene.source(&event.source)),
+            came: if gone {
+                "It was ended"
+            } else if is_document(&event.origin) {
+                "It was fetched"
+            } else {
+                "It came"
+            },
+            is_asked_for: is_document(&event.origin),
+            readable: false,
+            why_not: String::new(),
+            again: String::new(),
             received: Moment::of(event.received_at, scene.now),
             bytes: event.body_bytes,
             headers: headers
                 .iter()
                 .map(|(name, value)| (name.clone(), super::diff::shown(Some(value))))
                 .collect(),
+            note: note.unwrap_or_default(),
             read: !event.changes.is_empty(),
             became_nothing: !event.changes.is_empty()
                 && event.changes.iter().all(|change| {
@@ -125,12 +162,25 @@ impl EventShow {
     }
 }
 
+/// What it is, by how it came into the journal.
+fn title(origin: &str, gone: bool, source: &str) -> String {
+    match origin {
+        _ if gone => format!("Ended, since {source} has it no more"),
+        ORIGIN_FETCH => format!("Fetched from {source}"),
+        ORIGIN_BACKFILL => format!("Fetched from {source} by a backfill"),
+        ORIGIN_RECONCILE => format!("Fetched from {source} by a repair"),
+        ORIGIN_AGAIN => format!("A webhook from {source}, read again"),
+        ORIGIN_PROBE => "A readiness check of Waypost itself".to_owned(),
+        _ => format!("A webhook from {source}"),
+    }
+}
+
 #[cfg(test)]
 impl EventShow {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, change, day, event, scene};
         let scene = scene();
-        let headers = serde_json::json!({ HOSTILE: HOSTILE }).to_string();
+        let headers = serde_json::json!({ HOSTILE: HOSTILE, BODY_NOTE: HOSTILE }).to_string();
         let gone = Removed {
             why: HOSTILE.to_owned(),
             at: Moment::of(scene.now, scene.now),
@@ -144,6 +194,13 @@ impl EventShow {
             Self { removed: Some(cut), ..removed() },
             Self::of(&scene, &event(Vec::new()), "{}", Vec::new()),
             Self::of(&scene, &event(vec![change()]), &headers, day().changes),
+            Self { readable: true, ..Self::of(&scene, &event(vec![change()]), "{}", Vec::new()) },
+            Self {
+                why_not: HOSTILE.to_owned(),
+                ..Self::of(&scene, &event(vec![change()]), "{}", Vec::new())
+            },
+            Self { again: "evt_1".to_owned(), ..Self::of(&scene, &event(vec![change()]), "{}", Vec::new()) },
+            Self { title: HOSTILE.to_owned(), is_asked_for: true, ..removed() },
         ]
     }
 }

@@ -75,6 +75,7 @@ mod connections_list;
 mod cookies;
 mod diff;
 mod errors;
+mod event_replay;
 mod event_show;
 mod events_list;
 mod form_errors;

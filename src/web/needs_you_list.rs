@@ -86,6 +86,8 @@ pub struct ActTold {
     pub sentence: String,
     /// It is through.
     pub ended: bool,
+    /// What comes next.
+    pub after: &'static str,
     /// When it was asked.
     pub asked: Moment,
 }
@@ -228,14 +230,28 @@ impl ActTold {
             many => format!(" {many} were left out."),
         };
         let ended = bulk.ended_at.is_some();
-        let sentence = if ended {
+        let after = match (ended, bulk.done, bulk.act) {
+            (false, _, _) => "It goes on by itself, also when this page is closed.",
+            (true, 0, _) => "Nothing was changed.",
+            (true, _, BulkAct::Retry) => {
+                "They go out in their order, as fast as the CRM takes them. What fails again comes back to what needs you."
+            }
+            (true, _, BulkAct::Cancel) => {
+                "They are not sent. A newer change of the same booking is sent all the same; to send one of these after all, \
+                 open it and try it again."
+            }
+        };
+        let sentence = if ended && bulk.done == 0 {
+            let of = if bulk.planned == 1 { "The one that it" } else { "All that it" };
+            format!("{of} was asked for had been dealt with meanwhile. Asked by {}.{left_out}", bulk.who)
+        } else if ended {
             format!("{} {done}, asked by {}.{left_out}", counted(bulk.done, "run"), bulk.who)
         } else {
             let verb = if bulk.planned == 1 { "is" } else { "are" };
             let planned = counted(bulk.planned, "run");
             format!("{planned} {verb} {doing}: {} so far, asked by {}.{left_out}", bulk.done, bulk.who)
         };
-        Self { id: bulk.id.clone(), sentence, ended, asked: Moment::of(bulk.asked_at, scene.now) }
+        Self { id: bulk.id.clone(), sentence, ended, after, asked: Moment::of(bulk.asked_at, scene.now) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The first sentence: is all well, and if not, what waits, why, and what happens next. Pure, from the [`Scene`].
 
+use super::page::in_address;
 use super::scene::Scene;
 use super::standings::Standings;
 use super::times::{clock_time, counted};
@@ -159,7 +160,10 @@ pub(super) fn connection(scene: &Scene, name: &str) -> Option<Sentence> {
         1 => String::from("1 run waits; nothing is lost."),
         many => format!("{many} runs wait; nothing is lost."),
     };
-    let way = Some(("/connections".into(), "Open connections"));
+    let way = match scene.connection_titles.contains_key(name) {
+        true => Some((format!("/connections/{}", in_address(name)).into(), "See the connection")),
+        false => Some(("/connections".into(), "Open connections")),
+    };
     let (tone, text) = if let Some(why) = &state.needs_auth {
         (
             Tone::Bad,

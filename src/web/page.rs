@@ -180,6 +180,8 @@ fn said_words(word: &str) -> Option<&'static str> {
         "keys" => "The keys are kept, and used from now on.",
         "fetching" => "It is fetched now. What is new is here in a moment.",
         "not-fetched" => "It can't be fetched: its source has no keys for the booking system's API.",
+        "read-again" => "It is read again. What came of it is here in a moment.",
+        "not-read-again" => "It was not read again: it would become nothing.",
         "ended" => "That session has ended.",
         "password" => "Your password is changed. You are signed out everywhere else.",
         "profile" => "Your details are kept.",

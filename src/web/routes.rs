@@ -25,11 +25,11 @@ use super::{
     api_rules, api_run_acts, api_runs, api_source_acts, api_source_secrets, api_sources, api_subscriptions,
     api_tokens, audit_list, begin_show, booking_fetch, booking_show, booking_test, bookings_list, colours,
     connect_catalogue, connect_new, connection_change, connection_pause, connection_show, connections_list,
-    event_show, events_list, live, metrics_show, needs_you_list, needs_you_plan, needs_you_show,
-    people_change, people_list, rule_apply, rule_build, rule_edit, rule_history, rule_move, rule_new,
-    rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in, sign_in_code,
-    sign_out, source_change, source_show, source_subscribe, sources_list, static_files, today, tokens_list,
-    welcome_show,
+    event_replay, event_show, events_list, live, metrics_show, needs_you_list, needs_you_plan,
+    needs_you_show, people_change, people_list, rule_apply, rule_build, rule_edit, rule_history, rule_move,
+    rule_new, rule_review, rule_show, rules_list, run_acts, run_retry, run_show, second_factor, sign_in,
+    sign_in_code, sign_out, source_change, source_show, source_subscribe, sources_list, static_files, today,
+    tokens_list, welcome_show,
 };
 use super::{api_walks, walk_show, walks_list};
 use crate::domain::Right;
@@ -82,6 +82,7 @@ pub(super) fn table() -> Vec<Entry> {
         get("/events", May(Right::See), events_list::events_list),
         get("/events/{id}", May(Right::See), event_show::event_show),
         get("/events/{id}/raw", May(Right::See), event_show::event_raw),
+        post("/events/{id}/replay", May(Right::Operate), event_replay::event_replay),
         get("/runs/{id}", May(Right::See), run_show::run_show),
         post("/runs/{id}/retry", May(Right::Operate), run_retry::run_retry),
         post("/runs/{id}/cancel", May(Right::Operate), run_acts::run_cancel),

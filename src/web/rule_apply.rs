@@ -106,9 +106,12 @@ impl RuleApply {
     fn of(scene: &Scene, name: &str, days: &Days, foresight: &Foresight) -> Self {
         let counts = &foresight.counts;
         let of = if foresight.partial {
-            format!("Of the newest {} bookings", counts.looked)
+            format!("Of the newest {}", super::times::counted(counts.looked, "booking"))
         } else {
-            format!("Of all {} bookings", counts.looked)
+            match counts.looked {
+                1 => "Of the one booking".to_owned(),
+                all => format!("Of all {all} bookings"),
+            }
         };
         let sentence = match (counts.looked, counts.sends) {
             (0, _) => "No booking has come in yet, so there is nothing to apply it to.".to_owned(),

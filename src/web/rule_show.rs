@@ -184,9 +184,9 @@ impl ApplyTold {
             }
         };
         let sentence = format!(
-            "{how}{days}: {} bookings looked at, {} sent, {} with nothing new, {} none of its business, {} on their way or \
+            "{how}{days}: {} looked at, {} sent, {} with nothing new, {} none of its business, {} on their way or \
              made before, {} need you.{why}",
-            counts.looked,
+            super::times::counted(counts.looked, "booking"),
             counts.sends,
             counts.unchanged,
             counts.excluded,

@@ -1,5 +1,6 @@
 //! `/runs/{id}`: one run, explained: each field with why it has its value, each call with what came back.
 
+use super::booking_words::BookingWords;
 use super::errors::PageError;
 use super::page::{Frame, Place, answer, in_address};
 use super::run_told::{Room, RunTold};
@@ -26,6 +27,9 @@ pub struct RunShow {
     frame: Frame,
     run: RunTold,
     booking: String,
+    /// Whose booking it is, and of what.
+    guest: String,
+    trip: String,
     event: String,
     asked: String,
     trigger: &'static str,
@@ -46,6 +50,10 @@ pub async fn run_show(
     let told =
         RunTold::of(&due.run, &scene, "run").explained(&app, &due.run, &scene, &mut Room::of_run()).await?;
     let mut page = RunShow::of(&scene, told, &due.run, due.event.as_str());
+    if let Some((booking, _)) = app.store.booking(&due.run.booking).await? {
+        let words = BookingWords::of(&booking);
+        (page.guest, page.trip) = (words.guest, words.trip);
+    }
     page.frame = Frame::new(Place::Bookings, &scene, query.said.as_deref());
     answer(&page)
 }
@@ -57,6 +65,8 @@ impl RunShow {
             frame: Frame::new(Place::Bookings, scene, None),
             run: told,
             booking: in_address(run.booking.as_str()),
+            guest: String::new(),
+            trip: String::new(),
             event: in_address(event),
             asked: path_words(&run.asked),
             trigger: match run.trigger.as_str() {
@@ -80,7 +90,10 @@ impl RunShow {
         let mut samples = Vec::new();
         for run in &runs() {
             for told in day().changes.remove(0).runs {
-                samples.push(Self::of(&scene, told, run, "evt_1"));
+                let mut page = Self::of(&scene, told, run, "evt_1");
+                page.guest = super::samples::HOSTILE.to_owned();
+                page.trip = super::samples::HOSTILE.to_owned();
+                samples.push(page);
             }
         }
         samples

@@ -1,7 +1,7 @@
 //! How far a source's webhooks count, in sentences for its page and in words for programs: whether they are verified, what
 //! is done while that can't be, and what is done when the source is silent. Pure.
 
-use crate::connectors::{OnSilence, Source, Verify, WhenDown, can_be_verified};
+use crate::connectors::{HintSpec, OnSilence, Source, Verified, Verify, WhenDown, can_be_verified};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -65,6 +65,7 @@ pub(super) fn sentences(source: &Source) -> Vec<String> {
             "With the line verify: always in its file{keys}, {title} is asked first, so that a made-up webhook changes nothing."
         ));
     }
+    told.extend(unsure(source, thin));
     told.push(
         match source.on_silence {
             OnSilence::Tell => "When it is silent for longer than usual, somebody is told.",
@@ -75,6 +76,44 @@ pub(super) fn sentences(source: &Source) -> Vec<String> {
         }
         .to_owned(),
     );
+    told
+}
+
+/// What of the way in which its bookings are fetched is in no document of the booking system that we have seen.
+fn unsure(source: &Source, thin: bool) -> Vec<String> {
+    let title = &source.connector.title;
+    let mut told = Vec::new();
+    let records = source.connector.source.iter().flat_map(|spec| &spec.records);
+    for record in records.filter(|_| source.reach.is_some() && (thin || source.verify != Verify::Never)) {
+        let Some(fetch) = &record.fetch else { continue };
+        if fetch.verified == Verified::Unverified {
+            told.push(format!(
+                "How {title} is asked for a {} is not from its documents. Look at the first ones that come.",
+                record.kind
+            ));
+        }
+        let also = fetch.also.iter().filter(|also| also.verified == Verified::Unverified);
+        let also: Vec<&str> = also.map(|also| also.name.as_str()).collect();
+        if !also.is_empty() {
+            told.push(format!(
+                "What is fetched beside a {} ({}) is not checked against the documents of {title}. Look at the first ones that come.",
+                record.kind,
+                also.join(", ")
+            ));
+        }
+    }
+    let records = source.connector.source.iter().flat_map(|spec| &spec.records);
+    for record in records {
+        let hints = record.hints.iter().filter(|hint| hint.verified == Verified::Unverified);
+        let types: Vec<&str> = hints.flat_map(HintSpec::ending_types).collect();
+        if !types.is_empty() {
+            told.push(format!(
+                "That {} ends a {} is not checked against the documents of {title}.",
+                types.join(" or "),
+                record.kind
+            ));
+        }
+    }
     told
 }
 
@@ -93,6 +132,8 @@ mod tests {
             format!("connector: fareharbor\n{keys}verify: {{ when_down: payload }}\n"),
             "connector: apaleo\n".to_owned(),
             "connector: stripe\n".to_owned(),
+            "connector: pretix\napi: { token: { secret: a } }\n".to_owned(),
+            "connector: bokun\napi: { access_key: { secret: a }, secret_key: { secret: b } }\nverify: always\n".to_owned(),
         ]
         .map(|text| sentences(&source(&text)).join("\n"));
         insta::assert_snapshot!(told.join("\n\n"));

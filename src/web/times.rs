@@ -53,7 +53,7 @@ fn distance(at: Millis, now: Millis) -> Option<String> {
 
 /// `1 booking`, `3 bookings`.
 pub fn counted(count: i64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    crate::domain::counted(count, what)
 }
 
 /// A moment in the viewer's zone.

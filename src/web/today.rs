@@ -4,6 +4,7 @@
 
 use super::begin_show::Steps;
 use super::booking_words::BookingWords;
+use super::cause_words::{CauseWords, cause_place, cause_words};
 use super::certificate_told;
 use super::chart::Chart;
 use super::errors::PageError;
@@ -32,6 +33,8 @@ const DAYS: i64 = 30;
 const NEWEST: i64 = 8;
 /// Sources and connections of the page.
 const ROWS_MAX: usize = 50;
+/// Causes that are named in the first sentences.
+const CAUSES_NAMED: usize = 2;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -110,6 +113,8 @@ struct Read {
     /// What came and could not be read.
     unread: Vec<Sentence>,
     certificate: Option<Sentence>,
+    /// Why what needs somebody does, the latest first.
+    causes: Vec<CauseWords>,
 }
 
 /// `GET /`.
@@ -143,7 +148,11 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
     let unread = unread(app, &rates).await?;
     let certificate = certificate(app, &rates, scene.now);
     let limits = limits.unwrap_or_default();
-    Ok(Read { hours, newest, rates, limits, setting_up, fetches, unread, certificate })
+    let active = app.active();
+    let open = app.store.open_causes(None, CAUSES_NAMED as i64 + 1).await?;
+    let causes =
+        open.iter().map(|group| cause_words(group, &cause_place(group, active.as_deref()), scene)).collect();
+    Ok(Read { causes, hours, newest, rates, limits, setting_up, fetches, unread, certificate })
 }
 
 /// What waits to be fetched from booking systems: a sentence for each source where something has waited for a while, or is
@@ -170,6 +179,22 @@ pub(super) fn fetches(app: &App, scene: &Scene, rates: &[Rate]) -> Vec<Sentence>
         sentences.push(Sentence { tone, text, way });
     }
     sentences
+}
+
+/// Says why things need somebody, before how many there are; in its place where that is all.
+fn name_causes(outlook: &mut Outlook, causes: Vec<CauseWords>) {
+    let place = outlook.sentences.iter().position(|told| {
+        told.tone == Tone::Bad && told.way.as_ref().is_some_and(|(address, _)| address == "/needs-you")
+    });
+    let Some(place) = place.filter(|_| !causes.is_empty()) else { return };
+    let way = outlook.sentences[place].way.clone();
+    let all = causes.len() <= CAUSES_NAMED;
+    let sentence = |words: CauseWords| Sentence { tone: Tone::Bad, text: words.sentence, way: None };
+    let mut named: Vec<Sentence> = causes.into_iter().take(CAUSES_NAMED).map(sentence).collect();
+    if all {
+        named.last_mut().into_iter().for_each(|last| last.way.clone_from(&way));
+    }
+    outlook.sentences.splice(place..place + usize::from(all), named);
 }
 
 /// Puts sentences beside those of the outlook, the worst first. With a bad one all is not well.
@@ -235,6 +260,7 @@ impl Today {
         let from = begin(month, scene.now);
         let (mut outlook, Lately { since, standings }) =
             outlook(scene, from, &read.hours, (&read.rates, read.certificate));
+        name_causes(&mut outlook, read.causes);
         beside(&mut outlook, read.fetches);
         beside(&mut outlook, read.unread);
         let address = |standing: Standing| format!("/bookings?since={from}&state={}", standing.as_str());
@@ -344,6 +370,7 @@ impl Today {
             }
             hours
         };
+        let words = cause_words(&super::samples::hostile_group(), &Default::default(), &scene());
         let full = || Read {
             fetches: vec![Sentence { tone: Tone::Bad, text: HOSTILE.into(), way: None }],
             unread: vec![Sentence { tone: Tone::Waiting, text: HOSTILE.into(), way: None }],
@@ -357,6 +384,7 @@ impl Today {
             ),
             limits: vec![("crm".to_owned(), "9 calls a second, 4 at a time".to_owned())],
             setting_up: true,
+            causes: (0..=CAUSES_NAMED).map(|_| words.clone()).collect(),
         };
         vec![
             Self::of(&Scene::default(), false, Read::default()),

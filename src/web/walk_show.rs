@@ -6,10 +6,10 @@ use super::errors::PageError;
 use super::page::{Frame, Place, answer, go_to, in_address};
 use super::scene::Scene;
 use super::viewer::Viewer;
-use super::walk_told::WalkTold;
+use super::walk_told::{WalkTold, repair_of};
 use super::words::{Mark, Tone};
 use crate::app::App;
-use crate::ports::{BookingView, FindingQuery, WalkAct, WalkFinding, WalkOutcome, WalkRow};
+use crate::ports::{BookingView, FindingQuery, WalkAct, WalkFilter, WalkFinding, WalkOutcome, WalkRow};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -19,6 +19,8 @@ use serde_json::Value;
 const PAGE: i64 = 50;
 /// Places that could not be read that are told.
 const ASIDE: i64 = 20;
+/// Walks of the source among which a report's repair is looked for.
+const LATER: i64 = 50;
 /// Changed fields that are told of one booking.
 const PATHS: usize = 12;
 
@@ -80,6 +82,12 @@ pub async fn walk_show(
     let aside = app.store.walks().aside_places(row.seq, ASIDE).await?;
     let aside = aside.into_iter().map(|place| place.aside.unwrap_or_default()).collect();
     let mut page = WalkShow::of(&scene, &row, found, next, aside);
+    // A report is repaired after it was made, and not many walks later.
+    let walks = WalkFilter { source: Some(row.asked.source.clone()), open: false, limit: LATER };
+    let walks = app.store.walks().walks(&walks).await?;
+    if let Some(repair) = repair_of(row.seq, &walks) {
+        page.walk = page.walk.repaired_by(repair, scene.now);
+    }
     page.frame = Frame::new(Place::Connections, &scene, query.said.as_deref());
     if query.part.as_deref() == Some("live") { answer(&page.as_live()) } else { answer(&page) }
 }

@@ -35,6 +35,8 @@ pub(super) struct WalkTold {
     pub will: String,
     /// The repair's button.
     pub repair_words: String,
+    /// Where its repair is, where there was one.
+    pub repair: Option<String>,
 }
 
 impl WalkTold {
@@ -65,6 +67,23 @@ impl WalkTold {
             ahead,
             will: will(ahead, counts.here()),
             repair_words: repair_words(ahead),
+            repair: None,
+        }
+    }
+
+    /// As a report that was repaired already: nothing is left to do by it.
+    pub fn repaired_by(self, repair: &WalkRow, now: Millis) -> Self {
+        let repair_of = format!("/walks/{}", repair.seq);
+        let will = match repair.ended_at {
+            Some(at) => format!("What it found was repaired {}.", Moment::of(at, now).ago),
+            None => "What it found is being repaired.".to_owned(),
+        };
+        Self {
+            will,
+            repair_words: String::new(),
+            ahead: RepairAhead { many: false, ..self.ahead },
+            repair: Some(repair_of),
+            ..self
         }
     }
 
@@ -242,6 +261,18 @@ fn figures(row: &WalkRow) -> Vec<(i64, &'static str)> {
         (counts.trouble + counts.aside, "could not be read"),
     ];
     all.into_iter().filter(|(count, _)| *count > 0).collect()
+}
+
+/// The repair of a report among walks of its source that does or did all of it.
+pub(super) fn repair_of(report: i64, walks: &[WalkRow]) -> Option<&WalkRow> {
+    walks.iter().find(|walk| {
+        walk.asked.report == Some(report)
+            && match walk.state {
+                WalkState::Open | WalkState::Paused => true,
+                WalkState::Done => walk.counts.unread() == 0 && walk.counts.gone == 0,
+                WalkState::Stopped => false,
+            }
+    })
 }
 
 #[cfg(test)]

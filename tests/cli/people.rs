@@ -28,7 +28,9 @@ fn accounts_are_made_listed_and_given_other_passwords() {
     let told =
         run_with(home.path(), &["user", "passwd", "siobhan@example.org"], "another whale\n").fine().out;
     assert_eq!(told, "siobhan@example.org has another password now, and is signed out everywhere.\n");
-    run(home.path(), &["user", "add", "olafur@example.org", "--link"]).fine();
+    let linked = run(home.path(), &["user", "add", "olafur@example.org", "--link"]).fine();
+    assert!(linked.out.contains("  http://127.0.0.1:8081/welcome/"), "{}", linked.out);
+    assert!(linked.err.contains("Waypost has not served from these data yet."), "{}", linked.err);
     let list = run(home.path(), &["user", "list", "--json"]).fine().json();
     let told: Vec<(&str, &str, bool)> = list
         .iter()
@@ -59,6 +61,11 @@ fn a_link_made_beside_a_running_instance_opens_its_door() {
     let page = get(&link);
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(page.contains("siobhan@example.org"), "{page}");
+    // Where nobody says where the pages are, what the router wrote down counts.
+    let another = run(home.path(), &["user", "passwd", "siobhan@example.org", "--link"]).fine();
+    let link = first_url(&another.out).expect("a link").to_owned();
+    assert!(link.starts_with(&format!("{pages}/welcome/")), "{link}");
+    assert_eq!(another.err, "");
     assert_eq!(serving.interrupt(), Some(0));
 }
 

@@ -127,6 +127,32 @@ on_both! {
         assert_eq!(alerts.told_outages(9).await.unwrap()[0].kind, OutageKind::Certificate);
     }
 
+    async fn a_certificate_of_an_older_database_is_found_again(place: &Place) {
+        place.open().await.close().await;
+        // As the version before wrote it, which is brought up to date once more.
+        for text in [
+            "DELETE FROM _sqlx_migrations WHERE version = 15",
+            "DROP INDEX fetches_by_key",
+            "DROP TABLE read_again",
+            "ALTER TABLE sources DROP COLUMN door",
+            "INSERT INTO sources (name, tokens) VALUES ('tours', 'aa')",
+            "INSERT INTO outages (id, kind, object, opened_at, headline) VALUES ('out_1', 'disk', 'certificate', 1, 'A')",
+            "INSERT INTO outages (id, kind, object, opened_at, headline) VALUES ('out_2', 'disk', '', 2, 'B')",
+        ] {
+            place.execute(text).await;
+        }
+        let store = place.open().await;
+        let mut open = store.alerts().open_outages().await.unwrap();
+        open.sort_by(|one, other| one.id.cmp(&other.id));
+        let kinds: Vec<_> = open.iter().map(|outage| (outage.kind, outage.object.as_str())).collect();
+        assert_eq!(kinds, [(OutageKind::Certificate, ""), (OutageKind::Disk, "")]);
+        assert_eq!(store.sources().await.unwrap()[0].kept, None);
+        store.alerts().write_outages(&[close("out_1", 7_000)], 7_000).await.unwrap();
+        let again = Outage { kind: OutageKind::Certificate, ..outage("out_3", "") };
+        store.alerts().write_outages(&[OutageWrite::Open(again)], 8_000).await.unwrap();
+        assert_eq!(store.alerts().open_outages().await.unwrap().len(), 2);
+    }
+
     async fn an_outage_is_open_once_told_once_and_over_once(place: &Place) {
         let store = place.open().await;
         let alerts = store.alerts();

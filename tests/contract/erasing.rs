@@ -347,6 +347,48 @@ on_both! {
         assert!(!everything(place, &store).await.contains("guest2@example.org"));
     }
 
+    async fn what_was_read_again_goes_with_what_came_first(place: &Place) {
+        let store = place.open().await;
+        let body = json!({ "uuid": "key-a", "contact": { "name": "Siobhán Ní Bhriain", "email": "guest1@example.org" } });
+        let bytes = body.to_string().into_bytes();
+        let copy_of = |name: &str, first: &str| NewEvent {
+            origin: waypost::domain::ORIGIN_AGAIN,
+            headers: json!({ waypost::domain::READ_AGAIN_OF: first }).to_string(),
+            ..event(name, &bytes)
+        };
+        // Read again twice; and one that nothing became of to this day, and that nobody read again.
+        let events = [event("first", &bytes), copy_of("second", "evt_first"), copy_of("third", "evt_second"), event("other", b"{}")];
+        let positions = store.append_events(&events).await.unwrap();
+        let nothing = |position: i64| AppliedEvent {
+            position,
+            changes: vec![NewChange {
+                booking: None,
+                hash: None,
+                body: None,
+                note: Some("it tells of Siobhán".into()),
+                ..change("a", ChangeKind::Unreadable, 1, None)
+            }],
+            ..AppliedEvent::default()
+        };
+        let mut applied = created("a", positions[2], Vec::new());
+        applied.bookings[0].view.person = body["contact"].clone();
+        applied.bookings[0].terms.clear();
+        applied.changes[0].body = Some(body.to_string());
+        store.apply_events(&[nothing(positions[0]), nothing(positions[1]), applied]).await.unwrap();
+        assert!(everything(place, &store).await.contains("Siobh"));
+        let done = store.keeping().erase_booking(&erasure("a")).await.unwrap();
+        assert_eq!(done, Erased::Done { webhooks: 3, runs: 0 });
+        assert!(store.keeping().forget_logs().await.unwrap());
+        let after = everything(place, &store).await;
+        for trace in ["guest1@example.org", "Siobh", "siobhan", "Bhriain"] {
+            assert!(!after.contains(trace), "{trace} is still there");
+        }
+        for (position, gone) in positions.iter().zip([true, true, true, false]) {
+            let removed = store.keeping().removed_body(*position).await.unwrap();
+            assert_eq!(removed.is_some(), gone, "{position}");
+        }
+    }
+
     async fn a_body_whose_process_ended_before_it_went_goes_afterwards(place: &Place) {
         let store = place.open().await;
         guest(&store, "a", RunState::Done).await;

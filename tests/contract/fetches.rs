@@ -3,9 +3,9 @@
 use crate::place::on_both;
 use crate::samples::{created, event, key};
 use std::sync::Arc;
-use waypost::domain::{ChangeKind, ChangeRef, ORIGIN_FETCH, Position, fetch_id};
+use waypost::domain::{BEHIND, ChangeKind, ChangeRef, DocumentHead, ORIGIN_FETCH, Position, fetch_id};
 use waypost::ports::{
-    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, HeardAsked, LastHeard, ListFilter,
+    AppliedEvent, FetchEnd, FetchPolicy, FetchState, FetchWrite, HeardAsked, KnownBy, LastHeard, ListFilter,
     NewChange, NewEvent, NewFetch, PutOff, Store,
 };
 
@@ -53,6 +53,7 @@ fn came(name: &str, position: Position, begun: Position, at: i64) -> AppliedEven
         note: "came".to_owned(),
         again_at: None,
         unverified: false,
+        behind: false,
         at,
     }];
     applied
@@ -261,5 +262,84 @@ on_both! {
         assert_eq!(fetches.pull_in_fetches(90_000, 3_000).await.unwrap(), 0, "nothing is due later than that");
         assert_eq!(fetches.pull_in_fetches(89_999, 3_000).await.unwrap(), 2);
         assert_eq!(fetches.claim_fetches(&[], 3_000, 9).await.unwrap().len(), 2);
+    }
+
+    async fn a_booking_that_unverified_webhooks_alone_tell_of_is_known_as_such_and_disowned(place: &Place) {
+        let store = place.open().await;
+        let hinted = append(&store, &["webhook"]).await[0];
+        store.apply_events(&[hint("a", hinted, FetchPolicy::Payload, 1_000)]).await.unwrap();
+        let fetches = store.fetches();
+        let known_by = async |until| fetches.known_by(&key("a"), until).await.unwrap();
+        assert_eq!(known_by(hinted).await, KnownBy::Nobody);
+        let id = fetch_id(&key("a"), 0);
+        let head = DocumentHead { fetch: Some(id.clone()), unverified: true, ..DocumentHead::of(key("a"), hinted) };
+        let told = NewEvent { origin: ORIGIN_FETCH, headers: head.to_headers(), ..event("gone-by", b"{}") };
+        let gone_by = store.append_events(&[told]).await.unwrap()[0];
+        assert_eq!(known_by(gone_by).await, KnownBy::NotYet, "what was gone by is not applied yet");
+        let mut applied = came("a", gone_by, hinted, 2_000);
+        let booking = applied.bookings[0].id.clone();
+        if let FetchWrite::Came { again_at, unverified, .. } = &mut applied.fetches[0] {
+            (*again_at, *unverified) = (Some(2_000), true);
+        }
+        store.apply_events(&[applied]).await.unwrap();
+        assert_eq!(known_by(gone_by).await, KnownBy::Unverified);
+        // One more hint comes in while the API is asked.
+        let row = fetches.claim_fetches(&[], 3_000, 9).await.unwrap().remove(0);
+        let rest = append(&store, &["newer", "end"]).await;
+        store.apply_events(&[hint("a", rest[0], FetchPolicy::Payload, 3_000)]).await.unwrap();
+        let mut end = hint("a", rest[1], FetchPolicy::Payload, 3_000);
+        end.changes[0].kind = ChangeKind::Ignored;
+        let (begun, note) = (row.begun.unwrap(), "nobody knows it".to_owned());
+        let disowned =
+            FetchWrite::Disowned { fetch: id.clone(), begun, booking: Some(booking), note, at: 4_000 };
+        end.fetches = vec![disowned];
+        store.apply_events(&[end]).await.unwrap();
+        let told = kinds(&store).await;
+        assert_eq!(told[0], (ChangeKind::Refused, Some("nobody knows it".to_owned())));
+        assert_eq!(told[2], (ChangeKind::Fetching, Some("waits".to_owned())));
+        let again = fetches.fetch_row(&id).await.unwrap().unwrap();
+        assert_eq!((again.state, again.due_at, again.unverified), (FetchState::Due, 4_000, false));
+        // What the API itself told is more than a webhook's word.
+        let head = DocumentHead::of(key("a"), begun);
+        let told = NewEvent { origin: ORIGIN_FETCH, headers: head.to_headers(), ..event("told", b"{}") };
+        let position = store.append_events(&[told]).await.unwrap()[0];
+        store.apply_events(&[created("a", position, vec![])]).await.unwrap();
+        assert_eq!(known_by(position).await, KnownBy::Confirmed);
+    }
+
+    async fn what_is_behind_is_asked_for_again_and_at_once_where_something_newer_hints_at_it(place: &Place) {
+        let store = place.open().await;
+        let positions = append(&store, &["one", "two", "three", "four"]).await;
+        let hints: Vec<_> =
+            positions[..3].iter().map(|at| hint("a", *at, FetchPolicy::Hold, 1_000)).collect();
+        store.apply_events(&hints).await.unwrap();
+        let fetches = store.fetches();
+        let id = fetch_id(&key("a"), 0);
+        let told = async |until, and, limit| {
+            let events = fetches.hints_of(&id, until, and, limit).await.unwrap();
+            events.into_iter().map(|event| event.position).collect::<Vec<_>>()
+        };
+        assert_eq!(told(positions[1], None, 9).await, positions[..2]);
+        assert_eq!(told(positions[3], None, 2).await, positions[1..3]);
+        assert_eq!(told(positions[0], Some(positions[3]), 9).await, [positions[0], positions[3]]);
+        let row = fetches.claim_fetches(&[], 2_000, 9).await.unwrap().remove(0);
+        let behind = |due_at| FetchEnd::Behind {
+            due_at,
+            trouble: BEHIND[0].to_owned(),
+            told: "as it was".to_owned(),
+        };
+        fetches.end_fetch(&row, &behind(7_000), 2_000).await.unwrap();
+        let due = fetches.fetch_row(&id).await.unwrap().unwrap();
+        assert_eq!((due.due_at, due.trouble.as_deref(), due.tries), (7_000, Some("behind"), 0));
+        // A hint that comes while it waits, and one that comes while it is asked.
+        store.apply_events(&[hint("a", positions[3], FetchPolicy::Hold, 3_000)]).await.unwrap();
+        let due = fetches.fetch_row(&id).await.unwrap().unwrap();
+        assert_eq!((due.due_at, due.trouble, due.told), (3_300, None, None));
+        let row = fetches.claim_fetches(&[], 4_000, 9).await.unwrap().remove(0);
+        let last = append(&store, &["five"]).await[0];
+        store.apply_events(&[hint("a", last, FetchPolicy::Hold, 4_100)]).await.unwrap();
+        fetches.end_fetch(&row, &behind(60_000), 4_200).await.unwrap();
+        let due = fetches.fetch_row(&id).await.unwrap().unwrap();
+        assert_eq!((due.state, due.due_at, due.trouble), (FetchState::Due, 4_200, None));
     }
 }

@@ -329,6 +329,12 @@ on_both! {
         assert_eq!(glance.runs, [("waiting".to_owned(), "crm".to_owned(), 1)]);
         assert_eq!((glance.unapplied, glance.has_bookings), (1, true));
         assert_eq!(glance.oldest_waiting, [("crm".to_owned(), 3_000)]);
+        // What waits while its connection is paused waits all the same.
+        assert_eq!(store.pause_runs("crm", true, 3_500, 9).await.unwrap(), 1);
+        let paused = store.glance().await.unwrap();
+        assert_eq!(paused.runs, [("paused".to_owned(), "crm".to_owned(), 1)]);
+        assert_eq!(paused.oldest_waiting, [("crm".to_owned(), 3_000)]);
+        assert_eq!(store.pause_runs("crm", false, 3_600, 9).await.unwrap(), 1);
         let due = store.due_runs(&due("crm")).await.unwrap();
         let mut done = write(&due[0].run, RunState::Done, 5_000);
         done.links = vec![crate::samples::put("r", "a", Some("h"))];

@@ -2,7 +2,7 @@
 
 use crate::place::on_both;
 use crate::samples::CRM;
-use waypost::ports::{ConnectionState, SealedSecret, SourceMemory, StoredRuleset};
+use waypost::ports::{ConnectionState, KeptOfWebhook, SealedSecret, SourceMemory, StoredRuleset};
 
 fn tripped() -> ConnectionState {
     ConnectionState {
@@ -70,9 +70,11 @@ on_both! {
     async fn sources_secrets_and_facts_are_kept_and_replaced(place: &Place) {
         let store = place.open().await;
         let mut source =
-            SourceMemory { name: "harbour".to_owned(), tokens: "aa,bb".to_owned(), removed_at: None };
+            SourceMemory { name: "harbour".to_owned(), tokens: "aa,bb".to_owned(), removed_at: None, kept: None };
         store.remember_sources(&[source.clone()]).await.unwrap();
+        assert_eq!(store.sources().await.unwrap(), [source.clone()]);
         source.removed_at = Some(5_000);
+        source.kept = Some(KeptOfWebhook { headers: vec!["x-id".to_owned()], unstored: vec!["**.card".to_owned()] });
         store.remember_sources(&[source.clone()]).await.unwrap();
         assert_eq!(store.sources().await.unwrap(), [source]);
         let mut secret = SealedSecret { name: "token".to_owned(), sealed: vec![0, 255, 7], at: 1_000 };

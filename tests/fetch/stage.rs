@@ -16,7 +16,7 @@ use waypost::fetch::{FetchOutcome, FetchWork, Fetched, Fetcher};
 use waypost::ports::{Entropy as _, ListFilter, NewEvent, Secrets, Store, Think};
 use waypost::rules::{Files, Ruleset, compile};
 
-struct Known;
+pub struct Known;
 
 impl Secrets for Known {
     fn vault(&self, name: &str) -> Option<SecretString> {
@@ -27,7 +27,7 @@ impl Secrets for Known {
     }
 }
 
-struct HereAndNow;
+pub struct HereAndNow;
 
 impl Think for HereAndNow {
     fn run(&self, work: &mut dyn FnMut()) {
@@ -50,22 +50,22 @@ impl Think for Mistaken {
     }
 }
 
-struct World {
-    store: Arc<dyn Store>,
-    applier: Applier,
-    fetcher: Fetcher,
-    ruleset: Arc<Ruleset>,
-    now: Millis,
+pub struct World {
+    pub store: Arc<dyn Store>,
+    pub applier: Applier,
+    pub fetcher: Fetcher,
+    pub ruleset: Arc<Ruleset>,
+    pub now: Millis,
 }
 
-fn ruleset(files: &[(&str, &str)]) -> Arc<Ruleset> {
+pub fn ruleset(files: &[(&str, &str)]) -> Arc<Ruleset> {
     let texts = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     let compiled = compile(&Files { texts }, None);
     compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
 }
 
 impl World {
-    async fn new(verify: &str) -> Self {
+    pub async fn new(verify: &str) -> Self {
         let source = format!(
             "connector: fareharbor\napi: {{ app: {{ secret: a }}, user: {{ secret: b }} }}\nverify: {verify}\n"
         );
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// With this source.
-    async fn of(source: String) -> Self {
+    pub async fn of(source: String) -> Self {
         let ruleset = ruleset(&[("sources/tours.yaml", &source)]);
         let store = waypost::store::open_in_memory().await.expect("a store");
         let entropy = Arc::new(OsEntropy);
@@ -86,17 +86,17 @@ impl World {
         }
     }
 
-    async fn comes_in(&mut self, booking: &Booking) {
+    pub async fn comes_in(&mut self, booking: &Booking) {
         self.hears(&booking.body).await;
     }
 
-    async fn hears(&mut self, body: &Value) {
+    pub async fn hears(&mut self, body: &Value) {
         self.keeps(body).await;
         self.apply().await;
     }
 
     /// A webhook that is not applied yet.
-    async fn keeps(&mut self, body: &Value) {
+    pub async fn keeps(&mut self, body: &Value) {
         self.now += 1_000;
         let event = NewEvent {
             id: OsEntropy.event_id(self.now),
@@ -109,21 +109,21 @@ impl World {
         self.store.append_events(&[event]).await.expect("it is kept");
     }
 
-    async fn apply(&self) {
+    pub async fn apply(&self) {
         while self.applier.step(&self.ruleset, self.now, &HereAndNow).await.expect("it is applied").events > 0
         {
         }
     }
 
     /// The next fetch is answered, and its document stands in the journal, not applied yet.
-    async fn appended(&mut self, body: Value) {
+    pub async fn appended(&mut self, body: Value) {
         let work = self.claim().await.pop().expect("something to fetch");
         let result = Ok(ApiAnswer { status: 200, body });
         let fetched = Fetched { row: work.row, result, also: Vec::new() };
         self.fetcher.settle(&self.ruleset, fetched, self.now).await.expect("it is written");
     }
 
-    async fn claim(&mut self) -> Vec<FetchWork> {
+    pub async fn claim(&mut self) -> Vec<FetchWork> {
         self.now += 1_000;
         let claim = self.fetcher.claim(&self.ruleset, 16, self.now).await.expect("a claim");
         self.apply().await;
@@ -131,12 +131,12 @@ impl World {
     }
 
     /// The next fetch, answered so.
-    async fn answered(&mut self, result: Result<Value, ApiTrouble>) -> FetchOutcome {
+    pub async fn answered(&mut self, result: Result<Value, ApiTrouble>) -> FetchOutcome {
         let work = self.claim().await.pop().expect("something to fetch");
         self.settle(work, result).await
     }
 
-    async fn settle(&mut self, work: FetchWork, result: Result<Value, ApiTrouble>) -> FetchOutcome {
+    pub async fn settle(&mut self, work: FetchWork, result: Result<Value, ApiTrouble>) -> FetchOutcome {
         let result = result.map(|body| ApiAnswer { status: 200, body });
         let fetched = Fetched { row: work.row, result, also: Vec::new() };
         let outcome = self.fetcher.settle(&self.ruleset, fetched, self.now).await.expect("it is written");
@@ -144,14 +144,14 @@ impl World {
         outcome
     }
 
-    async fn kinds(&self) -> Vec<ChangeKind> {
+    pub async fn kinds(&self) -> Vec<ChangeKind> {
         let filter = ListFilter { limit: 100, ..ListFilter::default() };
         let mut events = self.store.list_events(&filter).await.expect("the events");
         events.reverse();
         events.iter().flat_map(|event| event.changes.iter().map(|change| change.kind)).collect()
     }
 
-    async fn waiting(&self) -> i64 {
+    pub async fn waiting(&self) -> i64 {
         self.store
             .fetches()
             .count_fetches()
@@ -162,7 +162,7 @@ impl World {
             .sum()
     }
 
-    async fn notes(&self) -> Vec<String> {
+    pub async fn notes(&self) -> Vec<String> {
         let filter = ListFilter { limit: 100, ..ListFilter::default() };
         let mut events = self.store.list_events(&filter).await.expect("the events");
         events.reverse();
@@ -181,7 +181,7 @@ impl World {
     }
 }
 
-fn down() -> ApiTrouble {
+pub fn down() -> ApiTrouble {
     ApiTrouble::Down { until: None, why: "nobody answers".to_owned() }
 }
 
@@ -356,19 +356,19 @@ async fn a_document_of_a_source_that_was_removed_leaves_no_fetch_under_way() {
 }
 
 /// An event of apaleo about its one reservation.
-fn event(id: u32, word: &str) -> Value {
+pub fn event(id: u32, word: &str) -> Value {
     json!({
         "topic": "Reservation", "type": word, "id": format!("00000000-0000-4000-8000-{id:012}"), "accountId": "ACME",
         "timestamp": 1_767_225_600_000_i64 + i64::from(id), "data": { "entityId": "XPGMSXGF-1" },
     })
 }
 
-fn inn() -> String {
+pub fn inn() -> String {
     "connector: apaleo\naccount: ACME\napi: { client_id: { secret: a }, client_secret: { secret: b } }\n"
         .to_owned()
 }
 
-fn reservation() -> Value {
+pub fn reservation() -> Value {
     json!({
         "id": "XPGMSXGF-1", "bookingId": "XPGMSXGF", "status": "Confirmed", "modified": "2026-01-01T00:00:00Z",
         "arrival": "2027-03-14T15:00:00+01:00", "departure": "2027-03-16T11:00:00+01:00",

@@ -171,7 +171,7 @@ async fn an_end_that_is_of_the_time_before_what_came_in_ends_nothing() {
             kind: kind.clone(),
             key: id(1),
         };
-        let head = DocumentHead { key, begun, fetch: None, unverified: false, gone: true };
+        let head = DocumentHead { gone: true, ..DocumentHead::of(key, begun) };
         let event = NewEvent {
             id: EventId::new(name),
             source: "inn".into(),

@@ -52,6 +52,97 @@ async fn what_comes_packed_or_as_a_form_is_kept_as_it_came_and_read() {
     router.stop().await;
 }
 
+/// What is stored of all that came, the first first: headers and body.
+async fn stored(router: &Router) -> Vec<(serde_json::Value, String)> {
+    router.quiet().await;
+    let store = router.served().app.store.clone();
+    let filter = ListFilter { source: Some("door".into()), limit: 50, ..ListFilter::default() };
+    let mut kept = Vec::new();
+    for event in store.list_events(&filter).await.unwrap().iter().rev() {
+        let (_, stored) = store.event(&event.id).await.unwrap().unwrap();
+        kept.push((
+            serde_json::from_str(&stored.headers).unwrap(),
+            String::from_utf8_lossy(&stored.body).into_owned(),
+        ));
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_card_is_stored_however_a_body_is_packed_also_after_the_source_was_removed() {
+    let file = "connector: webhook\nsign_in: { header: { name: x-key, secret: tours-token } }\nevent: { id: \"header:x-id\" }\n\
+                records: [{ kind: booking, key: id, never_stored: [\"**.card\", pin] }]\n";
+    let card = r#"{"id":1,"pin":"9876","pay":{"card":{"number":"4111-0000"}},"a":1}"#;
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(card.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let (gzip, json, form) = ("gzip", "application/json", "application/x-www-form-urlencoded");
+    let bodies: [(&[u8], &str, &str); 5] = [
+        (card.as_bytes(), "", json),
+        (&packed, gzip, json),
+        (&packed, "", json),
+        (b"pin=9876&id=1&pay=%7B%22card%22%3A%224111-0000%22%7D", "", form),
+        (b"{\"id\": 2}", "", json),
+    ];
+    let mut router = Router::start(&[("sources/door.yaml", file)]).await;
+    let send = async |router: &Router| {
+        for (number, (body, encoding, content_type)) in bodies.iter().enumerate() {
+            let mut sent = router
+                .request("POST", "/hooks/door")
+                .header("x-key", crate::support::TOKEN)
+                .header("x-id", number.to_string())
+                .header("content-type", *content_type)
+                .body(body.to_vec());
+            if !encoding.is_empty() {
+                sent = sent.header("content-encoding", *encoding);
+            }
+            assert_eq!(sent.send().await.expect("an answer").status().as_u16(), 200);
+        }
+    };
+    let left = r#"{"id":1,"pay":{},"a":1}"#;
+    let wanted = [left, left, left, "id=1&pay=%7B%7D", "{\"id\": 2}"];
+    send(&router).await;
+    let first = stored(&router).await;
+    assert_eq!(first.iter().map(|(_, body)| body.as_str()).collect::<Vec<_>>(), wanted);
+    for (headers, body) in &first {
+        assert!(headers.get("content-encoding").is_none(), "what is stored is not packed: {headers}");
+        let note = headers[waypost::domain::BODY_NOTE].as_str().unwrap_or_default();
+        assert_eq!(note.starts_with("What this connector never stores"), body != "{\"id\": 2}", "{headers}");
+    }
+    // The same when the source is gone, also after a restart.
+    std::fs::remove_file(router.rules().join("sources/door.yaml")).expect("it was there");
+    let mut files = Files::default();
+    for name in ["connections/crm.yaml", "sources/tours.yaml"] {
+        files
+            .texts
+            .insert(name.to_owned(), std::fs::read_to_string(router.rules().join(name)).expect("a file"));
+    }
+    let (activated, diagnostics) = router.served().app.try_files(&files, Vec::new()).await;
+    assert!(activated, "{diagnostics:?}");
+    router.restart().await;
+    send(&router).await;
+    let then = stored(&router).await;
+    assert_eq!(
+        then[bodies.len()..],
+        first,
+        "the same headers and bodies, so that they can be read when it comes back"
+    );
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_looked_through_is_stored_and_says_so() {
+    let file = "connector: webhook\nsign_in: { header: { name: x-key, secret: tours-token } }\n\
+                records: [{ kind: booking, key: id, never_stored: [\"**.card\"] }]\n";
+    let mut router = Router::start(&[("sources/door.yaml", file)]).await;
+    let sent = router.request("POST", "/hooks/door").header("x-key", crate::support::TOKEN);
+    let sent = sent.header("content-encoding", "gzip").body(b"\x1f\x8bno".to_vec());
+    assert_eq!(sent.send().await.expect("an answer").status().as_u16(), 200);
+    let (headers, _) = stored(&router).await.remove(0);
+    insta::assert_snapshot!(headers[waypost::domain::BODY_NOTE].as_str().unwrap());
+    router.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_became_nothing_by_a_wrong_file_is_read_again_when_the_file_is_mended() {
     let file = |on: &str| {
@@ -84,6 +175,7 @@ async fn what_became_nothing_by_a_wrong_file_is_read_again_when_the_file_is_mend
     let (kept, stored) = app.store.event(&first.id).await.unwrap().expect("an event");
     assert_eq!(kept.changes[0].kind.as_str(), "ignored", "what came stays as it is");
     assert!(stored.headers.find("read-again").is_none());
+    assert_eq!(app.unread().await.unwrap().get("door"), None, "nobody is told of it any more");
     // Its booking is known now: by order of arrival the old body would be the newest.
     send(&router, r#"{"type":"booked","id":1,"note":"second"}"#).await;
     let late = app.replay(&first.id).await.unwrap();

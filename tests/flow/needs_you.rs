@@ -222,8 +222,15 @@ async fn a_run_goes_on_with_its_next_step_after_one_was_done_by_hand() {
     router.behave(json!({ "refuse_fields": { "phone": "no phones today" } }));
     router.post(&Booking::new(1)).await;
     let failed = router.quiet().await.remove(0);
-    let told = DoneByHand { who: "Mary".into(), note: "made it".into(), remote_id: Some("c-9".into()) };
-    let marked = router.served().app.mark_done(&failed.id, told).await.expect("it is marked");
+    let told = |id: Option<&str>| DoneByHand {
+        who: "Mary".into(),
+        note: "made it".into(),
+        remote_id: id.map(str::to_owned),
+    };
+    // The next step reads the id: without it the run could never go on.
+    let refused = router.served().app.mark_done(&failed.id, told(None)).await.expect_err("the id is missing");
+    assert!(refused.to_string().contains("needs the id of the record"), "{refused}");
+    let marked = router.served().app.mark_done(&failed.id, told(Some("c-9"))).await.expect("it is marked");
     assert!(marked.goes_on);
     let run = router.quiet().await.remove(0);
     assert_eq!((run.state, run.verdict), (RunState::Done, None));

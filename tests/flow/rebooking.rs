@@ -104,6 +104,11 @@ async fn items_are_records_of_their_own_that_rules_can_use_and_no_list_of_bookin
     let app = router.beside().await;
     let query = waypost::ports::BookingQuery { limit: 10, ..waypost::ports::BookingQuery::default() };
     assert_eq!(app.store.find_bookings(&query).await.expect("a page").bookings, []);
+    assert_eq!(
+        app.store.booking_hours(0).await.expect("hours"),
+        [],
+        "they are not counted among the bookings"
+    );
     app.store.close().await;
     router.stop().await;
 }

@@ -398,6 +398,7 @@ async fn account(walk: &mut Walk) {
     walk.written_by("/sign-in", "people_sign_in.rs", "signed-in");
     walk.written_by("/sign-in/code", "people_sign_in.rs", "signed-in");
     walk.written_by("/welcome/{token}", "people_links.rs", "account.password-by-link");
+    walk.written_by("/events/{id}/replay", "../web/event_replay.rs", "event.replayed");
     walk.written_by("/bookings/{id}/fetch", "../web/booking_fetch.rs", "booking.fetched");
     walk.written_by("/api/v1/bookings/{id}/fetch", "../web/api_bookings_fetch.rs", "booking.fetched");
     walk.written_by("/sources/{name}/sign-in", "../web/source_change.rs", "source.sign-in");

@@ -31,6 +31,7 @@ mod masking;
 mod needs_you;
 mod pages;
 mod publishing;
+mod reading_again;
 mod roles;
 mod rotating;
 mod rules;

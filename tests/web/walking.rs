@@ -156,6 +156,25 @@ async fn a_report_is_paged_and_its_button_brings_in() {
     assert_eq!(seen.status, StatusCode::SEE_OTHER);
     let repair = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
     assert_eq!((repair.asked.report, repair.asked.purpose.as_str()), (Some(row.seq), "repair"));
+    // What is repaired already has no button for that any more; where something is left, it has.
+    let page = shop.get(&format!("/walks/{}", row.seq)).await;
+    let see = format!("<a href=\"/walks/{}\">See the repair</a>", repair.seq);
+    has(&page, &["What it found is being repaired.", &see]);
+    let button = format!("/walks/{}/repair", row.seq);
+    assert!(!page.text.contains(&button), "{}", page.text);
+    for (gone, words) in [(1, "Bring in 60, and end 1"), (0, "What it found was repaired")] {
+        let repair = shop.app.open_walk("tours").await.expect("a store").expect("it is under way");
+        let counts = WalkCounts { looked: 61, brought_in: 60, gone, ..WalkCounts::default() };
+        let ended_at = Some(shop.app.clock.now());
+        let done = WalkRow { state: WalkState::Done, ended_at, counts, ..repair.clone() };
+        note(&shop, &repair, done, Vec::new()).await;
+        let page = shop.get(&format!("/walks/{}", row.seq)).await;
+        has(&page, &[words]);
+        assert_eq!(page.text.contains(&button), gone > 0, "{}", page.text);
+        if gone > 0 {
+            assert_eq!(shop.post(&button, &[]).await.status, StatusCode::SEE_OTHER);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
