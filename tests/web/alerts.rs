@@ -246,9 +246,10 @@ async fn a_mail_server_without_starttls_gets_no_mail_where_it_is_asked_for() {
     let sending = world.site.app.test_alert_channel(&Who::command_line(), &id, "").await.unwrap();
     assert!(!sending.good && sending.text.contains("offers no STARTTLS"), "{}", sending.text);
     let draft = waypost::app::ChannelDraft { allow_private: false, ..draft };
-    world.site.app.keep_alert_channel(&Who::command_line(), Some(&id), &draft).await.unwrap();
-    let sending = world.site.app.test_alert_channel(&Who::command_line(), &id, "").await.unwrap();
-    assert!(!sending.good && sending.text.contains("private network"), "{}", sending.text);
+    let kept = world.site.app.keep_alert_channel(&Who::command_line(), Some(&id), &draft).await;
+    let Err(waypost::app::ChannelError::Wrong(wrong)) = kept else { panic!("{kept:?}") };
+    assert_eq!(wrong[0].0, "allow_private");
+    assert!(wrong[0].1.contains("private network"), "{wrong:?}");
     let said: Vec<String> = server.came().into_iter().flat_map(|came| came.said).collect();
     assert!(said.iter().all(|line| line.starts_with("EHLO") || line == "QUIT"), "{said:?}");
 }

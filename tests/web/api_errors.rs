@@ -24,6 +24,11 @@ async fn parameters_that_can_t_be_taken_are_told() {
             assert!(["wrong_parameter", "wrong_cursor"].contains(&code_of(&told)), "{told}");
         }
     }
+    for limit in ["x", "", "201", "1.5"] {
+        let told = json_of(&program.ask(&format!("/api/v1/runs?limit={limit}")).await);
+        let message = told["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.ends_with("limit must be a number from 1 to 200."), "{told}");
+    }
     let odd = [
         "runs?state=gone",
         "runs?cause=x",

@@ -222,3 +222,31 @@ async fn whoever_chooses_dark_gets_dark_and_stays_where_they_are() {
     let strange = site.post("/colours", &[("colours", "\"><script>")]).await;
     assert_eq!(strange.cookie("colours").as_deref(), Some("device"));
 }
+
+#[actix_web::test]
+async fn a_page_that_is_not_there_keeps_the_count_of_what_needs_somebody_and_leads_to_its_own_list() {
+    let site = Site::filled().await;
+    let count = |text: &str| {
+        let (_, rest) = text.split_once("data-needs-you-count").expect("the count");
+        rest.split('<').next().unwrap_or_default().to_owned()
+    };
+    let known = count(&site.get("/").await.text);
+    assert!(known.starts_with('>') && known != ">0", "{known}");
+    for (address, list) in [
+        ("/rules/nothing-here", "/rules"),
+        ("/sources/nothing-here", "/sources"),
+        ("/connections/nothing-here", "/connections"),
+        ("/bookings/nothing-here", "/bookings"),
+        ("/events/nothing-here", "/events"),
+        ("/needs-you/nothing-here", "/needs-you"),
+        ("/settings/alerts/nothing-here", "/settings/alerts"),
+        ("/nothing-here", "/"),
+    ] {
+        let seen = site.get(address).await;
+        assert_eq!(seen.status, StatusCode::NOT_FOUND, "{address}");
+        let button = format!("<a class=\"button\" href=\"{list}\">");
+        assert!(seen.text.contains(&button), "{address}: {}", seen.text);
+        let wanted = if address == "/nothing-here" { count(&seen.text) } else { known.clone() };
+        assert_eq!(count(&seen.text), wanted, "{address}");
+    }
+}
