@@ -301,13 +301,10 @@ impl Fetcher {
             ApiTrouble::Rests { until, said, .. } => {
                 let until = until.max(now + 1);
                 self.close(&row.source, Closed::until(until), now);
-                if !said {
-                    (until, false)
-                } else {
-                    match self.own().turned_away(row, until, now) {
-                        Turned::Again(due_at) => (due_at, false),
-                        end => return turned_away_for_good(ruleset, row, end, &told),
-                    }
+                let turned = said.then(|| self.own().turned_away(row, until, now));
+                match turned.unwrap_or(Turned::Again(until)) {
+                    Turned::Again(due_at) => (due_at, false),
+                    end => return turned_away_for_good(ruleset, row, end, &told),
                 }
             }
             ApiTrouble::NeedsAuth(_) => {

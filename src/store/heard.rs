@@ -43,12 +43,10 @@ impl SqlStore {
             let note = row.text_or_null("note")?.unwrap_or_default();
             let is_check = note.contains(asked.check);
             let is_unknown = note.contains(asked.unknown) && at >= asked.since;
+            let is_word = is_word_of_the_api(&row.text("headers")?);
             match row.text("origin")?.as_str() {
-                ORIGIN_FETCH => {
-                    if is_word_of_the_api(&row.text("headers")?) {
-                        heard.fetched_at = heard.fetched_at.or(Some(at));
-                    }
-                }
+                ORIGIN_FETCH if is_word => heard.fetched_at = heard.fetched_at.or(Some(at)),
+                ORIGIN_FETCH => {}
                 _ if is_unknown && heard.fetched_at.is_none() => heard.unknown += 1,
                 _ if is_check => heard.checked_at = heard.checked_at.or(Some(at)),
                 _ => {}

@@ -98,10 +98,8 @@ async fn what_is_never_let_in_ends_after_a_day_also_where_nothing_else_is_asked_
     let forbidden = |_| ApiTrouble::NeedsAuth("HTTP 403: the scope is missing".to_owned());
     for is_limit in [true, false] {
         let mut world = World::new("always").await;
-        let (after, calls) = match is_limit {
-            true => alone(&mut world, limit).await,
-            false => alone(&mut world, forbidden).await,
-        };
+        let (after, calls) =
+            if is_limit { alone(&mut world, limit).await } else { alone(&mut world, forbidden).await };
         assert!((24 * HOUR..25 * HOUR).contains(&after), "after {} hours", after / HOUR);
         assert!((20..200).contains(&calls), "{calls} calls");
         assert_eq!(world.kinds().await, [Refused]);
