@@ -168,7 +168,7 @@ pub(super) fn session_cookie(access: &Access, request: &HttpRequest, begun: &Beg
 impl SignInPage {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::HOSTILE;
-        let of = |errors, text: &str, nobody_yet| Self {
+        let of = |errors, text: &str, nobody_yet: bool| Self {
             frame: Frame::bare(),
             errors,
             email: text.to_owned(),
