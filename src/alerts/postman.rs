@@ -141,7 +141,7 @@ impl Postman {
         match self.outbound.send(request).await {
             Ok(answer) => outcome_of(&answer, &hook.place),
             Err(OutboundFailure::NotSent(why) | OutboundFailure::Unknown(why)) => {
-                Err(format!("Not sent: {}", why.replace(" in the connection", "")))
+                Err(format!("Not sent: {}", why.replace(" (in a file: allow_private: true)", "")))
             }
         }
     }

@@ -115,9 +115,11 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match web::Query::<T>::from_query(request.query_string()) {
             Ok(query) => Ok(Self(query.into_inner())),
-            Err(_) if limit_is_no_number(request.query_string()) => Err(wrong_limit()),
             Err(actix_web::error::QueryPayloadError::Deserialize(why)) => {
-                Err(ApiError::wrong_parameter(&why.to_string()))
+                let why = why.to_string();
+                // Where a list takes a limit, that is what can't be read; else the name is what is wrong.
+                let limit = !why.contains("unknown field") && limit_is_no_number(request.query_string());
+                Err(if limit { wrong_limit() } else { ApiError::wrong_parameter(&why) })
             }
             Err(_) => Err(ApiError::wrong_parameter("it can't be read")),
         })

@@ -2,7 +2,8 @@
 
 use crate::alerts_world::{AlertWorld, KEY, MailServer, Receiver};
 use actix_web::http::StatusCode;
-use waypost::ports::Secrets as _;
+use waypost::domain::ChannelTo;
+use waypost::ports::{NewAudit, Secrets as _};
 
 const HOOK: [(&str, &str); 4] =
     [("name", "Pager"), ("enabled", "yes"), ("allow_private", "yes"), ("signed", "yes")];
@@ -174,14 +175,27 @@ async fn a_private_address_is_called_only_where_the_channel_says_so() {
     let site = &world.site;
     let receiver = Receiver::start().await;
     let url = receiver.url().replace("http://", "https://");
-    let made = site
-        .post("/settings/alerts/new/webhook", &[("name", "Pager"), ("address", &url), ("enabled", "yes")])
-        .await;
+    let form = [("name", "Pager"), ("address", url.as_str()), ("enabled", "yes"), ("allow_private", "yes")];
+    let made = site.post("/settings/alerts/new/webhook", &form).await;
     assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
     let id = only(&world).await;
+    // Kept by a version that looked only when it was called.
+    let mut channel = site.app.store.alerts().alert_channels().await.unwrap().remove(0);
+    if let ChannelTo::Webhook(hook) = &mut channel.to {
+        hook.allow_private = false;
+    }
+    let audit = NewAudit {
+        at: site.now,
+        who: String::new(),
+        who_name: String::new(),
+        act: "alerts.channel-changed",
+        object: "Pager".into(),
+        details: String::new(),
+    };
+    site.app.store.alerts().put_alert_channel(&channel, &audit).await.unwrap();
     site.post(&format!("/settings/alerts/{id}/test"), &[]).await;
     let text = site.get("/settings/alerts").await.text;
-    assert!(text.contains("private network") && !text.contains("in the connection"), "{text}");
+    assert!(text.contains("private network") && !text.contains("in a file"), "{text}");
     assert_eq!(receiver.came().len(), 0);
 }
 

@@ -98,7 +98,7 @@ async fn a_condition_that_can_never_hold_is_a_mistake_at_its_row() {
 async fn a_mistake_leads_to_its_line_and_a_press_puts_it_right() {
     let shop = Workshop::open(1).await;
     let opened = shop.opened("guests.yaml").await.unwrap_or_default();
-    let broken = GUESTS.replace("{{ person.phone }}", "{{ person.fone }}");
+    let broken = GUESTS.replace("{{ person.phone }}", "{{ person.phne }}");
     let form = [("text", broken.as_str()), ("opened", opened.as_str())];
     let page = shop.post(EDIT, &form).await.text;
     assert!(page.contains("<a href=\"#text\" data-line=\"10\">Go to line 10</a>"), "{page}");
@@ -107,11 +107,11 @@ async fn a_mistake_leads_to_its_line_and_a_press_puts_it_right() {
     let at = button.split('"').next().unwrap_or_default();
     assert!(button.contains("Put “person.phone” there") || button.contains("Put “phone” there"), "{button}");
     let mended = shop.post(EDIT, &[&form[..], &[("mend", at)]].concat()).await.text;
-    assert!(mended.contains("{{ person.phone }}") && !mended.contains("person.fone"), "{mended}");
+    assert!(mended.contains("{{ person.phone }}") && !mended.contains("person.phne"), "{mended}");
     assert!(mended.contains("There is no mistake in it."), "{mended}");
     for odd in ["", "x", "10:1", "99:99", "-1:0"] {
         let page = shop.post(EDIT, &[&form[..], &[("mend", odd)]].concat()).await.text;
-        assert!(page.contains("person.fone"), "{odd}");
+        assert!(page.contains("person.phne"), "{odd}");
     }
     // Refused, the page begins with what is wrong.
     for way in ["review", "publish"] {
