@@ -228,7 +228,7 @@ mod tests {
     fn an_act_leads_to_what_it_was_about() {
         assert_eq!(way_to("run.retried", "run_1").as_deref(), Some("/runs/run_1"));
         assert_eq!(way_to("runs.asked", "blk_1").as_deref(), Some("/needs-you/acts/blk_1"));
-        assert_eq!(way_to("source.keys", "a/../b").as_deref(), Some("/sources/a%2F..%2Fb"));
+        assert_eq!(way_to("source.keys", "a/../b").as_deref(), Some("/sources/a%2F%2E%2E%2Fb"));
         for (act, object) in
             [("rule.removed", "guests"), ("signed-in", "x"), ("person.role", "Mary"), ("run.held", "")]
         {
