@@ -99,7 +99,7 @@ async fn what_nobody_posted_is_not_called_a_webhook() {
         kind: "booking".into(),
         key: "A1".into(),
     };
-    let head = |gone| DocumentHead { key: key.clone(), begun: 0, fetch: None, unverified: false, gone };
+    let head = |gone| DocumentHead { gone, ..DocumentHead::of(key.clone(), 0) };
     for (name, origin, gone, title) in [
         ("fetched", ORIGIN_FETCH, false, "Fetched from Shop"),
         ("repaired", ORIGIN_RECONCILE, false, "Fetched from Shop by a repair"),
