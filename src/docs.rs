@@ -47,7 +47,9 @@
 //! own, which is applied like any other; in that transaction its hints become `coalesced` and the fetch ends. Its position is
 //! the moment at which the request began: a hint that came in since makes another fetch, and a document that is older than what
 //! is known changes nothing. Where the API does not know the booking, the hints are `refused`. While it is away they wait, or
-//! `fetch::go_by` lets the webhook count, marked as unverified, and the fetch stays.
+//! `fetch::go_by` lets the webhook count, marked as unverified, and the fetch stays. Where the API then does not know a booking
+//! that nothing else told of, `fetch::not_there` appends its end. An answer that is as old as what was known before its webhook
+//! is asked for again, at most two times (`fetch::behind`); the calls of all processes share the API's limits (`source_api`).
 //!
 //! # Nothing comes
 //!

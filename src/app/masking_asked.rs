@@ -93,6 +93,7 @@ around! { FetchStore by fetches;
     masks ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
     passes hurry_fetches(source: &str, now: Millis) -> i64;
     passes hurry_some(ids: &[String], now: Millis) -> ();
+    passes hurry_down(source: &str, since: Millis, now: Millis) -> ();
     passes revive_fetches(source: Option<&str>, now: Millis) -> i64;
     passes ended_unknown(keys: &[BookingKey]) -> Vec<(BookingKey, Position)>;
     passes pull_in_fetches(later: Millis, now: Millis) -> i64;

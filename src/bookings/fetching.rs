@@ -289,7 +289,9 @@ pub(super) fn noted(head: Option<&DocumentHead>, source: &Source, note: Option<S
     let of_head = if head.unverified {
         format!("unverified: {title} did not answer, so this is what its webhook said")
     } else if head.insists {
-        format!("a webhook told otherwise: {title} was asked two more times, and its answer is taken")
+        format!(
+            "a webhook told of something newer: {title} was asked two more times, and its answer is taken"
+        )
     } else if head.again_at.is_some() {
         format!("older than what its webhook told: {title} is asked again")
     } else {

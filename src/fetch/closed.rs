@@ -99,7 +99,9 @@ impl Fetcher {
                 .map(|_| own.turned_with_all(&row.source))
                 .unwrap_or_default()
         };
-        if was.is_some() {
+        if let Some(was) = was {
+            // What failed since it was away, and would be tried up to an hour later.
+            self.store.fetches().hurry_down(&row.source, was.since, now).await?;
             self.store.fetches().hurry_some(&free, now).await?;
             self.store.fetches().revive_fetches(Some(&row.source), now).await?;
         }

@@ -265,7 +265,11 @@ impl Fetcher {
             Err(trouble @ ApiTrouble::NotThere(_)) => {
                 return self.not_known(ruleset, &row, &trouble, now).await;
             }
-            Ok(documents) if documents.is_empty() => FetchEnd::Refused { told: none_of(ruleset, &row) },
+            // A list that is empty says the same.
+            Ok(documents) if documents.is_empty() => {
+                let nothing = ApiTrouble::NotThere("the list is empty".to_owned());
+                return self.not_known(ruleset, &row, &nothing, now).await;
+            }
             Ok(documents) => {
                 let standing = match documents.as_slice() {
                     [(_, document)] => self.standing_of(ruleset, &row, document, now).await?,
@@ -478,8 +482,4 @@ fn turned_away_for_good(ruleset: &Ruleset, row: &FetchRow, end: Turned, told: &s
             ),
         },
     }
-}
-
-fn none_of(ruleset: &Ruleset, row: &FetchRow) -> String {
-    format!("{}'s API has nothing for it: nothing was changed", title(ruleset, row))
 }

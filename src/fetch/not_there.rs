@@ -64,5 +64,8 @@ impl Fetcher {
 }
 
 fn not_there(ruleset: &Ruleset, row: &FetchRow) -> String {
+    if row.way > 0 {
+        return format!("{}'s API has nothing for it: nothing was changed", title(ruleset, row));
+    }
     format!("{}'s {KNOWS_NO_SUCH} {}: nothing was changed", title(ruleset, row), row.key.kind)
 }

@@ -318,6 +318,8 @@ pub trait FetchStore: Send + Sync {
     async fn hurry_fetches(&self, source: &str, now: Millis) -> Result<i64, StoreError>;
     /// These are due now, where they would be later.
     async fn hurry_some(&self, ids: &[String], now: Millis) -> Result<(), StoreError>;
+    /// Those of a source that found its API down since then, and not before, are due now.
+    async fn hurry_down(&self, source: &str, since: Millis, now: Millis) -> Result<(), StoreError>;
     /// Those that ended since they were turned away for too long are due again, of a source or of all; gives how many.
     async fn revive_fetches(&self, source: Option<&str>, now: Millis) -> Result<i64, StoreError>;
     /// Which of these records ended before they were known, and at which position: the last one.

@@ -2,8 +2,8 @@
 //! gone by and never verified; and what becomes of these where the API does not know it.
 
 use super::session::{Statement, Value, values};
-use super::{SqlStore, rows};
-use crate::domain::{BookingKey, ChangeKind, DocumentHead, Position, is_document};
+use super::{SqlStore, fetches, rows, sooner};
+use crate::domain::{BookingKey, ChangeKind, DocumentHead, Millis, Position, is_document};
 use crate::ports::{FetchRow, KnownBy, StoreError, StoredEvent};
 
 /// Changes that are looked at in one go.
@@ -70,6 +70,35 @@ pub(super) fn refuse_gone_by(of: &FetchRow, told: &str) -> Statement {
     let bound =
         values![told, of.hinted, &of.id, of.begun, &key.connector, &key.account, &key.kind, &key.key,];
     Statement::new(REFUSE_GONE_BY, bound)
+}
+
+/// There is nothing to be fetched: hints are refused. What was `forbidden`, or somebody asked for, stays, so that they are told.
+pub(super) fn refused(of: &FetchRow, told: &str, forbidden: bool, now: Millis) -> Vec<Statement> {
+    let none: Option<String> = None;
+    let mut statements = vec![
+        refuse_gone_by(of, told),
+        Statement::new(fetches::done_sql("refused"), values![told, none, &of.id, of.begun]),
+        Statement::new(fetches::FORGET_HINTS, values![&of.id, of.begun]),
+    ];
+    if !forbidden {
+        statements.push(Statement::new(
+            "DELETE FROM fetches
+             WHERE  id = $1 AND asked_by IS NULL
+             AND    NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)",
+            values![&of.id],
+        ));
+    }
+    let trouble = if forbidden { sooner::FORBIDDEN } else { "not_there" };
+    statements.push(Statement::new(
+        "UPDATE fetches
+         SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
+                             THEN 'due' ELSE 'refused' END,
+                begun = NULL, due_at = $1, trouble = $2, told = $3, tries = 0,
+                failing_since = NULL
+         WHERE  id = $4",
+        values![now, trouble, told, &of.id],
+    ));
+    statements
 }
 
 impl SqlStore {

@@ -3,7 +3,7 @@
 
 use super::rows::{self, word};
 use super::session::{Row, Session, Statement, Value, values};
-use super::{SqlStore, doubts, ended, forbidden, sql};
+use super::{SqlStore, doubts, ended, sql};
 use crate::domain::{BEHIND, BookingId, BookingKey, ChangeRef, Millis, Position};
 use crate::ports::{
     AppliedEvent, FetchCount, FetchEnd, FetchPolicy, FetchRow, FetchState, FetchStore, FetchWrite,
@@ -122,7 +122,7 @@ pub(super) fn confirm_sql(count: usize) -> String {
     )
 }
 
-const FORGET_HINTS: &str = "DELETE FROM fetch_hints WHERE \"fetch\" = $1 AND position <= $2";
+pub(super) const FORGET_HINTS: &str = "DELETE FROM fetch_hints WHERE \"fetch\" = $1 AND position <= $2";
 /// It ends where nothing waits for it.
 const END: &str = "
 DELETE FROM fetches
@@ -384,32 +384,7 @@ impl FetchStore for SqlStore {
                 if there.is_none() {
                     return Ok(());
                 }
-                let none: Option<String> = None;
-                let mut statements = vec![
-                    doubts::refuse_gone_by(of, told),
-                    Statement::new(done_sql("refused"), values![told, none, &of.id, of.begun]),
-                    Statement::new(FORGET_HINTS, values![&of.id, of.begun]),
-                ];
-                if !forbidden {
-                    // What somebody asked for stays, so that they are told.
-                    statements.push(Statement::new(
-                        "DELETE FROM fetches
-                         WHERE  id = $1 AND asked_by IS NULL
-                         AND    NOT EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)",
-                        values![&of.id],
-                    ));
-                }
-                let trouble = if forbidden { forbidden::FORBIDDEN } else { "not_there" };
-                statements.push(Statement::new(
-                    "UPDATE fetches
-                     SET    state = CASE WHEN EXISTS (SELECT 1 FROM fetch_hints AS h WHERE h.fetch = fetches.id)
-                                         THEN 'due' ELSE 'refused' END,
-                            begun = NULL, due_at = $1, trouble = $2, told = $3, tries = 0,
-                            failing_since = NULL
-                     WHERE  id = $4",
-                    values![now, trouble, told, &of.id],
-                ));
-                statements
+                doubts::refused(of, told, forbidden, now)
             }
         };
         session.commit_after(statements).await.map(|_| ())
@@ -490,6 +465,10 @@ impl FetchStore for SqlStore {
 
     async fn hurry_some(&self, ids: &[String], now: Millis) -> Result<(), StoreError> {
         self.hurry_by_id(ids, now).await
+    }
+
+    async fn hurry_down(&self, source: &str, since: Millis, now: Millis) -> Result<(), StoreError> {
+        self.hurry_all_down(source, since, now).await
     }
 
     async fn revive_fetches(&self, source: Option<&str>, now: Millis) -> Result<i64, StoreError> {

@@ -24,7 +24,7 @@ mod events;
 mod fetches;
 mod figures;
 mod finding;
-mod forbidden;
+
 mod gate;
 mod heard;
 mod hours;
@@ -49,6 +49,7 @@ mod runs;
 mod seen;
 mod session;
 mod shelf;
+mod sooner;
 mod sql;
 mod sqlite;
 mod sqlite_copy;

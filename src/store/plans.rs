@@ -8,7 +8,7 @@ use super::{
     finding, hours, lanes, lately, links, lists, people, people_doors, people_log, pulse, ruleset_history,
     runs, sql, walk_places, walks,
 };
-use super::{doubts, ended, erase, fetches, forbidden, heard, retention, seen};
+use super::{doubts, ended, erase, fetches, heard, retention, seen, sooner};
 use crate::ports::{StoreError, TroubleFilter, TroublePage};
 
 /// The plan of one query.
@@ -133,7 +133,8 @@ pub async fn plans(options: &OpenOptions) -> Result<Vec<Plan>, StoreError> {
             fetches::done_sql("coalesced"),
             values!["note", "booking", "fch_1", 1_i64],
         ),
-        ("some fetches that go sooner", forbidden::hurry_sql(2), values![1_i64, "a", "b"]),
+        ("fetches that found an API down", sooner::HURRY_DOWN.to_owned(), values![1_i64, "tours", 1_i64]),
+        ("some fetches that go sooner", sooner::hurry_sql(2), values![1_i64, "a", "b"]),
         ("what hinted at a fetch", doubts::HINTS_OF.to_owned(), values!["fch_1", 1_i64, 8_i64, 1_i64]),
         ("by whose word a booking is known", doubts::TOLD_BY.to_owned(), values!["b", 0_i64, 0_i64, 8_i64]),
         ("webhooks that are refused after all", doubts::DISOWN.to_owned(), values!["note", "booking"]),

@@ -2,7 +2,7 @@
 //! act into words; one that it doesn't know is shown as it is stored.
 
 use super::errors::PageError;
-use super::page::{Frame, Place, answer};
+use super::page::{Frame, Place, answer, in_address};
 use super::scene::Scene;
 use super::times::{Moment, counted};
 use crate::app::{App, RefusedSignIn};
@@ -39,7 +39,26 @@ struct Row {
     who: String,
     what: String,
     object: String,
+    /// Where the page of the object is.
+    way: Option<String>,
     details: String,
+}
+
+/// Where the page is of what an act was about. What was taken away has none.
+fn way_to(act: &str, object: &str) -> Option<String> {
+    let (kind, done) = act.split_once('.')?;
+    let place = match (kind, done) {
+        (_, "removed" | "renamed") => return None,
+        ("run", _) => "runs",
+        ("runs", _) => "needs-you/acts",
+        ("event", _) => "events",
+        ("booking", _) => "bookings",
+        ("rule", _) => "rules",
+        ("connection", _) => "connections",
+        ("source" | "walk", _) => "sources",
+        _ => return None,
+    };
+    (!object.is_empty()).then(|| format!("/{place}/{}", in_address(object)))
 }
 
 /// An act in words.
@@ -156,6 +175,7 @@ impl AuditPage {
             who: if line.who_name.is_empty() { "nobody".into() } else { line.who_name.clone() },
             what: words_of(&line.act).to_owned(),
             object: line.object.clone(),
+            way: way_to(&line.act, &line.object),
             details: line.details.clone(),
         };
         let last = lines.last().filter(|_| more);
@@ -197,5 +217,22 @@ impl AuditPage {
             Self::of(&scene(), &lines, &refused, false, true),
             Self::of(&scene(), &lines, &[], false, false),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::way_to;
+
+    #[test]
+    fn an_act_leads_to_what_it_was_about() {
+        assert_eq!(way_to("run.retried", "run_1").as_deref(), Some("/runs/run_1"));
+        assert_eq!(way_to("runs.asked", "blk_1").as_deref(), Some("/needs-you/acts/blk_1"));
+        assert_eq!(way_to("source.keys", "a/../b").as_deref(), Some("/sources/a%2F..%2Fb"));
+        for (act, object) in
+            [("rule.removed", "guests"), ("signed-in", "x"), ("person.role", "Mary"), ("run.held", "")]
+        {
+            assert_eq!(way_to(act, object), None, "{act}");
+        }
     }
 }

@@ -104,7 +104,7 @@ on_both! {
                 place.execute("ANALYZE").await;
             }
             plans = waypost::store::plans(&place.options()).await.unwrap();
-            assert_eq!(plans.len(), 104);
+            assert_eq!(plans.len(), 110);
             for plan in &plans {
                 println!("--- {}, {when}\n{}\n", plan.name, plan.steps);
                 walks.extend(walks_of(plan).map(|line| format!("{}, {when}: {line}", plan.name)));

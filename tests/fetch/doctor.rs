@@ -9,10 +9,13 @@ use crate::support::{Router, client};
 use crate::world::{INN, inn, post, settled, tours};
 use async_trait::async_trait;
 use bytes::Bytes;
+use secrecy::SecretString;
 use std::sync::Arc;
 use waypost::app::{Finding, Subscribing};
 use waypost::domain::{CertificateState, Millis, Role};
-use waypost::ports::{Answer, Certificates, NoCertificate, Outbound, OutboundFailure, OutboundRequest};
+use waypost::ports::{
+    Answer, Certificates, NoCertificate, Outbound, OutboundFailure, OutboundRequest, Secrets,
+};
 
 /// A certificate that is good for long.
 struct Good;
@@ -77,6 +80,34 @@ async fn aloud(router: &Router, apaleo: &Apaleo) -> String {
     read_aloud(&found(router, "inn").await, Some(apaleo))
 }
 
+/// The values of the keys of the source `inn`.
+struct Keys;
+
+impl Secrets for Keys {
+    fn vault(&self, name: &str) -> Option<SecretString> {
+        match name {
+            "apaleo-id" => Some("client-1".to_owned().into()),
+            "apaleo-secret" => Some("secret-1".to_owned().into()),
+            _ => None,
+        }
+    }
+    fn environment(&self, _: &str) -> Option<SecretString> {
+        None
+    }
+}
+
+/// A wait that the API asked for is kept over a start; here it is over.
+async fn forget_the_wait(router: &Router) {
+    let app = &router.served().app;
+    let active = app.active().expect("a ruleset");
+    let credential = active.sources["inn"].reach.as_ref().and_then(|api| api.credential(&Keys));
+    let fact = format!("api.calls.{}", credential.expect("all keys have values"));
+    let book = app.store.fact(&fact).await.expect("the fact").expect("calls were written down");
+    let mut book: serde_json::Value = serde_json::from_str(&book).expect("JSON");
+    assert!(book.as_object_mut().and_then(|book| book.remove("rests_until")).is_some(), "{book}");
+    app.store.set_fact(&fact, &book.to_string()).await.expect("it is kept");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_with_keys_is_told_of_line_by_line() {
     let (mut apaleo, mut router) = world("").await;
@@ -101,6 +132,7 @@ async fn a_source_with_keys_is_told_of_line_by_line() {
     tell("the client may not see subscriptions", &router, &apaleo).await;
     apaleo.script("GET /account", 1, Some(Reply::empty(429).with("retry-after", "3600")));
     tell("the API asks to wait", &router, &apaleo).await;
+    forget_the_wait(&router).await;
     router.restart().await;
     apaleo.reaches(OUTSIDE, router.served().listen);
     apaleo.script("GET /account", 1, Some(Reply::empty(403)));

@@ -1,6 +1,6 @@
 //! Keys that are not taken, for a while or for ever, and keys of one account where webhooks are of any.
 
-use crate::stage::{World, event, inn, reservation, ruleset};
+use crate::stage::{World, down, event, inn, reservation, ruleset};
 use crate::support::Booking;
 use serde_json::json;
 use std::sync::Arc;
@@ -134,6 +134,60 @@ async fn what_is_never_let_in_ends_after_a_day_also_where_nothing_else_is_asked_
     }
 }
 
+#[tokio::test]
+async fn what_found_the_api_down_is_fetched_as_soon_as_it_answers_again() {
+    let mut world = World::new("always").await;
+    for number in 1..=3 {
+        world.comes_in(&Booking::new(number)).await;
+    }
+    let began = world.now;
+    while world.now < began + 3 * HOUR {
+        for work in world.claim().await {
+            world.settle(work, Err(down())).await;
+        }
+        world.now += MINUTE;
+    }
+    world.comes_in(&Booking::new(4)).await;
+    let (mut old, mut new) = (Vec::new(), Vec::new());
+    for work in world.claim().await {
+        if work.row.tries == 0 { new.push(work) } else { old.push(work) }
+    }
+    for work in old {
+        world.settle(work, Err(down())).await;
+    }
+    answer(&mut world, new.pop().expect("the new one")).await;
+    let waiting = world.claim().await;
+    assert_eq!(waiting.len(), 3, "all that waited for the API");
+    // Those that fail all the same have a trouble of their own, and go on at their own times.
+    for work in waiting {
+        world.settle(work, Err(down())).await;
+    }
+    world.comes_in(&Booking::new(4).with("/note", "more")).await;
+    let mut new = world.claim().await;
+    assert_eq!(new.len(), 1);
+    world.settle(new.pop().expect("the new one"), Ok(Booking::new(4).with("/note", "more").body)).await;
+    assert!(world.claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_list_may_be_asked_for_too_early() {
+    let mut world = World::of(inn()).await;
+    let mut of_booker = event(1, "changed");
+    of_booker["topic"] = json!("Booking");
+    of_booker["data"]["entityId"] = json!("XPGMSXGF");
+    world.hears(&of_booker).await;
+    assert_eq!(world.answered(Ok(json!({ "reservations": [] }))).await, FetchOutcome::Again);
+    world.now += 10_000;
+    assert_eq!(world.answered(Ok(json!({ "reservations": [reservation()] }))).await, FetchOutcome::Came(1));
+    assert_eq!(world.kinds().await, [Coalesced, Created]);
+    of_booker["id"] = json!("00000000-0000-4000-8000-000000000009");
+    world.hears(&of_booker).await;
+    assert_eq!(world.answered(Ok(json!(null))).await, FetchOutcome::Again);
+    world.now += 10_000;
+    assert_eq!(world.answered(Ok(json!(null))).await, FetchOutcome::Refused);
+    assert_eq!(world.notes().await[2], "apaleo's API has nothing for it: nothing was changed");
+}
+
 /// A source of apaleo whose senders say of which account they are.
 fn claims(account: &str) -> String {
     format!("{}sign_in: {{ jwt: {{ algorithm: HS256, secret: a, account_claim: account }} }}\n", inn())
@@ -146,12 +200,11 @@ async fn keys_of_one_account_are_never_asked_for_what_a_sender_of_any_account_te
     world.hears(&event(1, "created")).await;
     // The rules of before name no account: `check` refuses that, and whatever runs them all the same asks for nothing.
     let unchecked = {
-        let mut rules =
-            Arc::try_unwrap(ruleset(&[("sources/tours.yaml", &claims("ACME"))])).ok().expect("it is ours");
-        let mut source = (*rules.sources["tours"]).clone();
+        let mut rules = ruleset(&[("sources/tours.yaml", &claims("ACME"))]);
+        let sources = &mut Arc::get_mut(&mut rules).expect("nobody else has it").sources;
+        let source = sources.get_mut("tours").and_then(Arc::get_mut).expect("nobody else has it");
         source.account = None;
-        rules.sources.insert("tours".to_owned(), Arc::new(source));
-        Arc::new(rules)
+        rules
     };
     let checked = std::mem::replace(&mut world.ruleset, unchecked);
     for _ in 0..3 {

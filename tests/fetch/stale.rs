@@ -62,7 +62,7 @@ async fn a_webhook_that_the_api_never_confirms_costs_two_further_calls_and_no_mo
         world.notes().await[2..],
         [
             "what it hinted at came with EVENT",
-            "a webhook told otherwise: FareHarbor was asked two more times, and its answer is taken"
+            "a webhook told of something newer: FareHarbor was asked two more times, and its answer is taken"
         ]
     );
     assert_eq!(world.waiting().await, 0);
