@@ -2,7 +2,7 @@
 //! metadata, multicast, reserved blocks, and IPv6 forms that carry such an IPv4 address) is refused unless the connection
 //! says `allow_private: true`. Asked by the resolver, for hosts that are written as an address, and where somebody types one.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address is one of the open internet.
 pub fn is_public(address: IpAddr) -> bool {
