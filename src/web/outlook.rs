@@ -160,9 +160,10 @@ pub(super) fn connection(scene: &Scene, name: &str) -> Option<Sentence> {
         1 => String::from("1 run waits; nothing is lost."),
         many => format!("{many} runs wait; nothing is lost."),
     };
-    let way = match scene.connection_titles.contains_key(name) {
-        true => Some((format!("/connections/{}", in_address(name)).into(), "See the connection")),
-        false => Some(("/connections".into(), "Open connections")),
+    let way = if scene.connection_titles.contains_key(name) {
+        Some((format!("/connections/{}", in_address(name)).into(), "See the connection"))
+    } else {
+        Some(("/connections".into(), "Open connections"))
     };
     let (tone, text) = if let Some(why) = &state.needs_auth {
         (

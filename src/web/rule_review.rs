@@ -209,20 +209,6 @@ impl TouchedTold {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::TouchedTold;
-    use crate::app::Touched;
-
-    #[test]
-    fn a_rule_that_is_off_says_nothing_of_what_goes_by_it() {
-        let touched = Touched::default();
-        let goes =
-            |enabled| TouchedTold::of(&touched, enabled, false).sentence.contains("what comes in goes by it");
-        assert_eq!((goes(true), goes(false)), (true, false));
-    }
-}
-
-#[cfg(test)]
 impl RuleReview {
     pub(super) fn samples() -> Vec<Self> {
         use super::samples::{HOSTILE, scene};
@@ -248,5 +234,19 @@ impl RuleReview {
             )],
         };
         vec![Self::of(&Scene::default(), &RuleFile::default(), ""), full]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TouchedTold;
+    use crate::app::Touched;
+
+    #[test]
+    fn a_rule_that_is_off_says_nothing_of_what_goes_by_it() {
+        let touched = Touched::default();
+        let goes =
+            |enabled| TouchedTold::of(&touched, enabled, false).sentence.contains("what comes in goes by it");
+        assert_eq!((goes(true), goes(false)), (true, false));
     }
 }

@@ -152,7 +152,7 @@ async fn read(app: &App, scene: &Scene, from: Millis) -> Result<Read, PageError>
     let open = app.store.open_causes(None, CAUSES_NAMED as i64 + 1).await?;
     let causes =
         open.iter().map(|group| cause_words(group, &cause_place(group, active.as_deref()), scene)).collect();
-    Ok(Read { causes, hours, newest, rates, limits, setting_up, fetches, unread, certificate })
+    Ok(Read { hours, newest, rates, limits, setting_up, fetches, unread, certificate, causes })
 }
 
 /// What waits to be fetched from booking systems: a sentence for each source where something has waited for a while, or is
@@ -359,6 +359,7 @@ impl ConnectionRow {
 #[cfg(test)]
 impl Today {
     pub(super) fn samples() -> Vec<Self> {
+        use super::cause_words::CausePlaceTold;
         use super::samples::{HOSTILE, NOW, booking, hostile_booking, scene};
         let this_hour = NOW / HOUR;
         let of = |back, standing, bookings| HourCount { hour: this_hour - back, standing, bookings };
@@ -370,7 +371,7 @@ impl Today {
             }
             hours
         };
-        let words = cause_words(&super::samples::hostile_group(), &Default::default(), &scene());
+        let words = cause_words(&super::samples::hostile_group(), &CausePlaceTold::default(), &scene());
         let full = || Read {
             fetches: vec![Sentence { tone: Tone::Bad, text: HOSTILE.into(), way: None }],
             unread: vec![Sentence { tone: Tone::Waiting, text: HOSTILE.into(), way: None }],

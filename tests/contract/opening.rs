@@ -299,11 +299,15 @@ async fn postgres_connections_that_were_killed_come_back() {
     unfit(store.maintain().await);
     other.close().await;
     // The server lets go of the lock when it hears that the connection ended, which may be a moment later.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while let Err(error) = store.maintain().await {
-        assert!(std::time::Instant::now() < deadline, "{error}");
+    let mut taken = store.maintain().await;
+    for _ in 0..1_500 {
+        if taken.is_ok() {
+            break;
+        }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        taken = store.maintain().await;
     }
+    taken.unwrap();
     store.close().await;
     place.remove().await;
 }

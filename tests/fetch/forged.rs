@@ -48,7 +48,7 @@ async fn planned(world: &World) -> Vec<(RunState, String)> {
     let filter = ListFilter { limit: 100, ..ListFilter::default() };
     let mut runs = world.store.list_runs(&filter).await.expect("the runs");
     runs.reverse();
-    runs.into_iter().map(|run| (run.state, run.asked.to_string())).collect()
+    runs.into_iter().map(|run| (run.state, run.asked)).collect()
 }
 
 #[tokio::test]

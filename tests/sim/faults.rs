@@ -327,6 +327,9 @@ forward_part! {
     writes give_back(id: &str, now: Millis) -> ();
     writes ask_fetch(fetch: &NewFetch, by: &str) -> FetchRow;
     writes hurry_fetches(source: &str, now: Millis) -> i64;
+    writes hurry_some(ids: &[String], now: Millis) -> ();
+    writes hurry_down(source: &str, since: Millis, now: Millis) -> ();
+    writes revive_fetches(source: Option<&str>, now: Millis) -> i64;
     reads ended_unknown(keys: &[BookingKey]) -> Vec<(BookingKey, Position)>;
     writes pull_in_fetches(later: Millis, now: Millis) -> i64;
     reads fetch_row(id: &str) -> Option<FetchRow>;
@@ -335,6 +338,8 @@ forward_part! {
     reads count_fetches() -> Vec<FetchCount>;
     reads last_of_source(asked: HeardAsked<'_>) -> LastHeard;
     reads fetches_to_go_by(before: Millis, limit: i64) -> Vec<(FetchRow, StoredEvent)>;
+    reads hints_of(fetch: &str, until: Position, and: Option<Position>, limit: i64) -> Vec<StoredEvent>;
+    reads known_by(key: &BookingKey, until: Position) -> KnownBy;
     reads last_position() -> Position;
 }
 
