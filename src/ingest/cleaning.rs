@@ -24,13 +24,12 @@ const LEFT_OUT_UNPACKED: &str = "What this connector never stores (cards, accoun
 /// What is stored of a body, with the memory that it holds where it was unpacked. `written`: the headers `content-encoding` and
 /// `content-type`.
 pub(super) async fn cleaned(
-    cleaner: Option<&Arc<dyn Cleaner>>,
+    cleaner: &Arc<dyn Cleaner>,
     body: Bytes,
     written: (&str, &str),
     headers: &mut Map<String, Value>,
     intake: &Intake,
 ) -> Result<(Bytes, Option<Reserved>), NotStored> {
-    let Some(cleaner) = cleaner else { return Ok((body, None)) };
     let (encoding, content_type) = (written.0.to_owned(), written.1.to_owned());
     let is_packed = !encoding.is_empty() || body.starts_with(&[0x1f, 0x8b]);
     let look = {

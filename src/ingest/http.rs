@@ -139,7 +139,6 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
             return refused(refusal);
         }
     };
-    let mut kept = kept_headers(&request, &door.headers, account);
     let body = match read_body(&request, hooks, payload).await {
         Ok(body) => body,
         Err(answer) => return answer,
@@ -154,15 +153,21 @@ async fn take(request: HttpRequest, hooks: &Hooks, payload: Payload) -> HttpResp
             return refused(refusal);
         }
     }
-    let written =
-        |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let written = (written("content-encoding"), written("content-type"));
     let (body, reserved) = body;
-    let cleaned =
-        super::cleaning::cleaned(door.cleaner.as_ref(), body, written, &mut kept, &hooks.intake).await;
-    let (body, unpacked) = match cleaned {
-        Ok(cleaned) => cleaned,
-        Err(why) => return unavailable(&why),
+    let mut kept = kept_headers(&request, &door.headers, account);
+    let (body, unpacked) = match &door.cleaner {
+        None => (body, None),
+        Some(cleaner) => {
+            let headers = request.headers();
+            let written =
+                |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let written = (written("content-encoding"), written("content-type"));
+            // Apart, so that a crowd whose bodies are not looked through costs no memory for it.
+            match Box::pin(super::cleaning::cleaned(cleaner, body, written, &mut kept, &hooks.intake)).await {
+                Ok(cleaned) => cleaned,
+                Err(why) => return unavailable(&why),
+            }
+        }
     };
     let delivered = Delivered {
         id: hooks.entropy.event_id(now),
