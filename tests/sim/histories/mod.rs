@@ -37,7 +37,7 @@ use wanted::Wanted;
 use waypost::ports::StoreError;
 
 /// Histories where nobody says how many.
-const HISTORIES: u64 = 120;
+const HISTORIES: u64 = 200;
 /// Of so many histories one is lived through on Postgres too.
 const POSTGRES_EACH: usize = 40;
 
