@@ -47,7 +47,7 @@ for (const script of [true, false]) {
     await crm.behave({ match: { object: "contacts" }, refuse_fields: { email: LOCKED } });
     await waypost.quiet();
     await places.getByRole("link", { name: /^Today/ }).click();
-    await page.getByText(`${guests.length} runs need you`).first().waitFor();
+    await page.getByText(`${guests.length} guests are not in Sandbox CRM: ${LOCKED}.`).first().waitFor();
     assert.match(await places.getByRole("link", { name: /^Needs you/ }).innerText(), new RegExp(`\\b${guests.length}\\b`));
 
     // Understood: one group, in the CRM's own words, with the rule, and what to do.
