@@ -57,7 +57,7 @@ pub(super) async fn inherit(store: &dyn Store, works: Vec<&mut Work>) -> Result<
     let counts: Vec<usize> = works
         .iter()
         .map(|work| {
-            let links = work.links_of_chain(&work.due.run.connection);
+            let links = work.links_to_inherit(&work.due.run.connection);
             let count = links.len();
             wanted.extend(links);
             count
@@ -87,18 +87,25 @@ impl Work {
 
     /// Its booking's links in a connection, and those of the bookings that it takes over.
     pub(super) fn links_of_chain(&self, connection: &str) -> Vec<LinksOf> {
-        let run = &self.due.run;
         let older = self.due.chain.older.iter().filter(|_| self.takes_over());
-        let newer = self.due.chain.newer.iter().filter(|_| self.ends_apart());
-        std::iter::once(&run.booking)
-            .chain(older)
-            .chain(newer)
-            .map(|booking| LinksOf {
-                booking: booking.clone(),
-                item: run.item.clone(),
-                connection: connection.to_owned(),
-            })
-            .collect()
+        self.links_of(std::iter::once(&self.due.run.booking).chain(older), connection)
+    }
+
+    /// The same, and those of the newer bookings where it looks whether they have a record of their own. These stay theirs.
+    fn links_to_inherit(&self, connection: &str) -> Vec<LinksOf> {
+        let mut links = self.links_of_chain(connection);
+        links.extend(self.links_of(self.due.chain.newer.iter().filter(|_| self.ends_apart()), connection));
+        links
+    }
+
+    fn links_of<'b>(&self, bookings: impl Iterator<Item = &'b BookingId>, connection: &str) -> Vec<LinksOf> {
+        let item = &self.due.run.item;
+        let of = |booking: &BookingId| LinksOf {
+            booking: booking.clone(),
+            item: item.clone(),
+            connection: connection.to_owned(),
+        };
+        bookings.map(of).collect()
     }
 
     /// How near a booking is whose link this one may take up: its own first, then the one before it, and so on.

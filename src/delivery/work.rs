@@ -24,8 +24,8 @@ pub(super) struct Work {
     pub steps: Vec<StepProgress>,
     /// Links to be written with whatever comes of it.
     pub pending_links: Vec<LinkWrite>,
-    /// Links of its booking and of those that it takes over, in the connection that it is claimed for; empty where it takes
-    /// over none.
+    /// Links of its booking and of those that it takes over, in the connection that it is claimed for, and of newer ones where
+    /// it looks whether they have a record of their own; else empty.
     pub inherited: Vec<LinkRow>,
     /// Bytes of the booking, as text.
     pub bytes: usize,

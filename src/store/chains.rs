@@ -46,8 +46,7 @@ ORDER BY c.position DESC, c.ordinal DESC
 LIMIT  1";
 
 /// Ends runs of a booking and a rule that have no call in flight and none whose outcome is open; those that look whether its
-/// record is to be ended stay. `|| ''` keeps SQLite on the
-/// runs of the booking.
+/// record is to be ended stay. `|| ''` keeps SQLite on the runs of the booking.
 pub(super) const TAKE_OVER: &str = "
 UPDATE runs
 SET    state = 'superseded', verdict_code = 'superseded', verdict_text = $3, next_at = NULL, kept_at = NULL,

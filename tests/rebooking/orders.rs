@@ -281,6 +281,23 @@ async fn an_old_deal_is_ended_where_the_chain_comes_out_late() {
     }
 }
 
+/// The second booking took over the first's deal, the fourth made its own, and only then the third's webhook tells that they
+/// are one chain: the end of the old deal leaves the newer one's alone, which a fifth takes over.
+#[tokio::test]
+async fn the_end_of_an_old_deal_leaves_the_newer_one_to_those_who_come() {
+    let order = [
+        tells(0, "booked", 100),
+        tells(1, "booked", 200),
+        tells(3, "booked", 400),
+        tells(2, "rebooked", 300),
+        tells(4, "booked", 500),
+    ];
+    let mut world = world(0).await;
+    assert_none(1, &tell(&mut world, 1, 5, &order, Pace::OneByOne).await);
+    let deals = (0..5).filter(|place| world.crm.find("crm/deals", &uuid(1, *place)).is_some());
+    assert_eq!(deals.collect::<Vec<_>>(), [1, 4]);
+}
+
 #[tokio::test]
 async fn rebookings_end_right_on_postgres() {
     let database = TestDatabase::create().await;
